@@ -1,0 +1,44 @@
+// Who may import whom. test/boundaries.test.ts holds the same table independently of this tool.
+const core = '^src/core/index\\.ts$'
+
+/** `from` may import only `to` (path patterns) and, unless refused, Node builtins and packages. */
+const only = (name, from, to, { builtins = true, packages = true } = {}) => ({
+  name,
+  severity: 'error',
+  from: { path: from },
+  to: {
+    pathNot: packages ? [...to, 'node_modules/'] : to,
+    ...(builtins && { dependencyTypesNot: ['core'] }),
+  },
+})
+
+export default {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    only('core-is-alone', '^src/core/', ['^src/core/'], { builtins: false, packages: false }),
+    only('plugins-see-core', '^src/plugins/([^/]+)/', [core, '^src/plugins/$1/']),
+    only(
+      'orchestrator-sees-core',
+      '^src/orchestrator/',
+      [core, '^src/orchestrator/', '^node_modules/(@cfworker/json-schema|eventemitter3|fastq|yaml|zod)/'],
+      { packages: false },
+    ),
+    only('testing-sees-core', '^src/testing/', [core, '^src/testing/'], { packages: false }),
+    only('cli-sees-the-public-surface', '^src/cli/', [core, '^src/cli/', '^src/orchestrator/index\\.ts$', '^src/[^/]+\\.ts$']),
+    only('top-level-joins-entries', '^src/[^/]+\\.ts$', [
+      '^src/[^/]+\\.ts$',
+      '^src/(core|orchestrator|plugins/[^/]+)/index\\.ts$',
+    ]),
+  ],
+  options: {
+    tsPreCompilationDeps: true, // type-only imports count too
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '\\.test(-d)?\\.ts$' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'node', 'default'],
+    },
+  },
+}

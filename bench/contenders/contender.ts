@@ -1,0 +1,26 @@
+import type { Job } from '../task.ts'
+
+/** What a file in this folder exports as `contender`. */
+export interface Contender {
+  /** Builds the agent for a job, once; what comes back is run many times, also at the same time. */
+  prepare(work: Job): Promise<Prepared>
+}
+
+export interface Prepared {
+  /** One run from question to answer, through the framework's ordinary call. */
+  run(): Promise<string>
+  /** One run through its streaming call; gives each text delta to `onDelta`. */
+  stream(onDelta: (text: string) => void): Promise<void>
+}
+
+/** File name of each contender, the package that it measures, and its column's title. */
+export const contenders = {
+  floor: { package: 'zod', title: 'floor' },
+  opspawn: { package: 'opspawn', title: 'opspawn' },
+  ai: { package: 'ai', title: 'ai' },
+  'openai-agents': { package: '@openai/agents', title: '@openai/agents' },
+  mastra: { package: '@mastra/core', title: '@mastra/core' },
+  langchain: { package: 'langchain', title: 'langchain' },
+} as const
+
+export type ContenderName = keyof typeof contenders

@@ -1,0 +1,97 @@
+import type { BaseLanguageModelInput } from '@langchain/core/language_models/base'
+import { BaseChatModel, type BaseChatModelCallOptions, type BindToolsInput } from '@langchain/core/language_models/chat_models'
+import { AIMessage, AIMessageChunk, HumanMessage, type BaseMessage } from '@langchain/core/messages'
+import { ChatGenerationChunk, type ChatResult } from '@langchain/core/outputs'
+import type { CallbackManagerForLLMRun } from '@langchain/core/callbacks/manager'
+import type { Runnable } from '@langchain/core/runnables'
+import { convertToOpenAITool } from '@langchain/core/utils/function_calling'
+import { createAgent, tool } from 'langchain'
+import {
+  add,
+  addDescription,
+  addInput,
+  addName,
+  deltaText,
+  earlier,
+  instructions,
+  nextMove,
+  question,
+  sumIn,
+  type Job,
+} from '../task.ts'
+import type { Contender } from './contender.ts'
+
+interface CallOptions extends BaseChatModelCallOptions {
+  tools?: unknown[]
+}
+
+class ScriptedChatModel extends BaseChatModel<CallOptions> {
+  readonly #work: Job
+
+  constructor(work: Job) {
+    super({})
+    this.#work = work
+  }
+
+  override _llmType(): string {
+    return 'scripted'
+  }
+
+  /** As the published chat models do it: tools become JSON Schema and travel as call options. */
+  override bindTools(tools: BindToolsInput[]): Runnable<BaseLanguageModelInput, AIMessageChunk, CallOptions> {
+    return this.withConfig({ tools: tools.map((one) => convertToOpenAITool(one as never)) })
+  }
+
+  override async _generate(messages: BaseMessage[]): Promise<ChatResult> {
+    const message = turn(this.#work, messages)
+    return { generations: [{ text: message.text, message }] }
+  }
+
+  override async *_streamResponseChunks(
+    _messages: BaseMessage[],
+    _options: CallOptions,
+    manager?: CallbackManagerForLLMRun,
+  ): AsyncGenerator<ChatGenerationChunk> {
+    for (let index = 0; index < this.#work.deltas; index += 1) {
+      const chunk = new ChatGenerationChunk({ text: deltaText, message: new AIMessageChunk({ content: deltaText }) })
+      yield chunk
+      await manager?.handleLLMNewToken(deltaText, undefined, undefined, undefined, undefined, { chunk })
+    }
+  }
+}
+
+function turn(work: Job, messages: BaseMessage[]): AIMessage {
+  const newest = messages.at(-1)
+  const move = nextMove(work, newest?.type === 'tool' ? sumIn(newest.content) : 0)
+  if ('say' in move) return new AIMessage({ content: move.say })
+  return new AIMessage({
+    content: '',
+    tool_calls: [{ type: 'tool_call', id: move.id, name: addName, args: JSON.parse(move.call) }],
+  })
+}
+
+export const contender: Contender = {
+  async prepare(work) {
+    const agent = createAgent({
+      model: new ScriptedChatModel(work),
+      tools: [tool(async (input) => add(input), { name: addName, description: addDescription, schema: addInput })],
+      systemPrompt: instructions,
+    })
+    const history = earlier<BaseMessage>(
+      work,
+      (content, index) => new HumanMessage({ content, id: `message-${index}` }),
+      (content, index) => new AIMessage({ content, id: `message-${index}` }),
+    )
+    const messages = (): BaseMessage[] => [...history, new HumanMessage(question)]
+    return {
+      async run() {
+        const state = await agent.invoke({ messages: messages() }, { recursionLimit: 10_000 })
+        return state.messages.at(-1)?.text ?? ''
+      },
+      async stream(onDelta) {
+        const stream = await agent.stream({ messages: messages() }, { streamMode: 'messages' })
+        for await (const [chunk] of stream) onDelta(chunk.text)
+      },
+    }
+  },
+}

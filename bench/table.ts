@@ -1,0 +1,65 @@
+import { contenders, type ContenderName } from './contenders/contender.ts'
+import { median, spread } from './statistics.ts'
+
+/** The rows, in order. `aim` is the budget that the project's design sets for opspawn. */
+const rows: Readonly<Record<string, { readonly label: string; readonly aim: string }>> = {
+  'loop-10': { label: 'run of 10 tool calls, µs per step', aim: 'floor + 8' },
+  'loop-100': { label: 'run of 100 tool calls, µs per step', aim: 'floor + 8' },
+  'loop-history': { label: '10 calls after 1,000 messages, µs per step', aim: 'floor + 10' },
+  stream: { label: '1,000 text deltas, µs per delta', aim: '0.8' },
+  alloc: { label: 'allocated by a run of 10 calls, KiB', aim: '150' },
+  concurrent: { label: '1,000 runs at once, s', aim: '0.25' },
+  memory: { label: '1,000 runs at once, peak memory in MiB', aim: '150' },
+  import: { label: 'cold import, ms above an empty process', aim: '30' },
+  'import-other': { label: 'import of another entry, ms [1]', aim: '5' },
+  packages: { label: 'clean install, packages', aim: '12' },
+  megabytes: { label: 'clean install, MB', aim: '20' },
+}
+
+export type Results = Map<string, Map<ContenderName, number[]>>
+
+/** One Markdown table: per measure the figures, then the same as ratios to the floor, to the best peer and to opspawn. */
+export function renderTable(results: Results, names: readonly ContenderName[]): string {
+  const lines: string[][] = [['', ...names.map((name) => contenders[name].title), 'aim']]
+  for (const [row, { label, aim }] of Object.entries(rows)) {
+    const measured = results.get(row)
+    if (measured === undefined || measured.size === 0) continue
+    const middles = new Map([...measured].map(([name, values]) => [name, median(values)]))
+    lines.push([label, ...names.map((name) => figure(measured.get(name))), aim])
+    const best = bestPeer(middles)
+    const bases: [string, number | undefined][] = [
+      ['× floor', middles.get('floor')],
+      [best === undefined ? '' : `× best peer (${contenders[best].title})`, best === undefined ? undefined : middles.get(best)],
+      ['× opspawn', middles.get('opspawn')],
+    ]
+    for (const [title, base] of bases) {
+      if (base !== undefined && base > 0) lines.push([`  ${title}`, ...names.map((name) => ratio(middles.get(name), base)), ''])
+    }
+  }
+  return align(lines)
+}
+
+function bestPeer(middles: ReadonlyMap<ContenderName, number>): ContenderName | undefined {
+  const peers = [...middles].filter(([name]) => name !== 'floor' && name !== 'opspawn')
+  return peers.toSorted(([, a], [, b]) => a - b)[0]?.[0]
+}
+
+function figure(values: readonly number[] | undefined): string {
+  if (values === undefined) return '–'
+  const middle = digits(median(values))
+  return values.length < 2 ? middle : `${middle} ±${Math.round(spread(values))}%`
+}
+
+const ratio = (value: number | undefined, base: number): string => (value === undefined ? '' : digits(value / base))
+
+const digits = (value: number): string =>
+  Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(2)))
+
+function align(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(3, ...lines.map((line) => line[column]?.length ?? 0)))
+  const text = lines.map((line) =>
+    line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))),
+  )
+  const rule = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
+  return [text[0] ?? [], rule, ...text.slice(1)].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}

@@ -1,0 +1,125 @@
+/**
+ * Packs the package, installs the tarball into an empty project and uses it there as a stranger would:
+ * every subpath imports and type-checks, the core stays alone, the install stays small, the README runs.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { packageEntries } from './entries.ts'
+
+const maxPackages = 12
+const maxMegabytes = 20
+
+const root = join(import.meta.dirname, '..')
+const project = mkdtempSync(join(tmpdir(), 'opspawn-pack-'))
+const subpaths = packageEntries(root).map(({ subpath }) => join('opspawn', subpath))
+
+function run(command: string, args: readonly string[], cwd = project): string {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+function write(name: string, text: string): void {
+  writeFileSync(join(project, name), text)
+}
+
+function install(): void {
+  const packed = run('npm', ['pack', '--silent', '--pack-destination', project], root).trim()
+  write('package.json', '{ "name": "stranger", "private": true, "type": "module" }\n')
+  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--silent', `./${packed}`])
+}
+
+function checkInstallSize(): void {
+  const lock = JSON.parse(readFileSync(join(project, 'node_modules/.package-lock.json'), 'utf8')) as {
+    packages: Record<string, unknown>
+  }
+  const packages = Object.keys(lock.packages).length
+  const files = globSync('node_modules/**/*', { cwd: project }).map((file) => statSync(join(project, file)))
+  const megabytes = files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0) / 1e6
+  console.log(`install: ${packages} packages, ${megabytes.toFixed(1)} MB`)
+  if (packages > maxPackages) throw new Error(`A clean install has ${packages} packages, allowed ${maxPackages}.`)
+  if (megabytes > maxMegabytes) throw new Error(`A clean install has ${megabytes} MB, allowed ${maxMegabytes}.`)
+}
+
+function checkImports(): void {
+  write(
+    'imports.js',
+    `for (const name of ${JSON.stringify(subpaths)}) {
+  if (Object.keys(await import(name)).length === 0) throw new Error(name + ' exports nothing')
+}\n`,
+  )
+  run('node', ['imports.js'])
+  console.log(`imports: ${subpaths.join(', ')}`)
+}
+
+/** The hook sees every module, packages and builtins, that importing the core resolves. */
+function checkCoreIsAlone(): void {
+  write(
+    'alone.js',
+    `import { registerHooks } from 'node:module'
+const urls = []
+registerHooks({
+  resolve(specifier, context, next) {
+    const resolved = next(specifier, context)
+    urls.push(resolved.url)
+    return resolved
+  },
+})
+await import('opspawn/core')
+console.log(JSON.stringify(urls))\n`,
+  )
+  const urls = JSON.parse(run('node', ['alone.js'])) as string[]
+  const foreign = urls.filter((url) => !url.includes('/node_modules/opspawn/dist/'))
+  if (urls.length === 0 || foreign.length > 0) throw new Error(`opspawn/core loads ${foreign.join(', ') || 'nothing'}.`)
+  console.log(`core: opens ${urls.length} own file(s) and nothing else`)
+}
+
+/** Once for the browser's types without Node's, once for Node's without the browser's. */
+function checkTypes(files: readonly string[]): void {
+  const kinds = {
+    dom: { lib: ['es2024', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'], types: [] },
+    node: { lib: ['es2024'], types: ['node'], typeRoots: [join(root, 'node_modules/@types')] },
+  }
+  const uses = subpaths.map((name, index) => `import * as entry${index} from '${name}'\nvoid entry${index}\n`)
+  write('consumer.ts', uses.join(''))
+  for (const [kind, environment] of Object.entries(kinds)) {
+    const compilerOptions = {
+      target: 'es2023',
+      module: 'nodenext',
+      moduleResolution: 'nodenext',
+      strict: true,
+      noEmit: true,
+    }
+    const include = kind === 'node' ? ['consumer.ts', ...files] : ['consumer.ts']
+    write(`tsconfig.${kind}.json`, JSON.stringify({ compilerOptions: { ...compilerOptions, ...environment }, include }))
+    try {
+      run(join(root, 'node_modules/.bin/tsc'), ['-p', `tsconfig.${kind}.json`])
+    } catch (error) {
+      throw new Error(`The types fail for a consumer with ${kind} types:\n${(error as { stdout: string }).stdout}`)
+    }
+  }
+  console.log(`types: ${Object.keys(kinds).join(', ')}`)
+}
+
+/** The first TypeScript block of the README that imports opspawn must run as it stands. */
+function writeReadmeExample(): string[] {
+  const readme = join(root, 'README.md')
+  if (!existsSync(readme)) return []
+  const blocks = [...readFileSync(readme, 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]!)
+  const example = blocks.find((block) => /from 'opspawn/.test(block))
+  if (example === undefined) throw new Error('README.md has no ```ts block that imports opspawn.')
+  write('readme.ts', example)
+  return ['readme.ts']
+}
+
+try {
+  install()
+  checkInstallSize()
+  checkImports()
+  checkCoreIsAlone()
+  const readme = writeReadmeExample()
+  checkTypes(readme)
+  for (const file of readme) console.log(`README example:\n${run('node', [file])}`)
+} finally {
+  rmSync(project, { recursive: true, force: true })
+}

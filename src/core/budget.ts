@@ -1,0 +1,121 @@
+import { requirePositive } from './tool.ts'
+
+/**
+ * What a run with all its children may use. Every limit is a number above 0; an absent one has the default that stands
+ * here, and where none stands there is no limit.
+ */
+export interface RunLimits {
+  /** Model calls. @default 50 */
+  readonly steps?: number
+  /** Input and output tokens together. */
+  readonly tokens?: number
+  /** Money, in the unit of the price table. Needs a price for every model. */
+  readonly cost?: number
+  /** Milliseconds from acceptance to the end. */
+  readonly durationMs?: number
+  /** Decisions of the planner in one run. @default 1000 */
+  readonly decisions?: number
+  /** Effects performed at once in one run. @default 16 */
+  readonly parallel?: number
+  /** Effects in one decision. @default 1000 */
+  readonly effects?: number
+  /** Generations of child runs below this one. @default 8 */
+  readonly depth?: number
+  /** Turns given to a planner to mend an output that does not fit the schema. @default 1 */
+  readonly repairs?: number
+  /** Largest recorded value in characters of JSON. @default 2_097_152 */
+  readonly payload?: number
+}
+
+/** The limits that hold where none are given. */
+export const DEFAULT_LIMITS: Required<Omit<RunLimits, 'tokens' | 'cost' | 'durationMs'>> = {
+  steps: 50,
+  decisions: 1000,
+  parallel: 16,
+  effects: 1000,
+  depth: 8,
+  repairs: 1,
+  payload: 2_097_152,
+}
+
+const MEMBERS = ['steps', 'tokens', 'cost', 'durationMs', 'decisions', 'parallel', 'effects', 'depth', 'payload'] as const
+
+/** Checks limits. @throws OpspawnError `LIMIT_INVALID` */
+export function requireLimits(where: string, limits: RunLimits): void {
+  requirePositive(where, limits, MEMBERS)
+  // No repair at all is a sound wish, so 0 is allowed here alone.
+  if (limits.repairs !== 0) requirePositive(where, limits, ['repairs'])
+}
+
+/** Amounts of what budgets count. */
+export interface Amounts {
+  readonly steps: number
+  readonly tokens: number
+  readonly cost: number
+}
+
+/** What a run with all its children has used, and what is set aside for calls under way. */
+export interface Spending {
+  readonly used: Amounts
+  readonly reserved: Amounts
+  /** Finished calls whose usage the provider did not report: what was reserved for them stays used. */
+  readonly unreported: number
+}
+
+/** Nothing. */
+export const NO_AMOUNTS: Amounts = { steps: 0, tokens: 0, cost: 0 }
+
+/** Nothing used, nothing reserved. */
+export const NO_SPENDING: Spending = { used: NO_AMOUNTS, reserved: NO_AMOUNTS, unreported: 0 }
+
+/**
+ * A change of spending, made in the same transaction as the events that it belongs to. It applies to the run and to each
+ * of its ancestors, so that every run's limits hold for its whole subtree.
+ */
+export interface SpendingChange {
+  /** Set aside before a call; refused with `BUDGET_EXCEEDED` when used and reserved together would pass a limit of any of them. */
+  readonly reserve?: Amounts
+  /** Given back after it: what had been reserved. */
+  readonly release?: Amounts
+  /** Taken for good. */
+  readonly use?: Amounts
+  readonly unreported?: number
+}
+
+/** Applies a change under one run's limits; gives the name of the limit that it would pass. Every store uses this, so that all count alike. */
+export function applySpending(
+  spending: Spending,
+  change: SpendingChange,
+  limits: RunLimits,
+): Spending | 'steps' | 'tokens' | 'cost' {
+  const { reserve, release, use } = change
+  let { used, reserved } = spending
+  if (use !== undefined) used = sum(used, use, 1)
+  if (release !== undefined) reserved = sum(reserved, release, -1)
+  if (reserve !== undefined) {
+    reserved = sum(reserved, reserve, 1)
+    if (used.steps + reserved.steps > (limits.steps ?? DEFAULT_LIMITS.steps)) return 'steps'
+    if (limits.tokens !== undefined && used.tokens + reserved.tokens > limits.tokens) return 'tokens'
+    if (limits.cost !== undefined && used.cost + reserved.cost > limits.cost) return 'cost'
+  }
+  return { used, reserved, unreported: spending.unreported + (change.unreported ?? 0) }
+}
+
+function sum(left: Amounts, right: Amounts, sign: 1 | -1): Amounts {
+  return {
+    steps: left.steps + sign * right.steps,
+    tokens: left.tokens + sign * right.tokens,
+    cost: left.cost + sign * right.cost,
+  }
+}
+
+/** What one run used, without its children. */
+export interface RunUsage {
+  readonly modelCalls: number
+  readonly toolCalls: number
+  /** Sums of what was reported. */
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** Model calls that reported no usage: with any, the sums are lower bounds. */
+  readonly unreported: number
+}

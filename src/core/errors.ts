@@ -1,0 +1,225 @@
+import type { Json } from './json.ts'
+
+/** What one error code means on every surface. */
+export interface ErrorInfo {
+  /** One sentence for people. */
+  readonly meaning: string
+  /** Whether the same call may succeed when it is made again. */
+  readonly retryable: boolean
+  /** HTTP status of a REST answer. */
+  readonly http: number
+  /** gRPC status name. */
+  readonly grpc: GrpcStatus
+  /** Exit code of the command line. */
+  readonly exit: number
+}
+
+/** The gRPC status names that errors of this package map to. */
+export type GrpcStatus =
+  | 'CANCELLED'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+
+/** The kinds of failure; a code's row names its kind, and the kind fixes the status numbers. */
+const KINDS = {
+  invalid: [400, 'INVALID_ARGUMENT', 2, false],
+  missing: [404, 'NOT_FOUND', 3, false],
+  conflict: [409, 'FAILED_PRECONDITION', 4, false],
+  exists: [409, 'ALREADY_EXISTS', 4, false],
+  denied: [403, 'PERMISSION_DENIED', 5, false],
+  full: [429, 'RESOURCE_EXHAUSTED', 6, true],
+  spent: [422, 'RESOURCE_EXHAUSTED', 7, false],
+  failed: [422, 'ABORTED', 1, false],
+  timeout: [504, 'DEADLINE_EXCEEDED', 8, true],
+  unavailable: [503, 'UNAVAILABLE', 9, true],
+  cancelled: [499, 'CANCELLED', 130, false],
+  setup: [500, 'FAILED_PRECONDITION', 78, false],
+  internal: [500, 'INTERNAL', 70, false],
+} as const
+
+const TABLE = {
+  AGENT_INVALID: ['setup', 'An agent definition has a missing or wrong field.'],
+  AGENT_UNKNOWN: ['missing', 'No agent of that name is registered.'],
+  APPROVAL_DECIDED: ['conflict', 'The approval was already given or refused; each is used once.'],
+  APPROVAL_DENIED: ['denied', 'A person refused the call.'],
+  APPROVAL_EXPIRED: ['denied', 'Nobody answered the approval before its deadline.'],
+  APPROVAL_UNKNOWN: ['missing', 'The run waits for no approval of that key.'],
+  BUDGET_EXCEEDED: ['spent', 'The run, with its children, has no budget left for the next call.'],
+  BUDGET_PRICE_UNKNOWN: ['setup', 'A cost limit is set but a model has no price.'],
+  CASSETTE_MISMATCH: ['failed', 'A replayed run asked a model for something that was not recorded.'],
+  EFFECT_UNKNOWN: ['failed', 'An interrupted call with side effects may or may not have happened.'],
+  INPUT_INVALID: ['invalid', 'The input does not fit the declared schema.'],
+  INTERNAL: ['internal', 'A fault inside opspawn or one of its plugins.'],
+  JSON_INVALID: ['invalid', 'A value is not plain JSON data.'],
+  LEASE_LOST: ['conflict', 'Another worker owns the run now; this one must not write any more.'],
+  LIMIT_INVALID: ['setup', 'A limit is not a positive number.'],
+  MEMORY_FAILED: ['unavailable', 'A memory could not answer.'],
+  MEMORY_UNKNOWN: ['missing', 'No memory of that name is registered.'],
+  MODEL_ANSWER_INVALID: ['failed', 'A model answered something that the planner cannot use.'],
+  MODEL_FAILED: ['failed', 'A model call failed.'],
+  MODEL_INTERRUPTED: ['unavailable', 'A model stream ended before its answer was whole.'],
+  MODEL_RATE_LIMITED: ['full', 'A model provider asked to slow down.'],
+  MODEL_UNAVAILABLE: ['unavailable', 'A model provider could not be reached or was overloaded.'],
+  MODEL_UNKNOWN: ['missing', 'The agent has no model of that name.'],
+  MODEL_UNSUPPORTED: ['setup', 'The value is not a model of a specification version that is understood.'],
+  NAME_DUPLICATE: ['setup', 'Two parts of the same kind carry the same name.'],
+  NAME_INVALID: ['invalid', 'A name has characters or a length that is not allowed.'],
+  OPTIONS_INVALID: ['invalid', 'An option is missing, unknown or of the wrong type.'],
+  ORCHESTRATOR_DRAINING: ['unavailable', 'The orchestrator is stopping and takes no new work.'],
+  OUTPUT_INVALID: ['failed', 'The answer of an agent does not fit its output schema.'],
+  PAYLOAD_TOO_LARGE: ['invalid', 'A value is larger than the limit.'],
+  PLAN_FAILED: ['failed', 'The plan could not be carried out within the allowed revisions.'],
+  PLANNER_DECISION_INVALID: ['failed', 'A planner returned a decision that the engine cannot carry out.'],
+  PLANNER_FAILED: ['failed', 'A planner threw.'],
+  PLANNER_STALLED: ['failed', 'A planner waits although nothing is under way.'],
+  PLUGIN_CAPABILITY_MISSING: ['setup', 'A part needs an ability that another part does not declare.'],
+  PLUGIN_INVALID: ['setup', 'A plugin has a missing or wrong member.'],
+  PLUGIN_PACKAGE_MISSING: ['setup', 'A plugin needs a package that is not installed.'],
+  PLUGIN_SPEC_UNSUPPORTED: ['setup', 'A plugin speaks another version of its contract.'],
+  POLICY_DENIED: ['denied', 'A policy rule forbids the call.'],
+  QUEUE_FULL: ['full', 'The queue holds as many runs as it may.'],
+  RUN_CANCELLED: ['cancelled', 'The run was cancelled.'],
+  RUN_EXISTS: ['exists', 'A run with that id or idempotency key exists with another input.'],
+  RUN_FINISHED: ['conflict', 'The run has already ended.'],
+  RUN_QUARANTINED: ['failed', 'The run crashed too many workers and was set aside.'],
+  RUN_TIMEOUT: ['timeout', 'The run took longer than its time limit.'],
+  RUN_UNKNOWN: ['missing', 'No run of that id exists.'],
+  SCHEMA_NOT_CONVERTIBLE: ['setup', 'A schema cannot be written as JSON Schema.'],
+  SEQUENCE_CONFLICT: ['conflict', 'The history has grown since it was read.'],
+  SIGNAL_INVALID: ['invalid', 'A signal has a reserved or malformed name.'],
+  STATE_INVALID: ['conflict', 'The state machine has no such transition.'],
+  STORE_FAILED: ['unavailable', 'The store could not carry out a call.'],
+  TOOL_FAILED: ['failed', 'A tool threw.'],
+  TOOL_INPUT_INVALID: ['invalid', 'The arguments do not fit the schema of the tool; its body was not entered.'],
+  TOOL_OUTPUT_INVALID: ['failed', 'The result of a tool does not fit its schema or is not JSON.'],
+  TOOL_TIMEOUT: ['timeout', 'A tool did not finish in time; its signal was aborted.'],
+  TOOL_UNKNOWN: ['missing', 'The agent has no tool of that name.'],
+  WAIT_EXPIRED: ['timeout', 'What the run waited for did not come before the deadline.'],
+} as const
+
+/** Every code that this package throws or records. Codes are stable: none changes its meaning. */
+export type ErrorCode = keyof typeof TABLE
+
+/** The codes in alphabetical order. */
+export const ERROR_CODES: readonly ErrorCode[] = Object.keys(TABLE) as ErrorCode[]
+
+/** Looks up what a code means; an unknown code (from a newer copy of the package) reads as `INTERNAL`. */
+export function errorInfo(code: string): ErrorInfo {
+  const row: readonly [keyof typeof KINDS, string] = Object.hasOwn(TABLE, code) ? TABLE[code as ErrorCode] : TABLE.INTERNAL
+  const [http, grpc, exit, retryable] = KINDS[row[0]]
+  return { meaning: row[1], retryable, http, grpc, exit }
+}
+
+const brand: unique symbol = Symbol.for('opspawn.error') as never
+
+/** What {@link OpspawnError} takes besides code and message. */
+export interface OpspawnErrorOptions {
+  /** The error behind this one. */
+  readonly cause?: unknown
+  /** Overrides the code's row. */
+  readonly retryable?: boolean | undefined
+  /** Data for programs: names, paths, limits. Never a secret. */
+  readonly details?: Json | undefined
+}
+
+/**
+ * The one error class. Programs branch on `code`; the message says what failed, where, and what to do.
+ * Recognise it with {@link OpspawnError.is}, which also works when two copies of the package meet.
+ */
+export class OpspawnError extends Error {
+  /** Stable code, a row of the error table. */
+  readonly code: ErrorCode
+  /** Whether the same call may succeed when it is made again. */
+  readonly retryable: boolean
+  /** Data for programs. */
+  readonly details: Json | undefined
+
+  constructor(code: ErrorCode, message: string, options: OpspawnErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'OpspawnError'
+    this.code = code
+    this.retryable = options.retryable ?? errorInfo(code).retryable
+    this.details = options.details
+    Object.defineProperty(this, brand, { value: true })
+  }
+
+  /** Tells whether a value is an error of this package, from whichever copy, and of the code if one is given. */
+  static is(value: unknown, code?: ErrorCode): value is OpspawnError {
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      brand in value &&
+      (code === undefined || (value as unknown as OpspawnError).code === code)
+    )
+  }
+}
+
+/** An error as data: what histories, outcomes and surfaces carry. It never holds a stack. */
+export interface Failure {
+  /** A code of the error table, or of a newer one. */
+  readonly code: string
+  readonly message: string
+  readonly retryable: boolean
+  readonly details?: Json
+  /** The errors behind it, nearest first, at most four. */
+  readonly causes?: readonly { readonly name: string; readonly message: string }[]
+}
+
+/**
+ * Turns anything that was thrown into a {@link Failure}: errors of other libraries, strings, `undefined`, objects
+ * whose getters throw. Never throws itself.
+ *
+ * @param code the code for what is not an {@link OpspawnError}.
+ */
+export function toFailure(thrown: unknown, code: ErrorCode): Failure {
+  const causes: { name: string; message: string }[] = []
+  let cause = safely(() => (thrown as { cause?: unknown }).cause)
+  while (cause !== undefined && cause !== null && causes.length < 4) {
+    const link: unknown = cause
+    causes.push(describeThrown(link))
+    cause = safely(() => (link as { cause?: unknown }).cause)
+  }
+  const own = OpspawnError.is(thrown)
+  const { name, message } = describeThrown(thrown)
+  const failure: { -readonly [K in keyof Failure]: Failure[K] } = {
+    code: own ? thrown.code : code,
+    message: own || name === 'Error' ? message : `${name}: ${message}`,
+    retryable: own ? thrown.retryable : errorInfo(code).retryable,
+  }
+  if (own && thrown.details !== undefined) failure.details = thrown.details
+  if (causes.length > 0) failure.causes = causes
+  return failure
+}
+
+/** Turns a {@link Failure} back into an error to throw. */
+export function toError(failure: Failure): OpspawnError {
+  const code = Object.hasOwn(TABLE, failure.code) ? (failure.code as ErrorCode) : 'INTERNAL'
+  return new OpspawnError(code, failure.message, { retryable: failure.retryable, details: failure.details })
+}
+
+function describeThrown(thrown: unknown): { name: string; message: string } {
+  if (typeof thrown === 'object' && thrown !== null) {
+    const message = safely(() => (thrown as Error).message)
+    const name = safely(() => (thrown as Error).name)
+    if (typeof message === 'string') return { name: typeof name === 'string' ? name : 'Error', message }
+    return { name: 'Error', message: `a thrown object without a message` }
+  }
+  return { name: 'Error', message: safely(() => String(thrown)) ?? 'an unprintable value' }
+}
+
+function safely<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}

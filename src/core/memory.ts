@@ -1,0 +1,145 @@
+import type { Json, JsonObject } from './json.ts'
+import type { OperationOptions } from './operation.ts'
+
+/** Whose memory it is. Labels are matched exactly: no prefixes, wildcards, trimming or case folding. */
+export interface MemoryScope {
+  readonly tenant: string
+  readonly agent?: string
+  readonly user?: string
+  readonly session?: string
+}
+
+/** What a memory can do; what it lacks it declares instead of failing silently. */
+export interface MemoryCapabilities {
+  readonly lexical: boolean
+  readonly vector: boolean
+  /** Entries may expire. */
+  readonly ttl: boolean
+  /** Concurrent appends in one process lose nothing. */
+  readonly atomicAppend: boolean
+  /** Several processes may share it. */
+  readonly multiProcess: boolean
+  /** `forget` with mode `erase` removes the bytes. */
+  readonly erase: boolean
+  /** What an acknowledged write survives. */
+  readonly durability: 'none' | 'process' | 'disk' | 'replicated'
+}
+
+/** Something to remember. */
+export interface MemoryEntry {
+  /** Caller's id; made up when absent. The same id with the same content is a no-op, with another a conflict. */
+  readonly id?: string
+  readonly kind: 'message' | 'fact' | 'summary' | 'document'
+  readonly text: string
+  readonly role?: 'system' | 'user' | 'assistant' | 'tool'
+  /** Structured form of the text, such as message parts. */
+  readonly content?: Json
+  /** When it happened (epoch milliseconds); when it is true, from and to. */
+  readonly occurredAt?: number
+  readonly validFrom?: number
+  readonly validTo?: number
+  /** Not returned from then on (epoch milliseconds). */
+  readonly expiresAt?: number
+  /** The entry that this one replaces; it stays, closed. */
+  readonly supersedes?: string
+  /** Where it comes from: a file and its lines, a run, a person. */
+  readonly source?: JsonObject
+  /** Flat, typed values that filters may name. */
+  readonly metadata?: { readonly [field: string]: string | number | boolean | null }
+}
+
+/** An entry as stored. */
+export interface MemoryRecord extends MemoryEntry {
+  readonly id: string
+  /** When it was recorded (epoch milliseconds). */
+  readonly createdAt: number
+  /** Raised by every update. */
+  readonly version: number
+  readonly supersededBy?: string
+}
+
+/** A condition on entries: a tree, never text. Fields are `kind`, `role`, the time members, and `metadata.<field>`. */
+export type MemoryFilter =
+  | {
+      readonly op: 'eq' | 'ne' | 'lt' | 'lte' | 'gt' | 'gte' | 'contains'
+      readonly field: string
+      readonly value: string | number | boolean | null
+    }
+  | { readonly op: 'in'; readonly field: string; readonly values: readonly (string | number | boolean | null)[] }
+  | { readonly op: 'exists'; readonly field: string }
+  | { readonly op: 'and' | 'or'; readonly filters: readonly MemoryFilter[] }
+  | { readonly op: 'not'; readonly filter: MemoryFilter }
+
+/** How to recall. */
+export interface RecallOptions extends OperationOptions {
+  /** Upper bounds of what comes back. */
+  readonly budget?: { readonly tokens?: number; readonly items?: number }
+  readonly filter?: MemoryFilter
+  /** The state of knowledge at that time (epoch milliseconds), superseded entries included. */
+  readonly asOf?: number
+  /** Fail instead of answering with a leg missing. @default false */
+  readonly strict?: boolean
+}
+
+/** What recall found, best first. */
+export interface Recall {
+  readonly items: readonly { readonly record: MemoryRecord; /** 0 to 1, higher is better. */ readonly score: number }[]
+  /** Ways of searching that failed this time, such as `vector`. */
+  readonly degraded: readonly string[]
+  /** Found, but cut by the budget. */
+  readonly omitted: number
+}
+
+/** What became of each appended entry, in order. */
+export interface AppendReceipt {
+  readonly outcomes: readonly { readonly id: string; readonly status: 'inserted' | 'duplicate' }[]
+}
+
+/** What forgetting came to. */
+export interface ForgetReceipt {
+  readonly count: number
+  /** The bytes were looked for and not found. */
+  readonly verified: boolean
+}
+
+/**
+ * A memory bound to one scope: it cannot name another. Every call rejects with the signal's reason on abort; an append
+ * that was under way may then have been written, and its ids make a repetition harmless.
+ */
+export interface MemoryHandle {
+  append(entries: readonly MemoryEntry[], options?: OperationOptions): Promise<AppendReceipt>
+  recall(query: string, options?: RecallOptions): Promise<Recall>
+  get(ids: readonly string[], options?: OperationOptions): Promise<readonly MemoryRecord[]>
+  list(
+    page: { readonly filter?: MemoryFilter; readonly cursor?: string; readonly limit?: number },
+    options?: OperationOptions,
+  ): Promise<{
+    readonly records: readonly MemoryRecord[]
+    readonly cursor?: string
+  }>
+  update(
+    id: string,
+    patch: Partial<Omit<MemoryEntry, 'id'>>,
+    options?: OperationOptions & { readonly ifVersion?: number },
+  ): Promise<MemoryRecord>
+  forget(
+    selector: { readonly ids: readonly string[] } | { readonly filter: MemoryFilter } | 'all',
+    mode: 'soft' | 'erase',
+    options?: OperationOptions,
+  ): Promise<ForgetReceipt>
+}
+
+/** Long- or short-term memory of agents. Opened once; agents get handles bound to their scope. */
+export interface Memory {
+  readonly spec: 'memory/1'
+  readonly name: string
+  readonly capabilities: MemoryCapabilities
+  /** @throws OpspawnError `OPTIONS_INVALID` when the tenant is missing. */
+  bind(scope: MemoryScope): MemoryHandle
+  /** Housekeeping: expiry, compaction, indexes. Safe at any time. */
+  maintain(options?: OperationOptions): Promise<void>
+  /** Everything of one tenant, as JSON lines, header first. */
+  export(tenant: string, options?: OperationOptions): AsyncIterable<JsonObject>
+  import(lines: AsyncIterable<JsonObject>, options?: OperationOptions): Promise<{ readonly imported: number }>
+  [Symbol.asyncDispose]?(): Promise<void>
+}

@@ -1,0 +1,108 @@
+import type { Json, JsonObject } from './json.ts'
+
+/** Settings and memories of one provider, by provider name; opaque to everybody else. */
+export type ProviderOptions = { readonly [provider: string]: JsonObject }
+
+/** A file's content in a recorded message: always JSON. */
+export type FileData =
+  | { readonly type: 'data'; /** Base64. */ readonly data: string }
+  | { readonly type: 'url'; readonly url: string }
+  | { readonly type: 'reference'; readonly reference: { readonly [provider: string]: string } }
+  | { readonly type: 'text'; readonly text: string }
+
+interface Part {
+  /** Carried back to the provider unread: thought signatures and cache marks live here. */
+  readonly providerOptions?: ProviderOptions
+}
+export interface TextPart extends Part {
+  readonly type: 'text'
+  readonly text: string
+}
+export interface FilePart extends Part {
+  readonly type: 'file'
+  readonly mediaType: string
+  readonly data: FileData
+  readonly filename?: string
+}
+export interface ReasoningPart extends Part {
+  readonly type: 'reasoning'
+  readonly text: string
+}
+export interface ReasoningFilePart extends Part {
+  readonly type: 'reasoning-file'
+  readonly mediaType: string
+  readonly data: FileData
+}
+/** A provider's own part, `kind` being `<provider>.<type>`. */
+export interface CustomPart extends Part {
+  readonly type: 'custom'
+  readonly kind: string
+}
+export interface ToolCallPart extends Part {
+  readonly type: 'tool-call'
+  readonly toolCallId: string
+  readonly toolName: string
+  /** The arguments as data, or the raw text where the model's text was not JSON. */
+  readonly input: Json
+  /** The provider runs this tool itself; its result stands in the same message. */
+  readonly providerExecuted?: boolean
+}
+export interface ToolResultPart extends Part {
+  readonly type: 'tool-result'
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly output: ToolResultOutput
+}
+export interface ToolApprovalResponsePart extends Part {
+  readonly type: 'tool-approval-response'
+  readonly approvalId: string
+  readonly approved: boolean
+  readonly reason?: string
+}
+
+/** What a model is told about a tool call. */
+export type ToolResultOutput = (
+  | { readonly type: 'text' | 'error-text'; readonly value: string }
+  | { readonly type: 'json' | 'error-json'; readonly value: Json }
+  | { readonly type: 'execution-denied'; readonly reason?: string }
+  | { readonly type: 'content'; readonly value: readonly (TextPart | FilePart | { readonly type: 'custom' })[] }
+) &
+  Part
+
+/**
+ * One message of a conversation as it is recorded: the shape of an AI SDK V4 prompt message, restricted to JSON
+ * (files as base64 or URL text). The engine makes the model's form of it.
+ */
+export type Message = (
+  | { readonly role: 'system'; readonly content: string }
+  | { readonly role: 'user'; readonly content: readonly (TextPart | FilePart)[] }
+  | {
+      readonly role: 'assistant'
+      readonly content: readonly (
+        | TextPart
+        | FilePart
+        | ReasoningPart
+        | ReasoningFilePart
+        | CustomPart
+        | ToolCallPart
+        | ToolResultPart
+      )[]
+    }
+  | { readonly role: 'tool'; readonly content: readonly (ToolResultPart | ToolApprovalResponsePart)[] }
+) &
+  Part
+
+/** A system message. */
+export function systemMessage(text: string): Message {
+  return { role: 'system', content: text }
+}
+
+/** A user message of one text. */
+export function userMessage(text: string): Message {
+  return { role: 'user', content: [{ type: 'text', text }] }
+}
+
+/** A user message from a run's input: a string as it is, any other value as JSON text. */
+export function inputMessage(input: Json): Message {
+  return userMessage(typeof input === 'string' ? input : JSON.stringify(input))
+}

@@ -1,0 +1,13 @@
+/** The last parameter of every asynchronous call of every contract. */
+export interface OperationOptions {
+  /** Stops the call. It then rejects with the signal's `reason`, unwrapped; each contract says what happens to work in flight. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Where time comes from. Injected everywhere, so that tests own it. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number
+  /** Calls `callback` once after at least `ms` milliseconds; returns a function that takes it back. Must not keep a process alive. */
+  setTimer(ms: number, callback: () => void): () => void
+}

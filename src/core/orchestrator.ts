@@ -1,0 +1,128 @@
+import type { LiveEvent, RunEvent, RunStreamEvent } from './event.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { Message } from './message.ts'
+import type { OperationOptions } from './operation.ts'
+import type { RunLimits } from './budget.ts'
+import type { AgentStatus, RunOutcome, RunRecord } from './run.ts'
+import type { Failure } from './errors.ts'
+import type { RunFilter, RunPage, StoreCapabilities } from './store.ts'
+import type { Agent } from './agent.ts'
+
+/** How to start a run. */
+export interface StartOptions extends OperationOptions {
+  /** @default made up */
+  readonly runId?: string
+  /** @default 'default' */
+  readonly tenant?: string
+  /** Runs of one session see each other's messages. */
+  readonly session?: string
+  /** Conversation before the input, besides the session's. */
+  readonly messages?: readonly Message[]
+  /** Tighter limits than the agent's; looser ones are cut to the agent's. */
+  readonly limits?: RunLimits
+  /** The same key with the same agent and input gives the run that exists already. */
+  readonly idempotencyKey?: string
+  /** Not before (epoch milliseconds). */
+  readonly dueAt?: number
+  /** Higher first. @default 0 */
+  readonly priority?: number
+  readonly metadata?: JsonObject
+}
+
+/** Who answers an approval, and why. */
+export interface ApprovalAnswer extends OperationOptions {
+  /** A person or service, for the record. Agents have no way to answer. */
+  readonly by: string
+  readonly reason?: string
+}
+
+/** A call that waits for a person. */
+export interface PendingApproval {
+  readonly runId: string
+  readonly key: string
+  readonly agent: string
+  /** The tool or agent to be called; absent for a question that a planner asks. */
+  readonly tool?: string
+  readonly input?: Json
+  readonly question: string
+  readonly expiresAt?: number
+}
+
+/**
+ * A run in the hands of whoever started or found it. Iterate over it to watch: the history from the start (or from a
+ * cursor with {@link events}), and live events such as text deltas from the moment of looking. Not a promise: await
+ * `result`.
+ */
+export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
+  readonly id: string
+  readonly agent: string
+  /** How the run ended. Never rejects for a run that failed; only when the store does, or the orchestrator is closed first. */
+  readonly result: Promise<RunOutcome<Output>>
+  /** Events behind a sequence number (0: all), then live ones, until the run ends. Stopping early is fine. */
+  events(afterSeq?: number, options?: OperationOptions): AsyncIterable<RunStreamEvent>
+  /** Asks for the end; resolves when the request is recorded. Reaches children, model calls and tools. */
+  cancel(reason?: string, options?: OperationOptions): Promise<void>
+  /** @throws OpspawnError `APPROVAL_UNKNOWN`, `APPROVAL_DECIDED`, `RUN_FINISHED` */
+  approve(key: string, answer: ApprovalAnswer): Promise<void>
+  deny(key: string, answer: ApprovalAnswer): Promise<void>
+  /** Sends a signal; early ones are kept. The same id counts once. @throws OpspawnError `RUN_FINISHED`, `SIGNAL_INVALID` */
+  signal(name: string, payload?: Json, options?: OperationOptions & { readonly id?: string }): Promise<void>
+  /** Calls that wait for a person. */
+  approvals(options?: OperationOptions): Promise<readonly PendingApproval[]>
+}
+
+/** An agent in this process. */
+export interface AgentState {
+  readonly name: string
+  readonly description: string | undefined
+  readonly status: AgentStatus
+  /** Ids of the runs in progress here, oldest first. */
+  readonly runs: readonly string[]
+  readonly lastError: Failure | undefined
+  readonly capabilities: readonly string[]
+}
+
+/** What listeners of an orchestrator hear. */
+export interface OrchestratorEvents {
+  /** Something was recorded. */
+  readonly event: (runId: string, event: RunEvent) => void
+  /** Something is happening. */
+  readonly live: (runId: string, event: LiveEvent) => void
+  readonly agent: (state: AgentState) => void
+  /** A fault that belongs to no call: a listener that threw, a sweep that failed, a lost lease. The work goes on. */
+  readonly fault: (failure: Failure, context: { readonly where: string; readonly runId?: string }) => void
+}
+
+/** What drain came to. */
+export interface DrainReport {
+  /** Runs handed back to the store, to be continued by another worker. */
+  readonly handedBack: readonly string[]
+}
+
+/** Wires the parts together in this process. Surfaces (REST, gRPC, dashboard, command line) need only this interface. */
+export interface Orchestrator extends AsyncDisposable {
+  /** What the store survives. Also said aloud at the start. */
+  readonly durability: StoreCapabilities['durability']
+  /**
+   * Accepts a run. Once this resolves it is never lost while the store survives.
+   *
+   * @throws OpspawnError `AGENT_UNKNOWN`, `INPUT_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`, `QUEUE_FULL`, `RUN_EXISTS`, `ORCHESTRATOR_DRAINING`
+   */
+  start<Input, Output>(agent: Agent<Input, Output>, input: Input, options?: StartOptions): Promise<Run<Output>>
+  start(agent: string, input: unknown, options?: StartOptions): Promise<Run>
+  /** A handle on a run that exists. @throws OpspawnError `RUN_UNKNOWN` */
+  run(runId: string, options?: OperationOptions): Promise<Run>
+  /** A run's summary. @throws OpspawnError `RUN_UNKNOWN` */
+  record(runId: string, options?: OperationOptions): Promise<RunRecord>
+  list(
+    filter?: RunFilter,
+    page?: { readonly cursor?: string; readonly limit?: number },
+    options?: OperationOptions,
+  ): Promise<RunPage>
+  /** The agents registered here. */
+  agents(): readonly AgentState[]
+  /** Listens; returns a function that stops it. A listener that throws harms nobody. */
+  on<E extends keyof OrchestratorEvents>(type: E, listener: OrchestratorEvents[E]): () => void
+  /** Stops intake, lets runs reach a safe point until the deadline, hands the rest back. Idempotent. */
+  drain(deadlineMs?: number): Promise<DrainReport>
+}

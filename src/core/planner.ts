@@ -1,0 +1,39 @@
+import type { Effect } from './effect.ts'
+import type { Failure } from './errors.ts'
+import type { Json } from './json.ts'
+import type { Message } from './message.ts'
+import type { RunView } from './view.ts'
+
+/**
+ * What happens next in a run:
+ * - `act`: perform these effects; `state` replaces the planner's own state in the history;
+ * - `idle`: nothing new until an open effect settles;
+ * - `finish`: the run is done. `messages` is what later runs of the session see of it;
+ *   without it they see the input and the output;
+ * - `fail`: the run cannot be done.
+ */
+export type Decision =
+  | { readonly type: 'act'; readonly effects: readonly Effect[]; readonly state?: Json }
+  | { readonly type: 'idle' }
+  | { readonly type: 'finish'; readonly output: Json; readonly messages?: readonly Message[] }
+  | { readonly type: 'fail'; readonly error: Failure }
+
+/**
+ * Decides what a run does next. An LLM agent is a planner that asks for model and tool calls; a workflow is a planner
+ * too.
+ *
+ * `decide` MUST be pure: the same view gives the same decision; no I/O, no clock, no randomness, no state kept outside
+ * the history (a cache that could be thrown away is fine). It may return a promise only so that recorded code can be
+ * replayed. `plannerConformance` of `opspawn/testing` checks this.
+ */
+export interface Planner {
+  readonly spec: 'planner/1'
+  readonly name: string
+  /** Part of the definition's hash; raise it when the same view may give another decision than before. @default '1' */
+  readonly version?: string | undefined
+  /** Ask again whenever one effect settles, instead of when all have. */
+  readonly reactive?: boolean | undefined
+  /** What an agent must have for this planner to work; checked at registration. */
+  readonly requires?: readonly ('model' | 'memory')[] | undefined
+  decide(run: RunView): Decision | Promise<Decision>
+}

@@ -1,0 +1,179 @@
+import type { Effect, EffectRecord, ModelEffect, Outcome } from './effect.ts'
+import { modelAnswer } from './effect.ts'
+import { OpspawnError } from './errors.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { Message, ToolResultOutput, ToolResultPart } from './message.ts'
+import type { AnswerPart, ModelAnswer } from './model.ts'
+import type { OfferedTool, RunView } from './view.ts'
+
+/**
+ * Makes the assistant message that tells a model its own earlier answer. Provider metadata goes back as provider
+ * options, unread; sources and approval requests are left out; arguments that are not a JSON object become `{}`, since
+ * several providers refuse anything else (the history keeps the model's own text).
+ */
+export function assistantMessage(answer: ModelAnswer): Message {
+  const content: unknown[] = []
+  for (const part of answer.content) {
+    const told = assistantPart(part)
+    if (told !== undefined) content.push(told)
+  }
+  return { role: 'assistant', content } as unknown as Message
+}
+
+function assistantPart(part: AnswerPart): object | undefined {
+  const { providerMetadata } = part
+  const back = providerMetadata === undefined ? undefined : { providerOptions: providerMetadata }
+  switch (part.type) {
+    case 'text':
+    case 'reasoning':
+      return { type: part.type, text: part['text'], ...back }
+    case 'file':
+    case 'reasoning-file':
+      return { type: part.type, mediaType: part['mediaType'], data: part['data'], ...back }
+    case 'custom':
+      return { type: 'custom', kind: part['kind'], ...back }
+    case 'tool-call':
+      return {
+        type: 'tool-call',
+        toolCallId: part['toolCallId'],
+        toolName: part['toolName'],
+        input: argumentsObject(part['input'] as string),
+        ...(part['providerExecuted'] === true ? { providerExecuted: true } : undefined),
+        ...back,
+      }
+    case 'tool-result': {
+      const output = { type: part['isError'] === true ? 'error-json' : 'json', value: part['result'] }
+      return { type: 'tool-result', toolCallId: part['toolCallId'], toolName: part['toolName'], output, ...back }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** A tool call's arguments as data, or why they are none. */
+export type ParsedArguments = { readonly input: JsonObject; readonly problem?: undefined } | { readonly problem: string }
+
+/** Reads the arguments of a tool call: empty text counts as `{}`. */
+export function parseArguments(text: string): ParsedArguments {
+  if (text.trim() === '') return { input: {} }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    return { problem: `the arguments are not valid JSON (${(error as Error).message})` }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { problem: 'the arguments must be a JSON object' }
+  return { input: value as JsonObject }
+}
+
+function argumentsObject(text: string): JsonObject {
+  const parsed = parseArguments(text)
+  return parsed.problem === undefined ? parsed.input : {}
+}
+
+/** What a model is told about an effect's outcome. */
+export function toolResultOutput(outcome: Outcome): ToolResultOutput {
+  switch (outcome.status) {
+    case 'completed':
+      return typeof outcome.value === 'string' ? { type: 'text', value: outcome.value } : { type: 'json', value: outcome.value }
+    case 'denied':
+      return { type: 'execution-denied', reason: outcome.error.message }
+    default:
+      return { type: 'error-text', value: `${outcome.error.code}: ${outcome.error.message}` }
+  }
+}
+
+/** Makes the tool message that gives a model the outcomes of what it asked for, in the order of `keys`. */
+export function toolResultMessage(run: RunView, keys: readonly string[]): Message {
+  return {
+    role: 'tool',
+    content: keys.map((key) => {
+      const { effect, outcome } = requireEffect(run, key)
+      if (outcome === undefined || (effect.kind !== 'tool' && effect.kind !== 'run') || effect.callId === undefined) {
+        throw new OpspawnError(
+          'PLANNER_DECISION_INVALID',
+          `"${key}" in results is not a settled tool or run effect with a callId`,
+        )
+      }
+      const toolName = effect.kind === 'tool' ? aliasOf(run, effect.tool) : (effect.tool ?? effect.agent)
+      return {
+        type: 'tool-result',
+        toolCallId: effect.callId,
+        toolName,
+        output: toolResultOutput(outcome),
+      } satisfies ToolResultPart
+    }),
+  }
+}
+
+/** The messages that a model effect adds to what it continues; the whole prompt where it continues nothing. */
+export function addedMessages(run: RunView, effect: ModelEffect): Message[] {
+  const added: Message[] = []
+  if (effect.continues !== undefined) {
+    const answer = modelAnswer(requireEffect(run, effect.continues))
+    if (answer === undefined) {
+      throw new OpspawnError(
+        'PLANNER_DECISION_INVALID',
+        `model effect "${effect.key}" continues "${effect.continues}", which has no answer`,
+      )
+    }
+    added.push(assistantMessage(answer))
+  }
+  if (effect.results !== undefined && effect.results.length > 0) added.push(toolResultMessage(run, effect.results))
+  if (effect.messages !== undefined) added.push(...effect.messages)
+  return added
+}
+
+/**
+ * Writes out the whole prompt of a model effect from the history: exactly what the model was, or will be, shown.
+ */
+export function promptOf(run: RunView, effect: ModelEffect): Message[] {
+  const parts: Message[][] = []
+  let current: ModelEffect | undefined = effect
+  while (current !== undefined) {
+    parts.push(addedMessages(run, current))
+    if (current.continues === undefined) break
+    const earlier: Effect = requireEffect(run, current.continues).effect
+    current = earlier.kind === 'model' ? earlier : undefined
+  }
+  return parts.toReversed().flat()
+}
+
+function requireEffect(run: RunView, key: string): EffectRecord {
+  const record = run.effects.get(key)
+  if (record === undefined) throw new OpspawnError('PLANNER_DECISION_INVALID', `run ${run.id} has no effect "${key}"`)
+  return record
+}
+
+/** Finds the tool that a model means by a name. */
+export function offeredTool(run: RunView, alias: string): OfferedTool | undefined {
+  return run.tools.find((tool) => tool.alias === alias || tool.name === alias)
+}
+
+function aliasOf(run: RunView, name: string): string {
+  return run.tools.find((tool) => tool.name === name)?.alias ?? name
+}
+
+/**
+ * Makes the effect that carries out a model's tool call: a tool effect, or a run effect where the tool is another agent.
+ */
+export function callEffect(
+  key: string,
+  tool: OfferedTool,
+  input: Json,
+  call?: { readonly id?: string; readonly continues?: string },
+): Effect {
+  const callId = call?.id === undefined ? undefined : { callId: call.id }
+  if (tool.delegate === undefined) return { kind: 'tool', key, tool: tool.name, input, ...callId }
+  const { agent, handoff, text } = tool.delegate
+  return {
+    kind: 'run',
+    key,
+    agent,
+    input: text ? ((input as JsonObject)['input'] ?? '') : input,
+    tool: tool.alias,
+    ...callId,
+    ...(handoff && call?.continues !== undefined ? { continues: call.continues } : undefined),
+  }
+}

@@ -1,0 +1,116 @@
+import type { Failure } from './errors.ts'
+import { OpspawnError } from './errors.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { Message } from './message.ts'
+import type { RunLimits, Spending } from './budget.ts'
+
+/** Where a run stands. The last three are final. */
+export type RunStatus = 'queued' | 'running' | 'waiting' | 'paused' | 'quarantined' | 'completed' | 'failed' | 'cancelled'
+
+/** Where an agent stands in this process. */
+export type AgentStatus = 'idle' | 'active' | 'error'
+
+/**
+ * Every legal change of a run's status; stores refuse all others.
+ * `waiting` is parked until a signal or a time; `quarantined` is set aside after crashing too many workers.
+ */
+export const RUN_TRANSITIONS: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
+  queued: ['running', 'paused', 'cancelled', 'quarantined'],
+  running: ['queued', 'waiting', 'paused', 'quarantined', 'completed', 'failed', 'cancelled'],
+  waiting: ['queued', 'paused', 'cancelled'],
+  paused: ['queued', 'cancelled'],
+  quarantined: ['queued', 'cancelled'],
+  completed: [],
+  failed: [],
+  cancelled: [],
+}
+
+/** Every legal change of an agent's status. `error` is left by the next run that completes. */
+export const AGENT_TRANSITIONS: Readonly<Record<AgentStatus, readonly AgentStatus[]>> = {
+  idle: ['active'],
+  active: ['idle', 'error'],
+  error: ['active'],
+}
+
+/** Tells whether a run's status is final. */
+export function isFinal(status: RunStatus): status is 'completed' | 'failed' | 'cancelled' {
+  return RUN_TRANSITIONS[status].length === 0
+}
+
+/**
+ * Checks a change of status against its table.
+ *
+ * @throws OpspawnError `STATE_INVALID`
+ */
+export function requireTransition<S extends string>(
+  table: Readonly<Record<S, readonly S[]>>,
+  from: S,
+  to: S,
+  what: string,
+): void {
+  if (table[from].includes(to)) return
+  const legal = table[from].length === 0 ? 'nothing; it is final' : table[from].join(', ')
+  throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; from ${from} it may go to ${legal}`)
+}
+
+/** How a run ended: data, never text to be searched. */
+export type RunOutcome<Output = Json> =
+  | { readonly status: 'completed'; readonly output: Output }
+  | { readonly status: 'failed'; readonly error: Failure }
+  | { readonly status: 'cancelled'; readonly error: Failure }
+
+/** The place of a child run under its parent. */
+export interface RunParent {
+  readonly runId: string
+  /** The parent's effect that started it. */
+  readonly key: string
+}
+
+/** What is fixed about a run when it is accepted. */
+export interface RunOrigin {
+  readonly runId: string
+  /** Name of the agent or workflow. */
+  readonly agent: string
+  /** Hash of the definition that the run is pinned to. */
+  readonly definition: string
+  readonly tenant: string
+  readonly session?: string
+  readonly input: Json
+  /** Conversation before the input. */
+  readonly messages?: readonly Message[]
+  readonly parent?: RunParent
+  /** The root of its tree; itself for a root. */
+  readonly rootId: string
+  /** 0 for a root. */
+  readonly depth: number
+  readonly limits: RunLimits
+  /** Labels of data that it starts with (from its parent). */
+  readonly labels?: readonly string[]
+  /** The caller's own data, carried along. */
+  readonly metadata?: JsonObject
+}
+
+/** A run as stores list it: a summary that every append keeps in step with the history. */
+export interface RunRecord extends Omit<RunOrigin, 'messages'> {
+  readonly status: RunStatus
+  /** Sequence number of the last event. */
+  readonly seq: number
+  /** Raised by each claim; every write carries it. */
+  readonly epoch: number
+  /** Claims so far that ended neither in progress nor in a drain. */
+  readonly deliveries: number
+  /** Epoch milliseconds of the store's clock. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** Not to be claimed before (store's clock). */
+  readonly dueAt?: number
+  readonly priority: number
+  readonly queue: string
+  readonly idempotencyKey?: string
+  /** Once final. */
+  readonly outcome?: RunOutcome
+  /** What later runs of the session see of it, once completed. */
+  readonly transcript?: readonly Message[]
+  /** Of the whole tree, on its root. */
+  readonly spending: Spending
+}

@@ -1,0 +1,52 @@
+import type { OperationOptions } from './operation.ts'
+
+/** A hint that a run has work to do. Small on purpose: the store holds the work itself. */
+export interface TaskRef {
+  readonly runId: string
+  readonly queue: string
+  /** Name of the run's agent, so that a worker can keep the agent's concurrency limit before it claims. */
+  readonly agent: string
+  /** Higher first, where the scheduler can. */
+  readonly priority?: number
+}
+
+/** What a scheduler can do. */
+export interface SchedulerCapabilities {
+  readonly priority: boolean
+  /** Tasks of a queue are delivered in the order of publication. */
+  readonly ordered: boolean
+  /** Published tasks outlive the process. */
+  readonly survivesRestart: boolean
+  /** Workers in other processes receive tasks. */
+  readonly multiProcess: boolean
+}
+
+/**
+ * Carries task references from whoever makes a run ready to whoever works on it. It may lose, repeat and reorder them:
+ * the store's sweep makes up for it. It never retries, delays or counts attempts.
+ */
+export interface Scheduler {
+  readonly spec: 'scheduler/1'
+  readonly name: string
+  readonly capabilities: SchedulerCapabilities
+  /**
+   * Hands tasks over; resolves once they are accepted. On abort some may have been.
+   *
+   * @throws OpspawnError `QUEUE_FULL` for the first task that does not fit; those before it were accepted.
+   */
+  publish(tasks: readonly TaskRef[], options?: OperationOptions): Promise<void>
+  /**
+   * Calls `handler` for every task of the queues, at most `concurrency` at once, until the signal fires; then resolves
+   * when the handlers under way have returned. Acknowledge early: a handler that rejects is reported to nobody, and its
+   * task is gone.
+   */
+  consume(
+    handler: (task: TaskRef) => Promise<void>,
+    options: { readonly queues: readonly string[]; readonly concurrency: number; readonly signal: AbortSignal },
+  ): Promise<void>
+  /** Tasks published to a queue and not yet handed to a handler. */
+  depth(queue: string): Promise<number>
+  /** Stops handing out tasks and waits for the handlers under way, at most `deadlineMs`; `left` is what still runs then. */
+  drain(deadlineMs: number): Promise<{ readonly left: number }>
+  [Symbol.asyncDispose]?(): Promise<void>
+}

@@ -1,0 +1,99 @@
+import type { JsonObject } from './json.ts'
+
+/**
+ * A validator of any library that follows Standard Schema (https://standardschema.dev), version 1.
+ * Structurally copied, as its authors invite, so that no schema library stands in a public type.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>
+    /** Present when the library also follows Standard JSON Schema. */
+    readonly jsonSchema?: StandardJsonSchema | undefined
+  }
+}
+
+/** What a Standard Schema validator returns. */
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] }
+
+/** One thing that a Standard Schema validator found wrong. */
+export interface StandardIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** The conversion half of Standard JSON Schema. Both functions may throw. */
+export interface StandardJsonSchema {
+  readonly input: (options: { readonly target: 'draft-07' | 'draft-2020-12' }) => Record<string, unknown>
+  readonly output: (options: { readonly target: 'draft-07' | 'draft-2020-12' }) => Record<string, unknown>
+}
+
+/** A plain JSON Schema document. `T` is the type that the author claims for it; see {@link jsonSchema}. */
+export interface JsonSchema<T = unknown> {
+  readonly [keyword: string]: unknown
+  readonly '~standard'?: undefined
+  readonly validator?: undefined
+  /** Only for type inference; never present at run time. */
+  readonly '~type'?: T
+}
+
+/** A validator that cannot convert itself, with the JSON Schema document to show to models beside it. */
+export interface DocumentedSchema<Input = unknown, Output = Input> {
+  readonly validator: StandardSchema<Input, Output>
+  readonly jsonSchema: object
+  readonly '~standard'?: undefined
+}
+
+/** Every form in which a schema may be given. */
+export type Schema<Output = unknown, Input = unknown> =
+  | StandardSchema<Input, Output>
+  | DocumentedSchema<Input, Output>
+  | JsonSchema<Output>
+
+/** The type that a schema's validation yields. */
+export type InferOutput<S> = S extends { readonly '~standard': { readonly types?: infer T } }
+  ? NonNullable<T> extends { readonly output: infer O }
+    ? O
+    : unknown
+  : S extends { readonly validator: infer V extends StandardSchema }
+    ? InferOutput<V>
+    : S extends JsonSchema<infer T>
+      ? T
+      : unknown
+
+/** The type that a schema accepts. */
+export type InferInput<S> = S extends { readonly '~standard': { readonly types?: infer T } }
+  ? NonNullable<T> extends { readonly input: infer I }
+    ? I
+    : unknown
+  : S extends { readonly validator: infer V extends StandardSchema }
+    ? InferInput<V>
+    : S extends JsonSchema<infer T>
+      ? T
+      : unknown
+
+/** Gives a JSON Schema document a type: `jsonSchema<{ city: string }>({ type: 'object', … })`. The claim is yours; validation still runs. */
+export function jsonSchema<T>(document: { readonly [keyword: string]: unknown }): JsonSchema<T> {
+  return document as JsonSchema<T>
+}
+
+/** One thing that validation found wrong. */
+export interface Issue {
+  /** JSON Pointer into the validated value. */
+  readonly path: string
+  readonly message: string
+}
+
+/** What {@link CompiledSchema.validate} gives. */
+export type Validation = { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly Issue[] }
+
+/** A schema made ready once, at registration: its JSON Schema document and its check. */
+export interface CompiledSchema {
+  /** The document that models and callers see. */
+  readonly jsonSchema: JsonObject
+  readonly validate: (value: unknown) => Validation | Promise<Validation>
+}

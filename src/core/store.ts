@@ -1,0 +1,187 @@
+import type { SpendingChange } from './budget.ts'
+import type { RunEvent } from './event.ts'
+import type { Json } from './json.ts'
+import type { Message } from './message.ts'
+import type { OperationOptions } from './operation.ts'
+import type { RunOrigin, RunOutcome, RunRecord, RunStatus } from './run.ts'
+import type { TaskRef } from './scheduler.ts'
+
+/** What a store can do and what it survives. */
+export interface StoreCapabilities {
+  /** What an acknowledged write survives: nothing, the process, a power cut, the loss of a machine. */
+  readonly durability: 'none' | 'process' | 'disk' | 'replicated'
+  readonly multiProcess: boolean
+  readonly multiHost: boolean
+  /** How a dead worker is noticed: a lock that the operating system releases at once, or a lease that runs out. */
+  readonly liveness: 'lock' | 'lease'
+  /** {@link Store.transaction} exists, so `transactional` tools can be used. */
+  readonly transactions: boolean
+}
+
+/** Proof of ownership: every write of a worker carries it, and the store refuses one whose epoch is no longer the run's. */
+export interface Fence {
+  readonly runId: string
+  readonly epoch: number
+  readonly workerId: string
+}
+
+/** A message to a run from outside it. Names that begin with `opspawn.` are the engine's own. */
+export interface Signal {
+  /** Deduplicates: the second signal of an id is dropped. */
+  readonly id: string
+  readonly name: string
+  readonly payload: Json
+}
+
+/** A run to accept. */
+export interface NewRun {
+  readonly origin: RunOrigin
+  /** @default 'default' */
+  readonly queue?: string
+  /** @default 0 */
+  readonly priority?: number
+  /** Not to be worked on before (epoch milliseconds of the store's clock). */
+  readonly dueAt?: number
+  /** Unique in the tenant: the same key with the same agent and input finds the run that exists. */
+  readonly idempotencyKey?: string
+}
+
+/** A run that a worker owns from now on. */
+export interface Claim {
+  readonly fence: Fence
+  /** As it is after the claim. */
+  readonly run: RunRecord
+  /** Signals not yet consumed, oldest first. */
+  readonly inbox: readonly Signal[]
+}
+
+/** What a worker asks to own. */
+export interface ClaimQuery {
+  readonly workerId: string
+  readonly leaseMs: number
+  /** This run, if it is ready; otherwise any that is, the most urgent first. */
+  readonly runId?: string
+  readonly queues?: readonly string[]
+  /** Definitions that the worker knows, as `agent@hash`; absent: all. */
+  readonly definitions?: readonly string[]
+  /** At most so many runs. @default 1 */
+  readonly max?: number
+}
+
+/** What changes together with appended events, in one transaction. */
+export interface Changes {
+  /** Ids of inbox signals that the events record: they leave the inbox. */
+  readonly consume?: readonly string[]
+  readonly spending?: SpendingChange
+  /** The run ends: its record turns final. */
+  readonly end?: { readonly outcome: RunOutcome; readonly transcript?: readonly Message[] }
+  /** Signals to other runs: a child tells its parent. One to an ended or unknown run is dropped. */
+  readonly signals?: readonly { readonly runId: string; readonly signal: Signal }[]
+}
+
+/**
+ * Why a worker gives a run up:
+ * - `wait`: nothing to do before a signal, or before `dueAt`;
+ * - `drain`: the worker stops; another goes on at once and nothing is counted against the run;
+ * - `park`: set aside until somebody resumes it;
+ * - `quarantine`: it crashed too many workers.
+ * A run that ended needs no release.
+ */
+export type ReleaseReason = { readonly how: 'wait'; readonly dueAt?: number } | { readonly how: 'drain' | 'park' | 'quarantine' }
+
+/** Which runs to list; every member narrows. */
+export interface RunFilter {
+  readonly tenant?: string
+  readonly agent?: string
+  readonly session?: string
+  readonly status?: readonly RunStatus[]
+  readonly parentId?: string
+  readonly rootId?: string
+  readonly runId?: string
+}
+
+/** A part of a listing, newest first. */
+export interface RunPage {
+  readonly runs: readonly RunRecord[]
+  /** Give it back to get the next part; absent at the end. */
+  readonly cursor?: string
+}
+
+/** What a worker learns when it shows that it lives. */
+export interface Heartbeat {
+  /** Runs that somebody else owns now. */
+  readonly lost: readonly Fence[]
+  /** New signals, by run id, oldest first. */
+  readonly inbox: ReadonlyMap<string, readonly Signal[]>
+}
+
+/**
+ * Owns the work: runs, their histories, leases, signals, spending. Everything that belongs together changes in one
+ * transaction. Times are the store's own clock. A call that rejects has changed nothing, unless its error is
+ * `STORE_FAILED`: then it may have, and repeating it is safe (the fence and the expected sequence number see to it).
+ * On abort a call rejects with the signal's reason; a write that was under way may have happened.
+ */
+export interface Store {
+  readonly spec: 'store/1'
+  readonly name: string
+  readonly capabilities: StoreCapabilities
+  /**
+   * Accepts a run: writes its first event, `queued`, ready at once or at `dueAt`. From then on it is never lost while the
+   * store survives.
+   *
+   * @throws OpspawnError `RUN_EXISTS` when the id, or the idempotency key with another input, is taken; `QUEUE_FULL` when
+   * the queue holds as many unfinished, unclaimed runs as the store was told to allow.
+   */
+  create(
+    run: NewRun,
+    options?: OperationOptions,
+  ): Promise<{ readonly run: RunRecord; readonly created: boolean; readonly task: TaskRef }>
+  /** Takes over ready runs: epoch and deliveries rise by one, a `run-claim` event is written. Gives none where none is ready. */
+  claim(query: ClaimQuery, options?: OperationOptions): Promise<readonly Claim[]>
+  /** Extends the leases, and tells which are lost and what signals came. */
+  heartbeat(fences: readonly Fence[], leaseMs: number, options?: OperationOptions): Promise<Heartbeat>
+  /**
+   * Writes events behind the last one, all or none. Their `seq` goes on from `expectedSeq` without gaps; their `at` is the
+   * worker's reading of the store's clock, which it takes from the run's `updatedAt` at the claim. Gives back the tasks of
+   * other runs that `changes.signals` made ready.
+   *
+   * @throws OpspawnError `LEASE_LOST`, `SEQUENCE_CONFLICT`, `BUDGET_EXCEEDED`, `RUN_FINISHED`
+   */
+  append(
+    fence: Fence,
+    expectedSeq: number,
+    events: readonly RunEvent[],
+    changes?: Changes,
+    options?: OperationOptions,
+  ): Promise<readonly TaskRef[]>
+  /** Gives a run up. With signals left in the inbox, `wait` makes it ready again at once; the task to publish comes back. */
+  release(fence: Fence, reason: ReleaseReason, options?: OperationOptions): Promise<TaskRef | undefined>
+  /** Finds runs that are ready and that nobody works on: due, expired or forgotten by the scheduler. */
+  sweep(
+    limit: number,
+    options?: OperationOptions,
+  ): Promise<{
+    readonly tasks: readonly TaskRef[]
+    /** The next time at which something falls due. */ readonly nextDueAt?: number
+  }>
+  /**
+   * Puts a signal into a run's inbox and makes a waiting run ready.
+   *
+   * @throws OpspawnError `RUN_UNKNOWN`, `RUN_FINISHED`
+   */
+  signal(
+    runId: string,
+    signal: Signal,
+    options?: OperationOptions,
+  ): Promise<{ readonly accepted: boolean; readonly task?: TaskRef }>
+  /** The history from a position on, at most `limit` events. @throws OpspawnError `RUN_UNKNOWN` */
+  read(runId: string, fromSeq: number, limit?: number, options?: OperationOptions): Promise<readonly RunEvent[]>
+  list(
+    filter: RunFilter,
+    page: { readonly cursor?: string; readonly limit?: number },
+    options?: OperationOptions,
+  ): Promise<RunPage>
+  /** Runs a function in a transaction that the next append of the fence's run joins; for `transactional` tools. */
+  transaction?<T>(fence: Fence, work: (tx: unknown) => Promise<T>): Promise<T>
+  [Symbol.asyncDispose]?(): Promise<void>
+}

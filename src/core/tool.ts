@@ -1,0 +1,135 @@
+import { OpspawnError } from './errors.ts'
+import type { Json } from './json.ts'
+import { requireName } from './name.ts'
+import type { InferOutput, Schema } from './schema.ts'
+
+/**
+ * What running a tool does to the world, and so what the engine may do after a failure or a crash:
+ * - `pure`: nothing; may run again at any time;
+ * - `idempotent`: the same effect however often, by its idempotency key; may run again;
+ * - `transactional`: writes through `ctx.tx`, committed together with the history, exactly once;
+ * - `unsafe`: anything else. Its start is recorded first; an interrupted call is UNKNOWN and never silently repeated.
+ */
+export type ToolEffectClass = 'pure' | 'idempotent' | 'transactional' | 'unsafe'
+
+/** What a tool does with data: reads `private` data, brings in `untrusted` text, or sends data `outbound`. */
+export type ToolLabel = 'private' | 'untrusted' | 'outbound'
+
+/** How often and how patiently a failed call is made again. */
+export interface RetryPolicy {
+  /** Executions in all, the first included. */
+  readonly attempts?: number
+  /** Upper bound of the first wait in milliseconds; it doubles each time (full jitter: the wait is drawn from 0 to the bound). */
+  readonly baseMs?: number
+  /** Upper bound of any wait in milliseconds. A longer Retry-After of a provider is honoured all the same. */
+  readonly maxMs?: number
+}
+
+/** What a tool's body receives besides its input. */
+export interface ToolContext {
+  readonly runId: string
+  readonly agent: string
+  /** The effect's key, unique in the run. */
+  readonly key: string
+  /** Stable over retries, restarts and workers: hash of run and key. Hand it to the service that you call. */
+  readonly idempotencyKey: string
+  /** 1 for the first execution. */
+  readonly attempt: number
+  /** Fencing token: grows with each worker that takes over the run. */
+  readonly epoch: number
+  /** Fires on cancellation, time-out and loss of the run. A body that ignores it is abandoned, not stopped. */
+  readonly signal: AbortSignal
+  /** Epoch milliseconds at which the signal fires for time-out, if there is a limit. */
+  readonly deadline: number | undefined
+  readonly tenant: string
+  readonly session: string | undefined
+  /** The store's transaction, for `transactional` tools on a store that has one. */
+  readonly tx: unknown
+  /** Tells listeners of the run something live; not recorded. */
+  progress(value: Json): void
+  /** Writes a line to the run's listeners; not recorded. */
+  log(message: string, data?: Json): void
+}
+
+/** Something an agent can do. */
+export interface Tool<Input = unknown, Output = unknown> {
+  readonly spec: 'tool/1'
+  /** Letters, digits, `_`, `-` and `.`, at most 64. */
+  readonly name: string
+  /** Shown to the model. */
+  readonly description: string
+  readonly input: Schema<Input>
+  /** Checked before a model sees the result. */
+  readonly output?: Schema | undefined
+  readonly effect: ToolEffectClass
+  readonly labels?: readonly ToolLabel[] | undefined
+  /** `true`: each call waits for a person. */
+  readonly approval?: boolean | undefined
+  /** Longest execution in milliseconds. */
+  readonly timeoutMs?: number | undefined
+  /** Executions of this tool at once in this process. */
+  readonly concurrency?: number | undefined
+  readonly retry?: RetryPolicy | undefined
+  /** After a crash: did the interrupted call happen? `{ happened: true, output }` settles it without a second run. */
+  verify?(input: Input, context: ToolContext): Verification | Promise<Verification>
+  /** Does it. The input has been validated; throwing is reported to the model as data. */
+  execute(input: Input, context: ToolContext): Output | Promise<Output>
+}
+
+/** What {@link Tool.verify} finds. */
+export type Verification = { readonly happened: true; readonly output: Json } | { readonly happened: false }
+
+/** What {@link defineTool} takes. */
+export interface ToolOptions<S extends Schema, Output> {
+  readonly name: string
+  readonly description: string
+  readonly input: S
+  readonly output?: Schema<unknown, Output> | undefined
+  /** @default 'unsafe' */
+  readonly effect?: ToolEffectClass | undefined
+  readonly labels?: readonly ToolLabel[] | undefined
+  readonly approval?: boolean | undefined
+  readonly timeoutMs?: number | undefined
+  readonly concurrency?: number | undefined
+  readonly retry?: RetryPolicy | undefined
+  verify?(input: InferOutput<S>, context: ToolContext): Verification | Promise<Verification>
+  execute(input: InferOutput<S>, context: ToolContext): Output | Promise<Output>
+}
+
+const EFFECTS: readonly string[] = ['pure', 'idempotent', 'transactional', 'unsafe']
+const LABELS: readonly string[] = ['private', 'untrusted', 'outbound']
+
+/**
+ * Makes a tool, its input type inferred from the schema.
+ *
+ * @throws OpspawnError `NAME_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`
+ */
+export function defineTool<S extends Schema, Output>(options: ToolOptions<S, Output>): Tool<InferOutput<S>, Output> {
+  requireName('tool', options.name)
+  const where = `tool "${options.name}"`
+  if (typeof options.execute !== 'function') throw new OpspawnError('OPTIONS_INVALID', `${where} has no execute function`)
+  if (typeof options.description !== 'string')
+    throw new OpspawnError('OPTIONS_INVALID', `${where} has no description; models choose tools by it`)
+  const effect = options.effect ?? 'unsafe'
+  if (!EFFECTS.includes(effect))
+    throw new OpspawnError('OPTIONS_INVALID', `${where}: effect "${String(effect)}" is none of ${EFFECTS.join(', ')}`)
+  for (const label of options.labels ?? []) {
+    if (!LABELS.includes(label))
+      throw new OpspawnError('OPTIONS_INVALID', `${where}: label "${String(label)}" is none of ${LABELS.join(', ')}`)
+  }
+  requirePositive(where, options, ['timeoutMs', 'concurrency'])
+  if (options.retry !== undefined) requirePositive(where, options.retry, ['attempts', 'baseMs', 'maxMs'])
+  return { ...options, spec: 'tool/1', effect } as Tool<InferOutput<S>, Output>
+}
+
+/** Checks that the named members, where present, are positive numbers. @throws OpspawnError `LIMIT_INVALID` */
+export function requirePositive<T extends object>(where: string, limits: T, members: readonly (keyof T & string)[]): void {
+  for (const member of members) {
+    const value = limits[member] as unknown
+    if (value !== undefined && !(typeof value === 'number' && value > 0)) {
+      throw new OpspawnError('LIMIT_INVALID', `${where}: ${member} must be a number above 0, not ${String(value)}`, {
+        details: { member },
+      })
+    }
+  }
+}

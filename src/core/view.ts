@@ -1,0 +1,270 @@
+import { DEFAULT_LIMITS, type RunLimits, type RunUsage } from './budget.ts'
+import type { Effect, EffectRecord } from './effect.ts'
+import type { RunEvent } from './event.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { Message } from './message.ts'
+import type { TokenUsage } from './model.ts'
+import type { RunOrigin, RunOutcome } from './run.ts'
+import type { Issue } from './schema.ts'
+import type { ToolEffectClass, ToolLabel } from './tool.ts'
+
+/** A tool as a planner sees it: an ordinary one, or another agent that runs as a child. */
+export interface OfferedTool {
+  /** The registered name, used in effects. */
+  readonly name: string
+  /** The name that models see: dots become `_`. */
+  readonly alias: string
+  readonly description: string
+  readonly inputSchema: JsonObject
+  readonly effect: ToolEffectClass
+  readonly labels: readonly ToolLabel[]
+  /** Set when calling it starts a child run; a handoff's output is the whole run's output. */
+  readonly delegate?: {
+    readonly agent: string
+    readonly handoff: boolean
+    /** The child takes the text of `input.input`. */ readonly text: boolean
+  }
+}
+
+/** The part of a definition that planners see; the rest of a view comes from the history. */
+export interface RunDefinition {
+  readonly instructions?: string | undefined
+  /** After policy: what this agent may never use is not here. */
+  readonly tools: readonly OfferedTool[]
+  /** Names of the agent's models. */
+  readonly models: readonly string[]
+  /** Names of the agent's memories, the default one first. */
+  readonly memories: readonly string[]
+  /** JSON Schema that the output must fit. */
+  readonly output?: JsonObject | undefined
+}
+
+/** An output that did not fit the schema. */
+export interface RejectedOutput {
+  readonly output: Json
+  readonly issues: readonly Issue[]
+}
+
+/** A signal that reached the run and that no wait has consumed yet. */
+export interface BufferedSignal {
+  readonly id: string
+  readonly name: string
+  readonly payload: Json
+}
+
+/**
+ * A run as its history tells it: everything a planner may know. The arrays and maps grow as the history does and must
+ * not be changed by readers.
+ */
+export interface RunView extends RunDefinition {
+  readonly id: string
+  readonly agent: string
+  readonly tenant: string
+  readonly session: string | undefined
+  readonly input: Json
+  /** Conversation before the input. */
+  readonly messages: readonly Message[]
+  readonly limits: RunLimits & typeof DEFAULT_LIMITS
+  /** Every effect by its key, in the order asked for. */
+  readonly effects: ReadonlyMap<string, EffectRecord>
+  /** The settled ones, in the order in which they settled. */
+  readonly settled: readonly EffectRecord[]
+  /** The effects of the last decision that asked for any. */
+  readonly latest: readonly EffectRecord[]
+  /** Effects asked for and not settled. */
+  readonly open: number
+  /** The planner's own state, as its last decision left it. */
+  readonly state: Json | undefined
+  /** Decisions that asked for effects, so far. */
+  readonly decisions: number
+  /** Outputs that did not fit, oldest first. When the last decision was one of them, `rejectedNow` holds. */
+  readonly rejected: readonly RejectedOutput[]
+  readonly rejectedNow: boolean
+  readonly usage: RunUsage
+  /** Labels of the data that the run has seen. */
+  readonly labels: ReadonlySet<string>
+  /** Signals that wait to be consumed, in order of arrival. */
+  readonly signals: readonly BufferedSignal[]
+  /** Why the run is to be cancelled, once somebody asked. */
+  readonly cancelReason: string | undefined
+  /** It is to be cancelled because its time is up. */
+  readonly timedOut: boolean
+  /** Once the run has ended. */
+  readonly outcome: RunOutcome | undefined
+  /** Recorded time of the last event (epoch milliseconds of the store's clock): the only clock a planner has. */
+  readonly now: number
+  /** Sequence number of the last event. */
+  readonly seq: number
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+type RecordInWork = Writable<EffectRecord>
+
+/** A view while it is being folded. */
+interface ViewInWork extends Writable<
+  Omit<RunView, 'effects' | 'settled' | 'latest' | 'rejected' | 'labels' | 'signals' | 'usage' | 'messages'>
+> {
+  effects: Map<string, RecordInWork>
+  settled: RecordInWork[]
+  latest: RecordInWork[]
+  rejected: RejectedOutput[]
+  labels: Set<string>
+  signals: BufferedSignal[]
+  usage: Writable<RunUsage>
+  messages: readonly Message[]
+}
+
+/** The view of a run of which nothing is known but its first event. */
+export function createView(definition: RunDefinition, origin: RunOrigin): RunView {
+  const view: ViewInWork = {
+    ...definition,
+    id: origin.runId,
+    agent: origin.agent,
+    tenant: origin.tenant,
+    session: origin.session,
+    input: origin.input,
+    messages: origin.messages ?? [],
+    limits: { ...DEFAULT_LIMITS, ...origin.limits },
+    effects: new Map(),
+    settled: [],
+    latest: [],
+    open: 0,
+    state: undefined,
+    decisions: 0,
+    rejected: [],
+    rejectedNow: false,
+    usage: { modelCalls: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, unreported: 0 },
+    labels: new Set(origin.labels),
+    signals: [],
+    cancelReason: undefined,
+    timedOut: false,
+    outcome: undefined,
+    now: 0,
+    seq: 0,
+  }
+  return view
+}
+
+/**
+ * Folds a history into a view. The first event must be a `run-start`; unknown event types are passed over.
+ */
+export function foldHistory(definition: RunDefinition, events: readonly RunEvent[]): RunView {
+  const first = events[0]
+  if (first?.type !== 'run-start') throw new TypeError('a history begins with a run-start event')
+  const view = createView(definition, first.origin)
+  for (const event of events) applyEvent(view, event)
+  return view
+}
+
+/** Brings a view forward by one event, in place and in constant time. */
+export function applyEvent(target: RunView, event: RunEvent): void {
+  const view = target as ViewInWork
+  view.seq = event.seq
+  view.now = event.at
+  switch (event.type) {
+    case 'decision':
+      view.decisions += 1
+      view.rejectedNow = false
+      if (event.state !== undefined) view.state = event.state
+      view.latest = event.effects.map((effect) => openEffect(view, effect, event))
+      return
+    case 'effect-start':
+      withRecord(view, event.key, (record) => {
+        record.started = true
+      })
+      return
+    case 'effect-retry':
+      withRecord(view, event.key, (record) => {
+        record.failures = event.attempt
+        record.started = false
+        record.dueAt = event.dueAt
+      })
+      return
+    case 'effect-end':
+      endEffect(view, event)
+      return
+    case 'approval-request':
+      withRecord(view, event.key, (record) => {
+        record.approval = 'requested'
+        record.argumentsHash = event.hash
+        record.dueAt = event.expiresAt
+      })
+      return
+    case 'approval-response':
+      withRecord(view, event.key, (record) => {
+        record.dueAt = undefined
+        if (event.approved) record.approval = 'approved'
+      })
+      return
+    case 'session-load':
+      view.messages = [...event.messages, ...view.messages]
+      return
+    case 'signal':
+      view.signals.push({ id: event.id, name: event.name, payload: event.payload })
+      return
+    case 'cancel-request':
+      if (view.cancelReason === undefined) view.timedOut = event.timeout === true
+      view.cancelReason ??= event.reason
+      return
+    case 'output-reject':
+      view.rejected.push({ output: event.output, issues: event.issues })
+      view.rejectedNow = true
+      return
+    case 'run-end':
+      view.outcome = event.outcome
+      return
+    default:
+  }
+}
+
+function openEffect(view: ViewInWork, effect: Effect, event: RunEvent & { type: 'decision' }): RecordInWork {
+  const record: RecordInWork = {
+    effect,
+    outcome: undefined,
+    failures: 0,
+    started: false,
+    approval: undefined,
+    dueAt: undefined,
+    reserved: event.reserved?.[effect.key],
+    argumentsHash: undefined,
+  }
+  if (effect.kind === 'wait') {
+    const wait = effect.for
+    const ms = wait.type === 'time' ? wait.ms : wait.deadlineMs
+    if (ms !== undefined) record.dueAt = event.at + ms
+  }
+  view.effects.set(effect.key, record)
+  view.open += 1
+  return record
+}
+
+function endEffect(view: ViewInWork, event: RunEvent & { type: 'effect-end' }): void {
+  const record = view.effects.get(event.key)
+  if (record === undefined || record.outcome !== undefined) return
+  record.outcome = event.outcome
+  record.dueAt = undefined
+  view.open -= 1
+  view.settled.push(record)
+  if (event.labels !== undefined) for (const label of event.labels) view.labels.add(label)
+  const { effect } = record
+  const { usage } = view
+  if (effect.kind === 'tool') usage.toolCalls += 1
+  if (effect.kind === 'model') {
+    usage.modelCalls += 1
+    const tokens =
+      event.outcome.status === 'completed' ? (event.outcome.value as unknown as { usage: TokenUsage }).usage : undefined
+    if (tokens?.input === undefined || tokens.output === undefined) usage.unreported += 1
+    usage.inputTokens += tokens?.input ?? 0
+    usage.outputTokens += tokens?.output ?? 0
+  }
+  if (effect.kind === 'wait' && effect.for.type === 'signal') {
+    const { name } = effect.for
+    const index = event.outcome.status === 'completed' ? view.signals.findIndex((signal) => signal.name === name) : -1
+    if (index >= 0) view.signals.splice(index, 1)
+  }
+}
+
+function withRecord(view: ViewInWork, key: string, change: (record: RecordInWork) => void): void {
+  const record = view.effects.get(key)
+  if (record !== undefined) change(record)
+}

@@ -1,0 +1,238 @@
+import {
+  type Agent,
+  type Disposer,
+  type EffectMiddleware,
+  type Extension,
+  type ExtensionHost,
+  type Memory,
+  OpspawnError,
+  type Planner,
+  type Plugin,
+  type Policy,
+  type PolicyRule,
+  requirePlugin,
+  type Scheduler,
+  type Store,
+  type Tool,
+} from '../core/index.ts'
+import { type DefinitionContext, prepareAgent, type ReadyAgent } from './definition.ts'
+import type { Hub } from './hub.ts'
+import { loadJsonSchemaCompiler } from './json-schema.ts'
+import { compilePolicy, type CompiledPolicy } from './policy.ts'
+import { isPlainJsonSchema } from './schema.ts'
+
+/** What can be composed. */
+export interface Parts {
+  readonly agents?: readonly Agent[]
+  readonly plugins?: readonly Plugin[]
+  readonly store?: Store
+  readonly scheduler?: Scheduler
+  readonly planner?: Planner
+  readonly policy?: Policy
+}
+
+/** Everything checked, made ready and joined. */
+export interface Composition {
+  readonly store: Store
+  readonly scheduler: Scheduler
+  readonly agents: ReadonlyMap<string, ReadyAgent>
+  readonly policy: CompiledPolicy
+  readonly middleware: readonly EffectMiddleware[]
+  /** Undoes all set-ups, last first; rejects with all failures together. */
+  dispose(): Promise<void>
+}
+
+/** What has been registered, by kind. */
+interface Registry {
+  readonly agents: Map<string, Agent>
+  readonly tools: Map<string, Tool>
+  readonly memories: Map<string, Memory>
+  readonly extensions: Map<string, Extension>
+  readonly stores: Map<string, Store>
+  readonly schedulers: Map<string, Scheduler>
+  readonly planners: Map<string, Planner>
+}
+
+/**
+ * Registers every part, sets the extensions up, and makes the agents ready. When it rejects, what was set up is undone.
+ *
+ * @throws OpspawnError see `createOrchestrator`
+ */
+export async function compose(parts: Parts, hub: Hub): Promise<Composition> {
+  const registry: Registry = {
+    agents: new Map(),
+    tools: new Map(),
+    memories: new Map(),
+    extensions: new Map(),
+    stores: new Map(),
+    schedulers: new Map(),
+    planners: new Map(),
+  }
+  const rules: PolicyRule[] = []
+  const middleware: EffectMiddleware[] = []
+  const disposers: Disposer[] = []
+  const dispose = (): Promise<void> => undo(disposers)
+  try {
+    for (const plugin of allParts(parts)) register(registry, plugin, disposers)
+    const host: ExtensionHost = {
+      add: (plugin) => register(registry, plugin, disposers),
+      addRule: (rule) => void rules.push(rule),
+      addMiddleware: (layer) => void middleware.push(layer),
+      observe: (listener) => hub.observe(listener),
+    }
+    await setUp(registry.extensions, host, disposers)
+    const policy = compilePolicy({ ...parts.policy, rules: [...(parts.policy?.rules ?? []), ...rules] })
+    const store = only('store', registry.stores)
+    const scheduler = only('scheduler', registry.schedulers)
+    requireAbilities(registry, store)
+    const agents = await prepareAll(registry, policy, parts.planner)
+    return { store, scheduler, agents, policy, middleware, dispose }
+  } catch (error) {
+    await dispose().catch(() => {})
+    throw error
+  }
+}
+
+function allParts(parts: Parts): readonly Plugin[] {
+  if (parts.plugins !== undefined && !Array.isArray(parts.plugins))
+    throw new OpspawnError('OPTIONS_INVALID', 'plugins must be a list')
+  if (parts.agents !== undefined && !Array.isArray(parts.agents))
+    throw new OpspawnError('OPTIONS_INVALID', 'agents must be a list')
+  const single = [parts.store, parts.scheduler, parts.planner].filter((part) => part !== undefined)
+  return [...single, ...(parts.plugins ?? []), ...(parts.agents ?? [])]
+}
+
+function register(registry: Registry, plugin: Plugin, disposers: Disposer[]): void {
+  requirePlugin(plugin)
+  switch (plugin.spec) {
+    case 'agent/1':
+      add(registry.agents, 'agent', plugin)
+      break
+    case 'tool/1':
+      add(registry.tools, 'tool', plugin)
+      break
+    case 'memory/1':
+      add(registry.memories, 'memory', plugin)
+      break
+    case 'extension/1':
+      add(registry.extensions, 'extension', plugin)
+      break
+    case 'store/1':
+      add(registry.stores, 'store', plugin)
+      break
+    case 'scheduler/1':
+      add(registry.schedulers, 'scheduler', plugin)
+      break
+    case 'planner/1':
+      add(registry.planners, 'planner', plugin)
+      break
+    default:
+      plugin satisfies never
+  }
+  const disposable = plugin as { [Symbol.asyncDispose]?: () => Promise<void> }
+  if (disposable[Symbol.asyncDispose] !== undefined) disposers.push(() => disposable[Symbol.asyncDispose]?.())
+}
+
+function add<T extends { readonly name: string }>(registered: Map<string, T>, kind: string, part: T): void {
+  const other = registered.get(part.name)
+  if (other !== undefined) {
+    throw new OpspawnError(
+      'NAME_DUPLICATE',
+      `two ${kind}s are called "${part.name}"${other === part ? '; the same one is registered twice' : ''}`,
+      {
+        details: { kind, name: part.name },
+      },
+    )
+  }
+  registered.set(part.name, part)
+}
+
+function only<T extends { readonly name: string }>(kind: string, registered: ReadonlyMap<string, T>): T {
+  const [first, second] = registered.values()
+  if (first === undefined)
+    throw new OpspawnError(
+      'PLUGIN_CAPABILITY_MISSING',
+      `an orchestrator needs a ${kind}; createOrchestrator of "opspawn" brings one, that of "opspawn/orchestrator" does not`,
+    )
+  if (second !== undefined)
+    throw new OpspawnError(
+      'NAME_DUPLICATE',
+      `an orchestrator has one ${kind}, but "${first.name}" and "${second.name}" are registered`,
+    )
+  return first
+}
+
+async function setUp(extensions: ReadonlyMap<string, Extension>, host: ExtensionHost, disposers: Disposer[]): Promise<void> {
+  const done = new Set<string>()
+  for (const extension of extensions.values()) {
+    const missing = (extension.requires ?? []).filter((name) => !done.has(name))
+    if (missing.length > 0) {
+      const why = missing.some((name) => extensions.has(name)) ? 'register it after them' : 'they are not registered'
+      throw new OpspawnError(
+        'PLUGIN_CAPABILITY_MISSING',
+        `extension "${extension.name}" requires ${missing.map((name) => `"${name}"`).join(', ')}: ${why}`,
+      )
+    }
+    const undoIt = await extension.setup(host)
+    if (typeof undoIt === 'function') disposers.push(undoIt)
+    done.add(extension.name)
+  }
+}
+
+function requireAbilities(registry: Registry, store: Store): void {
+  if (store.capabilities.transactions) return
+  const tools = [
+    ...registry.tools.values(),
+    ...[...registry.agents.values()].flatMap((agent) => agent.tools.filter((tool) => typeof tool !== 'string')),
+  ]
+  const transactional = tools.find((tool) => tool.effect === 'transactional')
+  if (transactional !== undefined) {
+    throw new OpspawnError(
+      'PLUGIN_CAPABILITY_MISSING',
+      `tool "${transactional.name}" is transactional, but store "${store.name}" declares no transactions`,
+    )
+  }
+}
+
+async function prepareAll(
+  registry: Registry,
+  policy: CompiledPolicy,
+  planner: Planner | undefined,
+): Promise<ReadonlyMap<string, ReadyAgent>> {
+  const compiler = schemasOf(registry).some(isPlainJsonSchema) ? await loadJsonSchemaCompiler() : unreachable
+  const context: DefinitionContext = {
+    tools: registry.tools,
+    memories: registry.memories,
+    agents: registry.agents,
+    planner,
+    compiler,
+    limiters: new Map(),
+    hides: (agent, tool, tenant) => policy.hides({ agent, tool, tenant }),
+  }
+  const agents = new Map<string, ReadyAgent>()
+  for (const agent of registry.agents.values()) agents.set(agent.name, prepareAgent(agent, context))
+  return agents
+}
+
+function schemasOf(registry: Registry): readonly unknown[] {
+  const agents = [...registry.agents.values()]
+  const inline = agents.flatMap((agent) => agent.tools.filter((tool) => typeof tool !== 'string'))
+  const tools = [...registry.tools.values(), ...inline]
+  return [...tools.flatMap((tool) => [tool.input, tool.output]), ...agents.flatMap((agent) => [agent.input, agent.output])]
+}
+
+function unreachable(): never {
+  throw new OpspawnError('INTERNAL', 'a JSON Schema appeared after the parts were looked over')
+}
+
+async function undo(disposers: Disposer[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const disposer of disposers.splice(0).toReversed()) {
+    try {
+      await disposer()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} part(s) could not be closed`)
+}

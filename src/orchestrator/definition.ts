@@ -1,0 +1,243 @@
+import {
+  type Agent,
+  type CompiledSchema,
+  type FunctionTool,
+  type Json,
+  type JsonObject,
+  type Memory,
+  type Model,
+  type OfferedTool,
+  OpspawnError,
+  type Planner,
+  type RunDefinition,
+  type Tool,
+} from '../core/index.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
+import { compileSchema, type JsonSchemaCompiler } from './schema.ts'
+import { hashJson } from './system.ts'
+
+/** A tool made ready. */
+export interface ReadyTool {
+  readonly tool: Tool
+  readonly input: CompiledSchema
+  readonly output: CompiledSchema | undefined
+  /** Shared by all agents that use the tool; absent when it may run any number of times at once. */
+  readonly limiter: Limiter | undefined
+}
+
+/** An agent made ready: everything that is computed once, at registration, and never per step. */
+export interface ReadyAgent {
+  readonly agent: Agent
+  readonly planner: Planner
+  /** Identifies this form of the agent: `name@hash` (S16). */
+  readonly hash: string
+  readonly tools: ReadonlyMap<string, ReadyTool>
+  readonly offered: ReadonlyMap<string, OfferedTool>
+  /** What models are shown for a tool. */
+  readonly functions: ReadonlyMap<string, FunctionTool>
+  readonly memories: ReadonlyMap<string, Memory>
+  readonly input: CompiledSchema | undefined
+  readonly output: CompiledSchema | undefined
+  readonly limiter: Limiter | undefined
+  /** What planners see, by tenant, since policy may hide tools from some. */
+  definitionFor(tenant: string): RunDefinition
+}
+
+/** What an agent is made ready with. */
+export interface DefinitionContext {
+  readonly tools: ReadonlyMap<string, Tool>
+  readonly memories: ReadonlyMap<string, Memory>
+  readonly agents: ReadonlyMap<string, Agent>
+  readonly planner: Planner | undefined
+  readonly compiler: JsonSchemaCompiler
+  readonly limiters: Map<Tool, Limiter>
+  hides(agent: string, tool: string, tenant: string): boolean
+}
+
+/**
+ * Makes an agent ready: resolves names, converts schemas once, hashes the definition.
+ *
+ * @throws OpspawnError `TOOL_UNKNOWN`, `MEMORY_UNKNOWN`, `AGENT_UNKNOWN`, `NAME_DUPLICATE`, `AGENT_INVALID`,
+ * `SCHEMA_NOT_CONVERTIBLE`, `PLUGIN_CAPABILITY_MISSING`
+ */
+export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAgent {
+  const where = `agent "${agent.name}"`
+  const planner = agent.planner ?? context.planner
+  if (planner === undefined)
+    throw new OpspawnError('AGENT_INVALID', `${where} has no planner and the orchestrator has no default one`)
+  const tools = new Map<string, ReadyTool>()
+  const offered: OfferedTool[] = []
+  for (const entry of agent.tools) {
+    const tool = typeof entry === 'string' ? named(context.tools, entry, 'TOOL_UNKNOWN', `${where} lists tool`) : entry
+    const ready = prepareTool(tool, context)
+    tools.set(tool.name, ready)
+    offered.push({
+      name: tool.name,
+      alias: aliasOf(tool.name),
+      description: tool.description,
+      inputSchema: ready.input.jsonSchema,
+      effect: tool.effect,
+      labels: tool.labels ?? [],
+    })
+  }
+  for (const delegate of agent.delegates)
+    offered.push(
+      offerDelegate(delegate, named(context.agents, delegate.agent, 'AGENT_UNKNOWN', `${where} may call agent`), context),
+    )
+  requireDistinct(where, offered)
+  const memories = new Map<string, Memory>()
+  for (const entry of agent.memories) {
+    const memory = typeof entry === 'string' ? named(context.memories, entry, 'MEMORY_UNKNOWN', `${where} has memory`) : entry
+    memories.set(memory.name, memory)
+  }
+  requireNeeds(where, planner, agent, memories)
+  const output =
+    agent.output === undefined ? undefined : compileSchema(agent.output, 'output', `${where}, output`, context.compiler)
+  const views = new Map<string, RunDefinition>()
+  return {
+    agent,
+    planner,
+    hash: hashDefinition(agent, planner, offered, output),
+    tools,
+    offered: new Map(offered.map((tool) => [tool.name, tool])),
+    functions: new Map(
+      offered.map((tool) => [
+        tool.name,
+        { type: 'function', name: tool.alias, description: tool.description, inputSchema: tool.inputSchema },
+      ]),
+    ),
+    memories,
+    input: agent.input === undefined ? undefined : compileSchema(agent.input, 'input', `${where}, input`, context.compiler),
+    output,
+    limiter: agent.concurrency === undefined ? undefined : createLimiter(agent.concurrency),
+    definitionFor(tenant) {
+      let view = views.get(tenant)
+      if (view === undefined) {
+        view = {
+          instructions: agent.instructions,
+          tools: offered.filter((tool) => !context.hides(agent.name, tool.name, tenant)),
+          models: Object.keys(agent.models),
+          memories: [...memories.keys()],
+          output: output?.jsonSchema,
+        }
+        // Tenants come from outside: the cache must not grow with them.
+        if (views.size < 1000) views.set(tenant, view)
+      }
+      return view
+    },
+  }
+}
+
+function prepareTool(tool: Tool, context: DefinitionContext): ReadyTool {
+  const where = `tool "${tool.name}"`
+  let limiter = context.limiters.get(tool)
+  if (limiter === undefined && tool.concurrency !== undefined) {
+    limiter = createLimiter(tool.concurrency)
+    context.limiters.set(tool, limiter)
+  }
+  return {
+    tool,
+    input: compileSchema(tool.input, 'input', where, context.compiler),
+    output: tool.output === undefined ? undefined : compileSchema(tool.output, 'output', `${where}, output`, context.compiler),
+    limiter,
+  }
+}
+
+const TEXT_INPUT: JsonObject = {
+  type: 'object',
+  properties: { input: { type: 'string', description: 'What the agent is asked to do, in full: it sees nothing else.' } },
+  required: ['input'],
+  additionalProperties: false,
+}
+
+function offerDelegate(delegate: Agent['delegates'][number], target: Agent, context: DefinitionContext): OfferedTool {
+  const handoff = delegate.handoff ?? false
+  const text = target.input === undefined
+  const name = handoff ? `transfer_to_${target.name}` : target.name
+  return {
+    name,
+    alias: aliasOf(name),
+    description: delegate.description ?? target.description ?? `Agent ${target.name}.`,
+    inputSchema:
+      target.input === undefined
+        ? TEXT_INPUT
+        : compileSchema(target.input, 'input', `agent "${target.name}", input`, context.compiler).jsonSchema,
+    // A child run has its own history: asking for it twice finds the same one.
+    effect: 'idempotent',
+    labels: [],
+    delegate: { agent: target.name, handoff, text },
+  }
+}
+
+function aliasOf(name: string): string {
+  return name.replaceAll('.', '_').slice(0, 64)
+}
+
+function named<T>(
+  registered: ReadonlyMap<string, T>,
+  name: string,
+  code: 'TOOL_UNKNOWN' | 'MEMORY_UNKNOWN' | 'AGENT_UNKNOWN',
+  what: string,
+): T {
+  const found = registered.get(name)
+  if (found === undefined) {
+    const known = [...registered.keys()].toSorted().join(', ')
+    throw new OpspawnError(code, `${what} "${name}", which is not registered${known === '' ? '' : `; registered are ${known}`}`, {
+      details: { name },
+    })
+  }
+  return found
+}
+
+function requireDistinct(where: string, offered: readonly OfferedTool[]): void {
+  const seen = new Map<string, string>()
+  for (const { alias, name } of offered) {
+    const other = seen.get(alias)
+    if (other !== undefined) {
+      throw new OpspawnError(
+        'NAME_DUPLICATE',
+        `${where}: "${other}" and "${name}" would both be called "${alias}" before a model`,
+        { details: { name } },
+      )
+    }
+    seen.set(alias, name)
+  }
+}
+
+function requireNeeds(where: string, planner: Planner, agent: Agent, memories: ReadonlyMap<string, Memory>): void {
+  for (const need of planner.requires ?? []) {
+    const present = need === 'model' ? Object.keys(agent.models).length > 0 : memories.size > 0
+    if (!present)
+      throw new OpspawnError(
+        'PLUGIN_CAPABILITY_MISSING',
+        `${where}: planner "${planner.name}" needs a ${need} and the agent has none`,
+      )
+  }
+}
+
+function hashDefinition(
+  agent: Agent,
+  planner: Planner,
+  offered: readonly OfferedTool[],
+  output: CompiledSchema | undefined,
+): string {
+  const definition = {
+    name: agent.name,
+    instructions: agent.instructions ?? '',
+    planner: `${planner.name}@${planner.version ?? '1'}`,
+    models: Object.entries(agent.models).map(([name, model]) => [name, describeModel(model)]),
+    tools: offered.map(({ name, description, inputSchema, effect, labels }) => ({
+      name,
+      description,
+      inputSchema,
+      effect,
+      labels,
+    })),
+    output: output?.jsonSchema ?? null,
+  }
+  return hashJson(definition as unknown as Json).slice(0, 16)
+}
+
+function describeModel(model: Model): string {
+  return `${model.provider}/${model.modelId}`
+}

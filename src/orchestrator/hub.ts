@@ -1,0 +1,93 @@
+import { EventEmitter } from 'eventemitter3'
+import { type Failure, type LiveEvent, type OrchestratorEvents, type RunEvent, toFailure } from '../core/index.ts'
+
+/** Somebody who watches one run in this process. */
+export interface RunWatcher {
+  recorded(events: readonly RunEvent[]): void
+  /** Absent when only recorded events matter: then nothing live is made for it. */
+  live?(event: LiveEvent): void
+}
+
+/**
+ * Tells whoever listens in this process what was recorded and what is happening. Nothing is built for a listener that is
+ * not there, and one that throws harms nobody: it is reported as a `fault`.
+ */
+export class Hub {
+  readonly #bus = new EventEmitter()
+  readonly #watchers = new Map<string, Set<RunWatcher>>()
+  readonly #observers: ((runId: string, event: RunEvent) => void)[] = []
+
+  on<E extends keyof OrchestratorEvents>(type: E, listener: OrchestratorEvents[E]): () => void {
+    const guarded = (...values: unknown[]): void => {
+      try {
+        const returned: unknown = (listener as (...values: unknown[]) => unknown)(...values)
+        if (returned instanceof Promise) returned.catch((error: unknown) => this.#blame(type, error))
+      } catch (error) {
+        this.#blame(type, error)
+      }
+    }
+    this.#bus.on(type, guarded)
+    return () => this.#bus.off(type, guarded)
+  }
+
+  /** Adds an extension's observer, which never leaves. */
+  observe(observer: (runId: string, event: RunEvent) => void): void {
+    this.#observers.push(observer)
+  }
+
+  watch(runId: string, watcher: RunWatcher): () => void {
+    let watchers = this.#watchers.get(runId)
+    if (watchers === undefined) {
+      watchers = new Set()
+      this.#watchers.set(runId, watchers)
+    }
+    watchers.add(watcher)
+    return () => {
+      watchers.delete(watcher)
+      if (watchers.size === 0 && this.#watchers.get(runId) === watchers) this.#watchers.delete(runId)
+    }
+  }
+
+  /** Passes on what was just recorded. */
+  recorded(runId: string, events: readonly RunEvent[]): void {
+    const watchers = this.#watchers.get(runId)
+    if (watchers !== undefined) for (const watcher of watchers) watcher.recorded(events)
+    for (const observer of this.#observers) {
+      for (const event of events) {
+        try {
+          observer(runId, event)
+        } catch (error) {
+          this.fault(toFailure(error, 'INTERNAL'), { where: 'observer', runId })
+        }
+      }
+    }
+    if (this.#bus.listenerCount('event') > 0) for (const event of events) this.#bus.emit('event', runId, event)
+  }
+
+  /** Whether anybody would see a live event of the run: models are streamed only then. */
+  wantsLive(runId: string): boolean {
+    if (this.#bus.listenerCount('live') > 0) return true
+    const watchers = this.#watchers.get(runId)
+    if (watchers !== undefined) for (const watcher of watchers) if (watcher.live !== undefined) return true
+    return false
+  }
+
+  live(runId: string, event: LiveEvent): void {
+    const watchers = this.#watchers.get(runId)
+    if (watchers !== undefined) for (const watcher of watchers) watcher.live?.(event)
+    if (this.#bus.listenerCount('live') > 0) this.#bus.emit('live', runId, event)
+  }
+
+  agent(makeState: () => Parameters<OrchestratorEvents['agent']>[0]): void {
+    if (this.#bus.listenerCount('agent') > 0) this.#bus.emit('agent', makeState())
+  }
+
+  fault(failure: Failure, context: { readonly where: string; readonly runId?: string }): void {
+    this.#bus.emit('fault', failure, context)
+  }
+
+  #blame(type: string, error: unknown): void {
+    // A fault listener that fails has nobody left to tell.
+    if (type !== 'fault') this.fault(toFailure(error, 'INTERNAL'), { where: `listener of ${type}` })
+  }
+}

@@ -1,0 +1,4 @@
+export { createOrchestrator, type OrchestratorOptions } from './create-orchestrator.ts'
+export { DEFAULT_TIMING, type Timing } from './engine.ts'
+export { DEFAULT_RETRY } from './retry.ts'
+export type { ModelPrice, PriceTable } from './spending.ts'

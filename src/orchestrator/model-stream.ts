@@ -1,0 +1,184 @@
+import { type LiveEvent, type ModelPart, type ModelStream, OpspawnError } from '../core/index.ts'
+import type { RawAnswer } from './model-answer.ts'
+
+/** A text or reasoning block while it grows. Blocks interleave, so they are kept by id. */
+interface Block {
+  type: string
+  text: string
+  providerMetadata?: object
+}
+
+/**
+ * Reads a model's stream to its end and puts the answer together. Unknown parts that carry content are kept; pings, raw
+ * chunks and unknown framing are passed over.
+ *
+ * @param emit gets each delta as it comes
+ * @param signal stops reading and closes the connection; rejects with its reason
+ * @throws OpspawnError `MODEL_INTERRUPTED` when the stream ends without its `finish` part; what the stream reported as
+ * an error where that ended it
+ */
+export async function readModelStream(
+  stream: ModelStream,
+  key: string,
+  emit: (event: LiveEvent) => void,
+  signal: AbortSignal,
+): Promise<RawAnswer> {
+  const assembly = new Assembly(key, emit)
+  if ('getReader' in stream) {
+    const reader = stream.getReader()
+    const stop = (): void => void reader.cancel(signal.reason).catch(() => {})
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (signal.aborted) throw signal.reason
+        if (done) break
+        if (value !== undefined) assembly.take(value)
+      }
+    } catch (error) {
+      void reader.cancel(error).catch(() => {})
+      throw error
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  } else {
+    for await (const part of stream) {
+      if (signal.aborted) throw signal.reason
+      assembly.take(part)
+    }
+  }
+  return assembly.end()
+}
+
+class Assembly {
+  readonly #key: string
+  readonly #emit: (event: LiveEvent) => void
+  readonly #content: ModelPart[] = []
+  readonly #blocks = new Map<string, Block>()
+  readonly #inputs = new Map<string, string>()
+  readonly #warnings: object[] = []
+  #lastId: string | undefined
+  #lastBlock: Block | undefined
+  #error: { readonly thrown: unknown } | undefined
+  #finish: { finishReason?: RawAnswer['finishReason']; usage?: RawAnswer['usage'] } | undefined
+  #responseId: string | undefined
+  #modelId: string | undefined
+
+  constructor(key: string, emit: (event: LiveEvent) => void) {
+    this.#key = key
+    this.#emit = emit
+  }
+
+  take(part: ModelPart): void {
+    const { type } = part
+    if (type === 'text-delta' || type === 'reasoning-delta') {
+      const { id, delta, providerMetadata } = part as unknown as { id: string; delta: string; providerMetadata?: object }
+      const block = this.#block(id, type === 'text-delta' ? 'text' : 'reasoning', providerMetadata)
+      block.text += delta
+      this.#emit({ type, key: this.#key, delta })
+      return
+    }
+    this.#takeOther(part)
+  }
+
+  end(): RawAnswer {
+    const finish = this.#finish
+    const ended = finish?.finishReason
+    const broken = finish === undefined || (typeof ended === 'object' && ended.unified === 'error')
+    if (broken && this.#error !== undefined) throw asError(this.#error.thrown)
+    if (finish === undefined) {
+      throw new OpspawnError('MODEL_INTERRUPTED', 'the model stream ended before its finish part: the answer is not whole')
+    }
+    return {
+      content: this.#content,
+      finishReason: ended,
+      usage: finish.usage,
+      responseId: this.#responseId,
+      modelId: this.#modelId,
+      warnings: this.#warnings,
+    }
+  }
+
+  #takeOther(part: ModelPart): void {
+    const known = part as unknown as { [member: string]: unknown; providerMetadata?: object }
+    switch (part.type) {
+      case 'text-start':
+      case 'reasoning-start':
+        this.#block(String(known['id']), part.type === 'text-start' ? 'text' : 'reasoning', known.providerMetadata)
+        return
+      case 'text-end':
+      case 'reasoning-end': {
+        const id = String(known['id'])
+        const block = this.#blocks.get(id)
+        if (block !== undefined) mergeMetadata(block, known.providerMetadata)
+        this.#blocks.delete(id)
+        this.#lastId = undefined
+        return
+      }
+      case 'tool-input-start':
+        this.#inputs.set(String(known['id']), String(known['toolName']))
+        return
+      case 'tool-input-delta': {
+        const callId = String(known['id'])
+        this.#emit({
+          type: 'tool-input-delta',
+          key: this.#key,
+          callId,
+          toolName: this.#inputs.get(callId) ?? '',
+          delta: String(known['delta']),
+        })
+        return
+      }
+      case 'stream-start':
+        this.#warnings.push(...((known['warnings'] as object[] | undefined) ?? []))
+        return
+      case 'response-metadata':
+        this.#responseId ??= known['id'] as string | undefined
+        this.#modelId ??= known['modelId'] as string | undefined
+        return
+      case 'finish':
+        this.#finish = known as { finishReason?: RawAnswer['finishReason']; usage?: RawAnswer['usage'] }
+        return
+      case 'error':
+        this.#error ??= { thrown: known['error'] }
+        return
+      case 'tool-input-end':
+      case 'ping':
+      case 'raw':
+        return
+      default:
+        // A preliminary result is replaced by the final one of the same call.
+        if (part.type === 'tool-result' && known['preliminary'] === true) return
+        this.#content.push(part)
+    }
+  }
+
+  #block(id: string, type: string, metadata: object | undefined): Block {
+    let block = id === this.#lastId ? this.#lastBlock : this.#blocks.get(id)
+    if (block === undefined) {
+      block = { type, text: '' }
+      this.#blocks.set(id, block)
+      this.#content.push(block)
+    }
+    if (metadata !== undefined) mergeMetadata(block, metadata)
+    this.#lastId = id
+    this.#lastBlock = block
+    return block
+  }
+}
+
+/** Signatures may come with the start, any delta or the end of a block; all are needed. */
+function mergeMetadata(block: Block, metadata: object | undefined): void {
+  if (metadata === undefined) return
+  const merged: Record<string, object> = { ...(block.providerMetadata as Record<string, object> | undefined) }
+  for (const [provider, values] of Object.entries(metadata as Record<string, object>))
+    merged[provider] = { ...merged[provider], ...values }
+  block.providerMetadata = merged
+}
+
+function asError(thrown: unknown): unknown {
+  if (thrown instanceof Error) return thrown
+  const text =
+    typeof thrown === 'object' && thrown !== null ? ((thrown as { message?: unknown }).message ?? JSON.stringify(thrown)) : thrown
+  return new OpspawnError('MODEL_INTERRUPTED', `the model stream reported an error: ${String(text)}`, { cause: thrown })
+}

@@ -1,0 +1,147 @@
+import { type ArgumentCondition, canonicalJson, type Json, OpspawnError, type Policy, type PolicyRule } from '../core/index.ts'
+
+/** A call that an agent wants to make. */
+export interface PolicyCall {
+  readonly agent: string
+  readonly tool: string
+  readonly tenant: string
+  readonly input: Json
+}
+
+/** What the rules say about a call, and which of them decided. */
+export interface Verdict {
+  readonly verdict: 'allow' | 'ask' | 'deny'
+  readonly rule: string
+  readonly reason?: string | undefined
+}
+
+/** Rules made ready once. */
+export interface CompiledPolicy {
+  decide(call: PolicyCall): Verdict
+  /** Denied whatever the arguments: not to be shown at all. */
+  hides(call: Omit<PolicyCall, 'input'>): boolean
+  readonly approvalMs: number
+}
+
+const STRICTNESS = { allow: 0, ask: 1, deny: 2 } as const
+const CONDITION_MEMBERS: readonly string[] = ['equals', 'notEquals', 'oneOf', 'above', 'below', 'matches', 'exists']
+const RULE_MEMBERS: readonly string[] = ['verdict', 'name', 'agent', 'tool', 'tenant', 'arguments', 'reason']
+
+/**
+ * Makes a policy ready: the strictest of the rules that apply decides, whatever their order.
+ *
+ * @throws OpspawnError `OPTIONS_INVALID` for an unknown verdict or member, so that a misspelt rule never passes as none
+ */
+export function compilePolicy(policy: Policy): CompiledPolicy {
+  const rules = policy.rules.map(compileRule)
+  const otherwise = policy.otherwise ?? 'allow'
+  if (!Object.hasOwn(STRICTNESS, otherwise))
+    throw new OpspawnError('OPTIONS_INVALID', `policy.otherwise "${String(otherwise)}" is none of allow, ask, deny`)
+  const fallback: Verdict = { verdict: otherwise, rule: 'otherwise' }
+  return {
+    approvalMs: policy.approvalMs ?? 86_400_000,
+    decide(call) {
+      let found: Verdict | undefined
+      for (const rule of rules) {
+        if (
+          (found === undefined || STRICTNESS[rule.verdict.verdict] > STRICTNESS[found.verdict]) &&
+          rule.names(call) &&
+          rule.fits(call.input)
+        ) {
+          found = rule.verdict
+        }
+      }
+      return found ?? fallback
+    },
+    hides(call) {
+      const named = rules.filter((rule) => rule.names(call))
+      if (named.some((rule) => rule.verdict.verdict === 'deny' && rule.unconditional)) return true
+      return otherwise === 'deny' && named.every((rule) => rule.verdict.verdict === 'deny')
+    },
+  }
+}
+
+interface CompiledRule {
+  readonly verdict: Verdict
+  readonly unconditional: boolean
+  names(call: Omit<PolicyCall, 'input'>): boolean
+  fits(input: Json): boolean
+}
+
+function compileRule(rule: PolicyRule, index: number): CompiledRule {
+  const where = `policy rule ${rule.name === undefined ? index + 1 : `"${rule.name}"`}`
+  requireMembers(where, rule, RULE_MEMBERS)
+  if (!Object.hasOwn(STRICTNESS, rule.verdict))
+    throw new OpspawnError('OPTIONS_INVALID', `${where}: verdict "${String(rule.verdict)}" is none of allow, ask, deny`)
+  const agent = pattern(rule.agent)
+  const tool = pattern(rule.tool)
+  const tenant = pattern(rule.tenant)
+  const conditions = Object.entries(rule.arguments ?? {}).map(([path, condition]) => {
+    requireMembers(`${where}, ${path}`, condition, CONDITION_MEMBERS)
+    if (!path.startsWith('/'))
+      throw new OpspawnError('OPTIONS_INVALID', `${where}: "${path}" is not a JSON Pointer; begin it with "/"`)
+    const steps = path
+      .slice(1)
+      .split('/')
+      .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    return (input: Json) => holds(condition, valueAt(input, steps))
+  })
+  return {
+    verdict: { verdict: rule.verdict, rule: rule.name ?? `rule ${index + 1}`, reason: rule.reason },
+    unconditional: conditions.length === 0,
+    names: (call) => agent(call.agent) && tool(call.tool) && tenant(call.tenant),
+    fits: (input) => conditions.every((condition) => condition(input)),
+  }
+}
+
+function requireMembers(where: string, value: object, allowed: readonly string[]): void {
+  for (const member of Object.keys(value)) {
+    if (!allowed.includes(member))
+      throw new OpspawnError('OPTIONS_INVALID', `${where} has no member "${member}"; it may have ${allowed.join(', ')}`)
+  }
+}
+
+/** A test against a pattern where `*` stands for any characters; no pattern fits everything. Takes linear time: no backtracking. */
+export function pattern(text: string | undefined): (value: string) => boolean {
+  if (text === undefined || text === '*') return () => true
+  const pieces = text.split('*')
+  if (pieces.length === 1) return (value) => value === text
+  const [first = '', ...rest] = pieces
+  const last = rest.pop() ?? ''
+  return (value) => {
+    if (!value.startsWith(first) || value.length < first.length + last.length || !value.endsWith(last)) return false
+    let from = first.length
+    const end = value.length - last.length
+    for (const piece of rest) {
+      const at = value.indexOf(piece, from)
+      if (at < 0 || at + piece.length > end) return false
+      from = at + piece.length
+    }
+    return true
+  }
+}
+
+function valueAt(input: Json, steps: readonly string[]): Json | undefined {
+  let value: Json | undefined = input
+  for (const step of steps) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
+    value = (value as { readonly [key: string]: Json })[step]
+  }
+  return value
+}
+
+function holds(condition: ArgumentCondition, value: Json | undefined): boolean {
+  if (condition.exists !== undefined && condition.exists !== (value !== undefined)) return false
+  if (value === undefined) return condition.exists === false
+  const { equals, notEquals, oneOf, above, below, matches } = condition
+  if (equals !== undefined && !same(equals, value)) return false
+  if (notEquals !== undefined && same(notEquals, value)) return false
+  if (oneOf !== undefined && !oneOf.some((item) => same(item, value))) return false
+  if (above !== undefined && !(typeof value === 'number' && value > above)) return false
+  if (below !== undefined && !(typeof value === 'number' && value < below)) return false
+  return matches === undefined || (typeof value === 'string' && pattern(matches)(value))
+}
+
+function same(left: Json, right: Json): boolean {
+  return left === right || canonicalJson(left) === canonicalJson(right)
+}

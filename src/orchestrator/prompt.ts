@@ -1,0 +1,59 @@
+import {
+  addedMessages,
+  type FileData,
+  type Message,
+  type ModelEffect,
+  type ModelMessage,
+  promptOf,
+  type RunView,
+  type ToolResultOutput,
+} from '../core/index.ts'
+
+/** A recorded message in the model's own form: URL texts become URL objects. Messages without files are passed on as they are. */
+function toModelMessage(message: Message): ModelMessage {
+  const { content } = message
+  if (typeof content === 'string') return message as unknown as ModelMessage
+  let copy: object[] | undefined
+  for (let index = 0; index < content.length; index += 1) {
+    const part = content[index] as { type: string; data?: FileData; output?: ToolResultOutput }
+    const converted = convertPart(part)
+    if (converted !== part) {
+      copy ??= [...content]
+      copy[index] = converted
+    }
+  }
+  return (copy === undefined ? message : { ...message, content: copy }) as unknown as ModelMessage
+}
+
+function convertPart(part: { type: string; data?: FileData; output?: ToolResultOutput }): object {
+  if (part.data?.type === 'url') return { ...part, data: { type: 'url', url: new URL(part.data.url) } }
+  if (part.output?.type === 'content') {
+    const value = part.output.value.map((item) => convertPart(item as { type: string; data?: FileData }))
+    return { ...part, output: { ...part.output, value } }
+  }
+  return part
+}
+
+/**
+ * Remembers the prompt of a run's last model call, so that the next one, which nearly always continues it, is made by
+ * adding to it instead of being put together from the whole history again.
+ */
+export interface PromptCache {
+  promptFor(run: RunView, effect: ModelEffect): ModelMessage[]
+}
+
+/** Makes an empty {@link PromptCache}. */
+export function createPromptCache(): PromptCache {
+  let key: string | undefined
+  let cached: ModelMessage[] = []
+  return {
+    promptFor(run, effect) {
+      const added = key !== undefined && effect.continues === key ? addedMessages(run, effect) : undefined
+      // The model gets an array of its own: whoever keeps it must not see later calls grow it.
+      const prompt = added === undefined ? promptOf(run, effect).map(toModelMessage) : cached.concat(added.map(toModelMessage))
+      key = effect.key
+      cached = prompt
+      return prompt
+    },
+  }
+}

@@ -1,0 +1,112 @@
+import { OpspawnError, type ErrorCode, type Failure, type RetryPolicy, toFailure } from '../core/index.ts'
+
+/** Four executions, waits drawn below 0.5, 1, 2 … seconds, never above half a minute. */
+export const DEFAULT_RETRY: Required<RetryPolicy> = { attempts: 4, baseMs: 500, maxMs: 30_000 }
+
+/**
+ * The wait before the next execution: full jitter, drawn evenly between 0 and a bound that doubles with each failure
+ * (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). A provider's Retry-After is the least wait.
+ *
+ * @param failures executions that failed so far, at least 1
+ * @param random draws from [0, 1)
+ */
+export function retryDelay(
+  policy: RetryPolicy,
+  failures: number,
+  retryAfterMs: number | undefined,
+  random: () => number,
+): number {
+  const base = policy.baseMs ?? DEFAULT_RETRY.baseMs
+  const cap = policy.maxMs ?? DEFAULT_RETRY.maxMs
+  const bound = Math.min(cap, base * 2 ** (failures - 1))
+  const drawn = Math.round(random() * bound)
+  return retryAfterMs === undefined ? drawn : retryAfterMs + Math.round(drawn / 4)
+}
+
+/** A failed execution, understood. */
+export interface Fault {
+  readonly failure: Failure
+  /** The least wait that the other side asked for. */
+  readonly retryAfterMs?: number | undefined
+}
+
+/**
+ * Understands what a model call threw. Errors of the AI SDK are known by their marker and fields, not by class, so no
+ * package is imported: `statusCode`, `isRetryable`, `responseHeaders`.
+ *
+ * @param now epoch milliseconds, for Retry-After given as a date
+ */
+export function modelFault(thrown: unknown, now: number): Fault {
+  if (OpspawnError.is(thrown)) return { failure: toFailure(thrown, 'MODEL_FAILED') }
+  const call = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as {
+    statusCode?: unknown
+    isRetryable?: unknown
+    responseHeaders?: Record<string, string | undefined>
+  }
+  const status = typeof call.statusCode === 'number' ? call.statusCode : undefined
+  const network = status === undefined && isNetworkError(thrown)
+  let code: ErrorCode = 'MODEL_FAILED'
+  if (status === 429) code = 'MODEL_RATE_LIMITED'
+  else if (network || status === 408 || status === 409 || (status !== undefined && status >= 500)) code = 'MODEL_UNAVAILABLE'
+  const failure = toFailure(thrown, code)
+  return {
+    failure: {
+      ...failure,
+      retryable: typeof call.isRetryable === 'boolean' ? call.isRetryable || network : failure.retryable,
+      ...(status === undefined ? undefined : { details: { status } }),
+    },
+    retryAfterMs: retryAfter(call.responseHeaders, now),
+  }
+}
+
+/** Understands what a tool's body threw: retryable where it says so, or where a connection failed. */
+export function toolFault(thrown: unknown): Fault {
+  const failure = toFailure(thrown, 'TOOL_FAILED')
+  return { failure: failure.retryable || !isNetworkError(thrown) ? failure : { ...failure, retryable: true } }
+}
+
+const NETWORK_CODES: ReadonlySet<unknown> = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_SOCKET',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+])
+
+function isNetworkError(thrown: unknown): boolean {
+  let link = thrown
+  for (let depth = 0; depth < 5 && typeof link === 'object' && link !== null; depth += 1) {
+    try {
+      if (NETWORK_CODES.has((link as { code?: unknown }).code)) return true
+      link = (link as { cause?: unknown }).cause
+    } catch {
+      return false
+    }
+  }
+  return false
+}
+
+/** Reads `retry-after-ms`, then `retry-after` in seconds or as a date; at most an hour is believed. */
+function retryAfter(headers: Record<string, string | undefined> | undefined, now: number): number | undefined {
+  if (typeof headers !== 'object' || headers === null) return undefined
+  const exact = Number.parseFloat(headers['retry-after-ms'] ?? '')
+  if (Number.isFinite(exact)) return clampWait(exact)
+  const text = headers['retry-after']
+  if (text === undefined) return undefined
+  const seconds = Number.parseFloat(text)
+  if (Number.isFinite(seconds) && /^[\d.]+$/.test(text.trim())) return clampWait(seconds * 1000)
+  const date = Date.parse(text)
+  return Number.isNaN(date) ? undefined : clampWait(date - now)
+}
+
+function clampWait(ms: number): number {
+  return Math.min(Math.max(0, Math.round(ms)), 3_600_000)
+}

@@ -1,0 +1,109 @@
+import {
+  applyEvent,
+  type Changes,
+  type Fence,
+  type Message,
+  type RunEvent,
+  type RunEventBody,
+  type RunOrigin,
+  type RunOutcome,
+  type RunView,
+  type Signal,
+  type SpendingChange,
+} from '../core/index.ts'
+import type { Engine } from './engine.ts'
+import { mergeSpending } from './spending.ts'
+
+/**
+ * A run's history in this worker's hands: what is recorded here changes the view at once and goes to the store with the
+ * next commit, in one transaction, so that an outcome and what was decided upon it are one write.
+ */
+export class RunLog {
+  readonly origin: RunOrigin
+  readonly view: RunView
+  readonly #engine: Engine
+  readonly #fence: Fence
+  /** What the store's clock is ahead of this worker's. */
+  readonly #skewMs: number
+  #batch: RunEvent[] = []
+  #committedSeq: number
+  #consume: string[] | undefined
+  #signals: { runId: string; signal: Signal }[] | undefined
+  #spending: SpendingChange | undefined
+  #end: { outcome: RunOutcome; transcript?: readonly Message[] } | undefined
+
+  constructor(engine: Engine, fence: Fence, origin: RunOrigin, view: RunView, storeNow: number) {
+    this.#engine = engine
+    this.#fence = fence
+    this.origin = origin
+    this.view = view
+    this.#skewMs = storeNow - engine.clock.now()
+    this.#committedSeq = view.seq
+  }
+
+  /** The store's time as well as this worker knows it; never before the last event. */
+  now(): number {
+    return Math.max(this.view.now, this.#engine.clock.now() + this.#skewMs)
+  }
+
+  record(body: RunEventBody): void {
+    // The literal becomes the event: no copy is made on this path.
+    const event = Object.assign(body, { version: 1, seq: this.view.seq + 1, at: this.now() } as const)
+    this.#batch.push(event)
+    applyEvent(this.view, event)
+  }
+
+  consume(signalId: string): void {
+    this.#consume ??= []
+    this.#consume.push(signalId)
+  }
+
+  spend(change: SpendingChange): void {
+    this.#spending = mergeSpending(this.#spending, change)
+  }
+
+  /** Drops what was to be set aside, after the store refused it. */
+  dropReserve(): void {
+    const { reserve: _, ...rest } = this.#spending ?? {}
+    this.#spending = rest
+  }
+
+  send(runId: string, signal: Signal): void {
+    this.#signals ??= []
+    this.#signals.push({ runId, signal })
+  }
+
+  end(outcome: RunOutcome, transcript: readonly Message[] | undefined): void {
+    this.record({ type: 'run-end', outcome })
+    this.#end = transcript === undefined ? { outcome } : { outcome, transcript }
+  }
+
+  get isClean(): boolean {
+    return this.#batch.length === 0 && this.#consume === undefined
+  }
+
+  /** Writes what was recorded. When it rejects nothing was written and all is kept for another try. */
+  async commit(): Promise<void> {
+    if (this.isClean) return
+    const batch = this.#batch
+    const tasks = await this.#engine.store.append(this.#fence, this.#committedSeq, batch, this.#changes())
+    this.#committedSeq += batch.length
+    this.#batch = []
+    this.#consume = undefined
+    this.#signals = undefined
+    this.#spending = undefined
+    this.#engine.hub.recorded(this.origin.runId, batch)
+    if (tasks.length > 0) this.#engine.publish(tasks)
+  }
+
+  #changes(): Changes | undefined {
+    if (this.#consume === undefined && this.#signals === undefined && this.#spending === undefined && this.#end === undefined)
+      return undefined
+    const changes: { -readonly [K in keyof Changes]: Changes[K] } = {}
+    if (this.#consume !== undefined) changes.consume = this.#consume
+    if (this.#signals !== undefined) changes.signals = this.#signals
+    if (this.#spending !== undefined) changes.spending = this.#spending
+    if (this.#end !== undefined) changes.end = this.#end
+    return changes
+  }
+}

@@ -1,0 +1,127 @@
+import {
+  OpspawnError,
+  pointer,
+  toFailure,
+  type CompiledSchema,
+  type DocumentedSchema,
+  type Issue,
+  type JsonObject,
+  type Schema,
+  type StandardResult,
+  type StandardSchema,
+  type Validation,
+} from '../core/index.ts'
+
+/** Makes the check of a plain JSON Schema document. */
+export type JsonSchemaCompiler = (document: object) => (value: unknown) => readonly Issue[]
+
+/**
+ * Makes a schema ready for use: converts it to JSON Schema draft-07 once and binds its check.
+ *
+ * @param where what the schema belongs to, for the error text, such as `tool "weather"`.
+ * @throws OpspawnError `SCHEMA_NOT_CONVERTIBLE` when the document cannot be made.
+ */
+export function compileSchema(
+  schema: Schema,
+  side: 'input' | 'output',
+  where: string,
+  compiler: JsonSchemaCompiler,
+): CompiledSchema {
+  if (typeof schema !== 'object' && typeof schema !== 'function')
+    refuse(where, `it is ${schema === undefined ? 'missing' : typeof schema}`)
+  if (schema === null) refuse(where, 'it is null')
+  const standard = (schema as StandardSchema)['~standard']
+  if (standard !== undefined) {
+    if (standard.jsonSchema === undefined) {
+      refuse(where, `the ${standard.vendor} schema has no JSON Schema conversion; pass { validator, jsonSchema } instead`)
+    }
+    return {
+      jsonSchema: document(() => standard.jsonSchema?.[side]({ target: 'draft-07' }), where),
+      validate: standardCheck(schema as StandardSchema),
+    }
+  }
+  const documented = schema as DocumentedSchema
+  if (documented.validator !== undefined) {
+    return { jsonSchema: document(() => documented.jsonSchema, where), validate: standardCheck(documented.validator) }
+  }
+  const plain = schema as JsonObject
+  let check: (value: unknown) => readonly Issue[]
+  try {
+    check = compiler(plain)
+  } catch (error) {
+    refuse(where, toFailure(error, 'SCHEMA_NOT_CONVERTIBLE').message, error)
+  }
+  return {
+    jsonSchema: plain,
+    validate(value) {
+      const issues = check(value)
+      return issues.length === 0 ? { value } : { issues }
+    },
+  }
+}
+
+/** Whether a schema is a plain JSON Schema document, which needs a validator of ours. */
+export function isPlainJsonSchema(schema: unknown): boolean {
+  return typeof schema === 'object' && schema !== null && !('~standard' in schema) && !('validator' in schema)
+}
+
+/** Writes issues as one sentence: `/city: expected string; /days: too large`. */
+export function describeIssues(issues: readonly Issue[]): string {
+  const shown = issues.slice(0, 8).map((issue) => `${issue.path}: ${issue.message}`)
+  return issues.length > 8 ? `${shown.join('; ')}; and ${issues.length - 8} more` : shown.join('; ')
+}
+
+function refuse(where: string, why: string, cause?: unknown): never {
+  throw new OpspawnError('SCHEMA_NOT_CONVERTIBLE', `the schema of ${where} cannot be written as JSON Schema: ${why}`, { cause })
+}
+
+function document(convert: () => object | undefined, where: string): JsonObject {
+  let made: object | undefined
+  try {
+    made = convert()
+  } catch (error) {
+    refuse(where, toFailure(error, 'SCHEMA_NOT_CONVERTIBLE').message, error)
+  }
+  if (typeof made !== 'object' || made === null) refuse(where, 'the conversion gave no document')
+  return closeObjects(made as JsonObject, true)
+}
+
+/** Keywords whose values are data, and `allOf`, whose branches must stay open to be met together. */
+const UNTOUCHED: ReadonlySet<string> = new Set(['allOf', 'const', 'default', 'enum', 'examples'])
+
+/** Models are told that no other keys exist: `additionalProperties: false` wherever properties are listed and nothing is said. */
+function closeObjects(node: JsonObject, root: boolean): JsonObject {
+  const closed: Record<string, unknown> = {}
+  for (const [key, item] of Object.entries(node)) {
+    if (root && key === '$schema') continue
+    closed[key] = UNTOUCHED.has(key) ? item : closeNested(item)
+  }
+  const additional = closed['additionalProperties']
+  if (closed['type'] === 'object' && closed['properties'] !== undefined && (additional === undefined || additional === true)) {
+    closed['additionalProperties'] = false
+  }
+  return closed as JsonObject
+}
+
+function closeNested(item: unknown): unknown {
+  if (Array.isArray(item)) return item.map(closeNested)
+  return typeof item === 'object' && item !== null ? closeObjects(item as JsonObject, false) : item
+}
+
+function standardCheck(schema: StandardSchema): CompiledSchema['validate'] {
+  const standard = schema['~standard']
+  return (value) => {
+    const result = standard.validate(value)
+    return result instanceof Promise ? result.then(translate) : translate(result)
+  }
+}
+
+function translate(result: StandardResult<unknown>): Validation {
+  if (result.issues === undefined) return result
+  return {
+    issues: result.issues.map((issue) => ({
+      path: pointer((issue.path ?? []).map((step) => (typeof step === 'object' ? step.key : step))),
+      message: issue.message,
+    })),
+  }
+}

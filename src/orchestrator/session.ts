@@ -1,0 +1,15 @@
+import type { Message, RunView, Store } from '../core/index.ts'
+
+/** Runs of a session that a new run sees, the most recent ones. */
+const SESSION_RUNS = 50
+
+/**
+ * Reads what earlier runs of the session left behind: the conversation of those that have completed, oldest first. It is
+ * written into the new run's history, so that what the run saw does not change when the session goes on.
+ */
+export async function loadSession(store: Store, view: RunView): Promise<readonly Message[]> {
+  if (view.session === undefined) return []
+  const page = await store.list({ tenant: view.tenant, session: view.session, status: ['completed'] }, { limit: SESSION_RUNS })
+  const earlier = page.runs.filter((run) => run.runId !== view.id && run.transcript !== undefined)
+  return earlier.toReversed().flatMap((run) => run.transcript ?? [])
+}

@@ -1,0 +1,135 @@
+import {
+  type Amounts,
+  type ModelEffect,
+  type RunLimits,
+  type RunView,
+  promptOf,
+  type Message,
+  type ModelAnswer,
+  OpspawnError,
+  type SpendingChange,
+  type TokenUsage,
+} from '../core/index.ts'
+
+/** What one model call cost, by model: price of one million tokens in the unit of `RunLimits.cost`. */
+export interface ModelPrice {
+  readonly input: number
+  readonly output: number
+  /** @default input */
+  readonly cacheRead?: number
+}
+
+/** Computes the cost of a call; `undefined` when the usage is not known. */
+export function costOf(usage: TokenUsage, price: ModelPrice): number | undefined {
+  if (usage.input === undefined || usage.output === undefined) return undefined
+  const cached = usage.cacheRead ?? 0
+  return (
+    ((usage.input - cached) * price.input + cached * (price.cacheRead ?? price.input) + usage.output * price.output) / 1_000_000
+  )
+}
+
+/** Prices by `provider/modelId`, `modelId`, or `*`. */
+export type PriceTable = Readonly<Record<string, ModelPrice>>
+
+/** Finds a model's price. */
+export function priceOf(prices: PriceTable, provider: string, modelId: string): ModelPrice | undefined {
+  for (const name of [`${provider}/${modelId}`, modelId, '*']) if (Object.hasOwn(prices, name)) return prices[name]
+  return undefined
+}
+
+/** One model call and nothing else: what a call costs where neither tokens nor money are limited. */
+export const ONE_STEP: Amounts = { steps: 1, tokens: 0, cost: 0 }
+
+/**
+ * What to set aside for a call: its prompt, estimated from its length, and the most that it may answer. The estimate of
+ * four characters a token (OpenAI's rule of thumb for English) is only for the time of the call; what is used is counted
+ * from the provider's report.
+ */
+export function estimateCall(
+  run: RunView,
+  effect: ModelEffect,
+  limits: RunLimits,
+  maxOutputTokens: number,
+  price: ModelPrice | undefined,
+): Amounts {
+  if (limits.tokens === undefined && limits.cost === undefined) return ONE_STEP
+  const input = Math.ceil(promptLength(promptOf(run, effect)) / 4)
+  const cost = price === undefined ? 0 : costOf({ input, output: maxOutputTokens }, price)
+  return { steps: 1, tokens: input + maxOutputTokens, cost: cost ?? 0 }
+}
+
+function promptLength(prompt: readonly Message[]): number {
+  let length = 0
+  for (const message of prompt)
+    length += typeof message.content === 'string' ? message.content.length : JSON.stringify(message.content).length
+  return length
+}
+
+/**
+ * What a finished call changes: the reservation goes back, the reported usage is taken. Where nothing was reported the
+ * whole reservation counts as used: unknown is never zero.
+ */
+export function settleCall(reserved: Amounts, answer: ModelAnswer | undefined, price: ModelPrice | undefined): SpendingChange {
+  if (answer === undefined) return { release: reserved, use: ONE_STEP }
+  const { input, output }: TokenUsage = answer.usage
+  if (input === undefined || output === undefined) return { release: reserved, use: reserved, unreported: 1 }
+  const cost = price === undefined ? 0 : (costOf(answer.usage, price) ?? 0)
+  return { release: reserved, use: { steps: 1, tokens: input + output, cost } }
+}
+
+/** Adds two changes of the same transaction. */
+export function mergeSpending(left: SpendingChange | undefined, right: SpendingChange): SpendingChange {
+  if (left === undefined) return right
+  const merged: { -readonly [K in keyof SpendingChange]: SpendingChange[K] } = { ...left }
+  for (const part of ['reserve', 'release', 'use'] as const) {
+    const amounts = right[part]
+    const before = left[part]
+    if (amounts === undefined) continue
+    merged[part] =
+      before === undefined
+        ? amounts
+        : { steps: before.steps + amounts.steps, tokens: before.tokens + amounts.tokens, cost: before.cost + amounts.cost }
+  }
+  if (right.unreported !== undefined) merged.unreported = (left.unreported ?? 0) + right.unreported
+  return merged
+}
+
+/** Cuts wished limits to those that hold anyway. */
+export function tightenLimits(held: RunLimits, wished: RunLimits): RunLimits {
+  const limits: { -readonly [K in keyof RunLimits]: RunLimits[K] } = { ...held }
+  for (const [name, value] of Object.entries(wished) as [keyof RunLimits, number | undefined][]) {
+    if (value === undefined) continue
+    const present = limits[name]
+    limits[name] = present === undefined ? value : Math.min(present, value)
+  }
+  return limits
+}
+
+/** The limits of a child run: its agent's own, and under its parent's tokens, cost and time, since those are shared. */
+export function childLimits(own: RunLimits, parent: RunLimits, elapsedMs: number): RunLimits {
+  const shared: { -readonly [K in keyof RunLimits]: RunLimits[K] } = {}
+  if (parent.tokens !== undefined) shared.tokens = parent.tokens
+  if (parent.cost !== undefined) shared.cost = parent.cost
+  if (parent.durationMs !== undefined) shared.durationMs = Math.max(1, parent.durationMs - elapsedMs)
+  if (parent.depth !== undefined) shared.depth = Math.max(1, parent.depth - 1)
+  return tightenLimits(own, shared)
+}
+
+/** Refuses a cost limit that cannot be kept. @throws OpspawnError `BUDGET_PRICE_UNKNOWN` */
+export function requirePrices(
+  where: string,
+  limits: RunLimits,
+  models: readonly { readonly provider: string; readonly modelId: string }[],
+  prices: PriceTable,
+): void {
+  if (limits.cost === undefined) return
+  for (const model of models) {
+    if (priceOf(prices, model.provider, model.modelId) === undefined) {
+      throw new OpspawnError(
+        'BUDGET_PRICE_UNKNOWN',
+        `${where} has a cost limit, but the price table has no row for "${model.provider}/${model.modelId}"; add one to createOrchestrator({ prices })`,
+        { details: { model: `${model.provider}/${model.modelId}` } },
+      )
+    }
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Who may import whom, read from the import lines themselves: the rule survives a change of tools.
+ * The same table stands in .dependency-cruiser.mjs.
+ */
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join, posix } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+const core = /^src\/core\/index\.ts$/
+const builtin = /^builtin:/
+const anyPackage = /^package:/
+const smallPackage = /^package:(@cfworker\/json-schema|eventemitter3|fastq|yaml|zod)$/
+
+/** First row whose pattern fits the importing file; the targets that it may import. */
+const table: readonly { from: RegExp; to: (folder: string) => readonly RegExp[] }[] = [
+  { from: /^src\/core\//, to: () => [/^src\/core\//] },
+  {
+    from: /^src\/plugins\/([^/]+)\//,
+    to: (name) => [core, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
+  },
+  { from: /^src\/orchestrator\//, to: () => [core, /^src\/orchestrator\//, builtin, smallPackage] },
+  { from: /^src\/testing\//, to: () => [core, /^src\/testing\//, builtin] },
+  {
+    from: /^src\/cli\//,
+    to: () => [core, /^src\/cli\//, /^src\/orchestrator\/index\.ts$/, /^src\/[^/]+\.ts$/, builtin, anyPackage],
+  },
+  {
+    from: /^src\/[^/]+\.ts$/,
+    to: () => [/^src\/[^/]+\.ts$/, /^src\/(core|orchestrator|plugins\/[^/]+)\/index\.ts$/, builtin, anyPackage],
+  },
+]
+
+const importForms = [
+  /^\s*(?:import|export)\b[\w\s{},*$]*?\bfrom\s*['"]([^'"]+)['"]/gm, // also type-only and over several lines
+  /^\s*import\s*['"]([^'"]+)['"]/gm,
+  /^(?!\s*(?:\*|\/\/)).*?\b(?:import|require|getBuiltinModule)\s*\(\s*['"]([^'"]+)['"]/gm,
+]
+
+function importsOf(text: string): string[] {
+  return importForms.flatMap((form) => [...text.matchAll(form)].map((match) => match[1]!))
+}
+
+function targetOf(file: string, specifier: string): string {
+  if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier)
+  if (isBuiltin(specifier)) return `builtin:${specifier.replace(/^node:/, '')}`
+  return `package:${specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')}`
+}
+
+function findCycle(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>()
+  const visit = (file: string, path: string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+    if (done.has(file)) return undefined
+    for (const target of graph.get(file) ?? []) {
+      const cycle = visit(target, [...path, file])
+      if (cycle) return cycle
+    }
+    done.add(file)
+    return undefined
+  }
+  for (const file of graph.keys()) {
+    const cycle = visit(file, [])
+    if (cycle) return cycle
+  }
+  return undefined
+}
+
+/** One line for each broken rule in `root/src`. */
+function violations(root: string): string[] {
+  const files = globSync('src/**/*.ts', { cwd: root })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => !/\.test(-d)?\.ts$/.test(file))
+  const found: string[] = []
+  const graph = new Map<string, string[]>()
+  for (const file of files) {
+    const targets = importsOf(readFileSync(join(root, file), 'utf8')).map((name) => targetOf(file, name))
+    graph.set(file, targets)
+    const row = table.find(({ from }) => from.test(file))
+    const allowed = row?.to(row.from.exec(file)?.[1] ?? '') ?? []
+    for (const target of targets) {
+      if (!allowed.some((pattern) => pattern.test(target))) found.push(`${file} -> ${target}`)
+    }
+  }
+  const cycle = findCycle(graph)
+  return cycle ? [...found, `cycle: ${cycle.join(' -> ')}`] : found
+}
+
+describe('boundaries', () => {
+  it('hold in src', () => {
+    expect(violations(join(import.meta.dirname, '..'))).toEqual([])
+  })
+
+  describe('on planted sources', () => {
+    let root = ''
+    const plant = (file: string, text: string): void => {
+      mkdirSync(dirname(join(root, file)), { recursive: true })
+      writeFileSync(join(root, file), text)
+    }
+    beforeEach(() => {
+      root = mkdtempSync(join(tmpdir(), 'opspawn-boundaries-'))
+      plant('src/core/index.ts', `export { a } from './a.ts'\n`)
+      plant('src/core/a.ts', `/** @example\n * import { x } from 'opspawn'\n */\nexport const a = 'import x from "zod"'\n`)
+      plant('src/orchestrator/index.ts', `import fastq from 'fastq'\nimport { a } from '../core/index.ts'\n`)
+      plant('src/plugins/x-y/index.ts', `import 'node:fs'\nimport type { T } from '@scope/any/deep'\nimport './own.ts'\n`)
+      plant('src/plugins/x-y/own.ts', `import { a } from '../../core/index.ts'\n`)
+      plant('src/testing/index.ts', `import { a } from '../core/index.ts'\nimport { readFileSync } from 'node:fs'\n`)
+      plant('src/index.ts', `export { a } from './core/index.ts'\nexport * from './plugins/x-y/index.ts'\n`)
+    })
+    afterEach(() => rmSync(root, { recursive: true }))
+
+    it('accept what the table allows', () => {
+      expect(violations(root)).toEqual([])
+    })
+
+    it.each([
+      ['core', 'a plugin', 'src/core/b.ts', `import {\n  a,\n} from '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
+      ['core', 'node:fs', 'src/core/b.ts', `import { readFileSync } from 'node:fs'`, 'builtin:fs'],
+      ['core', 'a bare builtin', 'src/core/b.ts', `import type { Stats } from 'fs'`, 'builtin:fs'],
+      ['core', 'a package', 'src/core/b.ts', `export const z = () => import('zod')`, 'package:zod'],
+      ['core', 'a builtin by function', 'src/core/b.ts', `process.getBuiltinModule('fs')`, 'builtin:fs'],
+      ['a plugin', 'another plugin', 'src/plugins/z/index.ts', `import '../x-y/own.ts'`, 'src/plugins/x-y/own.ts'],
+      ['a plugin', "core's insides", 'src/plugins/z/index.ts', `import '../../core/a.ts'`, 'src/core/a.ts'],
+      [
+        'a plugin',
+        'the orchestrator',
+        'src/plugins/z/index.ts',
+        `import '../../orchestrator/index.ts'`,
+        'src/orchestrator/index.ts',
+      ],
+      ['the orchestrator', 'a plugin', 'src/orchestrator/b.ts', `import '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
+      ['the orchestrator', 'a big package', 'src/orchestrator/b.ts', `import 'express'`, 'package:express'],
+      ['testing', 'a package', 'src/testing/b.ts', `import { it } from 'vitest'`, 'package:vitest'],
+      ['testing', 'the orchestrator', 'src/testing/b.ts', `import '../orchestrator/index.ts'`, 'src/orchestrator/index.ts'],
+      ['the top level', 'insides', 'src/local.ts', `import './core/a.ts'`, 'src/core/a.ts'],
+    ])('refuse that %s imports %s', (_from, _what, file, text, target) => {
+      plant(file, `${text}\n`)
+      expect(violations(root)).toEqual([`${file} -> ${target}`])
+    })
+
+    it('refuse a folder that the table does not know', () => {
+      plant('src/misc/b.ts', `import '../core/index.ts'\n`)
+      expect(violations(root)).toEqual(['src/misc/b.ts -> src/core/index.ts'])
+    })
+
+    it('refuse a cycle', () => {
+      plant('src/core/b.ts', `import type { C } from './c.ts'\n`)
+      plant('src/core/c.ts', `export type { B } from './b.ts'\n`)
+      expect(violations(root)).toEqual(['cycle: src/core/b.ts -> src/core/c.ts -> src/core/b.ts'])
+    })
+  })
+})
