@@ -243,16 +243,18 @@ describe.each(providers)('$name', (provider) => {
       expect(sentMessages(provider)).not.toContain(JSON.stringify(sample.invalidArguments).slice(1, -1))
     })
 
-    it('rejects when it is aborted before the first output, and closes the connection', async () => {
-      const controller = new AbortController()
-      const before = server.exchanges.length
-      const answer = ask(how, 'hang-before-output', [question], controller.signal)
-      const rejected = expect(answer).rejects.toMatchObject({ name: 'AbortError' })
-      await expect.poll(() => server.exchanges.length, { interval: 1 }).toBeGreaterThan(before)
-      controller.abort()
-      await rejected
-      expect(await lastExchange().outcome).toBe('aborted')
-    })
+    it.each(['hang-before-output', 'hang'] as const)(
+      'rejects when it is aborted while waiting (%s), and closes the connection',
+      async (scenario) => {
+        const controller = new AbortController()
+        const before = server.exchanges.length
+        const thrown = ask(how, scenario, [question], controller.signal).catch((error: unknown) => error)
+        await expect.poll(() => server.exchanges.length, { interval: 1 }).toBeGreaterThan(before)
+        controller.abort()
+        expect(await thrown).toMatchObject({ name: 'AbortError' })
+        expect(await lastExchange().outcome).toBe('aborted')
+      },
+    )
   })
 
   it('refuses half an answer', async () => {

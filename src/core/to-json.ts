@@ -21,107 +21,116 @@ const UNFIT: readonly string[] = ['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise',
  * @throws OpspawnError `JSON_INVALID` naming the JSON Pointer of the offender, `PAYLOAD_TOO_LARGE` past `maxSize`.
  */
 export function toJson(value: unknown, limits: JsonLimits = {}): Json {
-  const maxDepth = limits.maxDepth ?? 64
-  const maxSize = limits.maxSize ?? 2_097_152
-  const ancestors: object[] = []
-  const path: (string | number)[] = []
-  let size = 0
+  return new Copier(limits).copy(value) ?? null
+}
 
-  function refuse(what: string, cause?: unknown): never {
-    throw new OpspawnError(
-      'JSON_INVALID',
-      `${what} at ${pointer(path)} cannot be stored as JSON; convert it to plain data first`,
-      {
-        details: { path: pointer(path) },
-        cause,
-      },
-    )
+class Copier {
+  readonly #maxSize: number
+  readonly #maxDepth: number
+  #size = 0
+  readonly #ancestors: object[] = []
+  readonly #path: (string | number)[] = []
+
+  constructor(limits: JsonLimits) {
+    this.#maxSize = limits.maxSize ?? 2_097_152
+    this.#maxDepth = limits.maxDepth ?? 64
   }
-  function grow(by: number): void {
-    size += by
-    if (size > maxSize) {
-      throw new OpspawnError(
-        'PAYLOAD_TOO_LARGE',
-        `value is larger than ${maxSize} characters of JSON; return less, or a reference to it`,
-        {
-          details: { limit: maxSize },
-        },
-      )
-    }
-  }
-  function copyObject(source: object): Json {
-    if (ancestors.includes(source)) refuse('a cycle')
-    if (ancestors.length >= maxDepth) refuse(`nesting deeper than ${maxDepth}`)
-    if (Array.isArray(source)) {
-      ancestors.push(source)
-      const list: Json[] = []
-      grow(2)
-      for (let index = 0; index < source.length; index += 1) {
-        path.push(index)
-        list.push(copy(source[index]) ?? null)
-        path.pop()
-      }
-      ancestors.pop()
-      return list
-    }
-    const own = read(source, 'toJSON')
-    if (typeof own === 'function') {
-      let replaced: unknown
-      try {
-        replaced = own.call(source, '')
-      } catch (error) {
-        refuse('a value whose toJSON throws', error)
-      }
-      if (replaced === source) refuse('a value whose toJSON returns itself')
-      return copy(replaced) ?? null
-    }
-    const prototype: unknown = Object.getPrototypeOf(source)
-    if (prototype !== Object.prototype && prototype !== null) {
-      const kind = Object.prototype.toString.call(source).slice(8, -1)
-      if (UNFIT.includes(kind) || ArrayBuffer.isView(source) || source instanceof Error) refuse(`a value of type ${kind}`)
-    }
-    ancestors.push(source)
-    const object: Record<string, Json> = {}
-    grow(2)
-    for (const key of Object.keys(source)) {
-      path.push(key)
-      if (key === '__proto__') refuse('the key __proto__')
-      const item = copy(read(source, key))
-      if (item !== undefined) {
-        grow(key.length + 4)
-        object[key] = item
-      }
-      path.pop()
-    }
-    ancestors.pop()
-    return object
-  }
-  function read(source: object, key: string): unknown {
-    try {
-      return (source as Record<string, unknown>)[key]
-    } catch (error) {
-      return refuse(`a property whose getter throws (${key})`, error)
-    }
-  }
-  function copy(item: unknown): Json | undefined {
+
+  copy(item: unknown): Json | undefined {
     switch (typeof item) {
       case 'string':
-        grow(item.length + 2)
+        this.#grow(item.length + 2)
         return item
       case 'number':
-        if (!Number.isFinite(item)) refuse(String(item))
-        grow(8)
+        if (!Number.isFinite(item)) this.#refuse(String(item))
+        this.#grow(8)
         return item
       case 'boolean':
-        grow(5)
+        this.#grow(5)
         return item
       case 'undefined':
         return undefined
       case 'object':
-        return item === null ? null : copyObject(item)
+        return item === null ? null : this.#copyObject(item)
       default:
-        return refuse(`a ${typeof item}`)
+        return this.#refuse(`a ${typeof item}`)
     }
   }
-  return copy(value) ?? null
+
+  #copyObject(source: object): Json {
+    if (this.#ancestors.includes(source)) this.#refuse('a cycle')
+    if (this.#ancestors.length >= this.#maxDepth) this.#refuse(`nesting deeper than ${this.#maxDepth}`)
+    const replace = Array.isArray(source) ? undefined : this.#read(source, 'toJSON')
+    if (typeof replace === 'function') return this.#copyReplaced(source, replace as () => unknown)
+    this.#ancestors.push(source)
+    this.#grow(2)
+    const copied = Array.isArray(source) ? this.#copyItems(source) : this.#copyMembers(source)
+    this.#ancestors.pop()
+    return copied
+  }
+
+  #copyReplaced(source: object, replace: () => unknown): Json {
+    let replaced: unknown
+    try {
+      replaced = replace.call(source)
+    } catch (error) {
+      this.#refuse('a value whose toJSON throws', error)
+    }
+    if (replaced === source) this.#refuse('a value whose toJSON returns itself')
+    this.#ancestors.push(source)
+    const copied = this.copy(replaced) ?? null
+    this.#ancestors.pop()
+    return copied
+  }
+
+  #copyItems(source: readonly unknown[]): Json {
+    const list: Json[] = []
+    for (let index = 0; index < source.length; index += 1) {
+      this.#path.push(index)
+      list.push(this.copy(source[index]) ?? null)
+      this.#path.pop()
+    }
+    return list
+  }
+
+  #copyMembers(source: object): Json {
+    const prototype: unknown = Object.getPrototypeOf(source)
+    if (prototype !== Object.prototype && prototype !== null) {
+      const kind = Object.prototype.toString.call(source).slice(8, -1)
+      if (UNFIT.includes(kind) || ArrayBuffer.isView(source) || source instanceof Error) this.#refuse(`a value of type ${kind}`)
+    }
+    const object: Record<string, Json> = {}
+    for (const key of Object.keys(source)) {
+      this.#path.push(key)
+      if (key === '__proto__') this.#refuse('the key __proto__')
+      const item = this.copy(this.#read(source, key))
+      if (item !== undefined) {
+        this.#grow(key.length + 4)
+        object[key] = item
+      }
+      this.#path.pop()
+    }
+    return object
+  }
+
+  #read(source: object, key: string): unknown {
+    try {
+      return (source as Record<string, unknown>)[key]
+    } catch (error) {
+      return this.#refuse(`a property whose getter throws (${key})`, error)
+    }
+  }
+
+  #grow(by: number): void {
+    this.#size += by
+    if (this.#size <= this.#maxSize) return
+    throw new OpspawnError('PAYLOAD_TOO_LARGE', `value is larger than ${this.#maxSize} characters of JSON; return less, or a reference to it`, {
+      details: { limit: this.#maxSize },
+    })
+  }
+
+  #refuse(what: string, cause?: unknown): never {
+    const path = pointer(this.#path)
+    throw new OpspawnError('JSON_INVALID', `${what} at ${path} cannot be stored as JSON; convert it to plain data first`, { details: { path }, cause })
+  }
 }

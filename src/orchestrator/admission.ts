@@ -9,7 +9,7 @@ import { hashJson } from './system.ts'
  * approval, and the data-flow rule. What is refused settles at once; what needs a person waits, bound to the exact
  * arguments. Gives true when the effect may be performed.
  */
-export async function admit(context: RunContext, log: RunLog, record: EffectRecord): Promise<boolean> {
+export function admit(context: RunContext, log: RunLog, record: EffectRecord): boolean | Promise<boolean> {
   const { effect } = record
   if (effect.kind !== 'tool' && effect.kind !== 'run') return true
   const offered = offeredFor(context, effect)
@@ -21,24 +21,18 @@ export async function admit(context: RunContext, log: RunLog, record: EffectReco
   }
   const verdict = verdictOn(context, effect, offered)
   if (verdict.verdict === 'allow') return true
-  const { rule, reason } = verdict
-  if (verdict.verdict === 'ask' && !(await hasValidInput(context, log, effect))) return false
-  log.record({
-    type: 'policy-verdict',
-    key: effect.key,
-    verdict: verdict.verdict,
-    rule,
-    ...(reason === undefined ? undefined : { reason }),
-  })
   if (verdict.verdict === 'deny') {
-    settle(
-      log,
-      effect.key,
-      'denied',
-      new OpspawnError('POLICY_DENIED', `${offered.name} may not be called here: ${reason ?? rule}`, { details: { rule } }),
-    )
+    const { rule, reason } = verdict
+    log.record({ type: 'policy-verdict', key: effect.key, verdict: 'deny', rule, ...(reason === undefined ? undefined : { reason }) })
+    settle(log, effect.key, 'denied', new OpspawnError('POLICY_DENIED', `${offered.name} may not be called here: ${reason ?? rule}`, { details: { rule } }))
     return false
   }
+  return ask(context, log, effect, offered, verdict)
+}
+
+async function ask(context: RunContext, log: RunLog, effect: Call, offered: OfferedTool, { rule, reason }: FullVerdict): Promise<false> {
+  if (!(await hasValidInput(context, log, effect))) return false
+  log.record({ type: 'policy-verdict', key: effect.key, verdict: 'ask', rule, ...(reason === undefined ? undefined : { reason }) })
   log.record({
     type: 'approval-request',
     key: effect.key,
@@ -49,8 +43,10 @@ export async function admit(context: RunContext, log: RunLog, record: EffectReco
   return false
 }
 
+type Call = Effect & { kind: 'tool' | 'run' }
+
 /** The tool that an effect uses; for an agent that is called directly, a stand-in of its name. */
-function offeredFor(context: RunContext, effect: Effect & { kind: 'tool' | 'run' }): OfferedTool | undefined {
+function offeredFor(context: RunContext, effect: Call): OfferedTool | undefined {
   const { tools } = context.view
   if (effect.kind === 'tool') return tools.find((tool) => tool.name === effect.tool && tool.delegate === undefined)
   return tools.find((tool) => tool.delegate?.agent === effect.agent && (effect.tool === undefined || tool.alias === effect.tool))
@@ -62,7 +58,7 @@ interface FullVerdict {
   readonly reason?: string | undefined
 }
 
-function verdictOn(context: RunContext, effect: Effect & { kind: 'tool' | 'run' }, offered: OfferedTool): FullVerdict {
+function verdictOn(context: RunContext, effect: Call, offered: OfferedTool): FullVerdict {
   const { engine, view, ready } = context
   const ruled = engine.policy.decide({ agent: view.agent, tool: offered.name, tenant: view.tenant, input: effect.input })
   if (ruled.verdict !== 'allow') return ruled
@@ -79,7 +75,7 @@ function verdictOn(context: RunContext, effect: Effect & { kind: 'tool' | 'run' 
 }
 
 /** Nobody is asked about a call that could not be made. */
-async function hasValidInput(context: RunContext, log: RunLog, effect: Effect & { kind: 'tool' | 'run' }): Promise<boolean> {
+async function hasValidInput(context: RunContext, log: RunLog, effect: Call): Promise<boolean> {
   const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
   if (ready === undefined) return true
   try {

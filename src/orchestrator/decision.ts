@@ -8,20 +8,25 @@ const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 
  *
  * @throws OpspawnError `PLANNER_FAILED`, `PLANNER_DECISION_INVALID`
  */
-export async function decide(planner: Planner, view: RunView): Promise<Decision> {
-  let decision: Decision
+export function decide(planner: Planner, view: RunView): Decision | Promise<Decision> {
+  let decided: Decision | Promise<Decision>
   try {
-    const decided = planner.decide(view)
-    decision = decided instanceof Promise ? await decided : decided
+    decided = planner.decide(view)
   } catch (error) {
-    if (OpspawnError.is(error, 'PLANNER_DECISION_INVALID')) throw error
-    throw new OpspawnError(
-      'PLANNER_FAILED',
-      `planner "${planner.name}" threw while deciding on run ${view.id}: ${describe(error)}`,
-      { cause: error },
-    )
+    throw plannerError(planner, view, error)
   }
-  return checkDecision(planner, view, decision)
+  if (!(decided instanceof Promise)) return checkDecision(planner, view, decided)
+  return decided.then(
+    (decision) => checkDecision(planner, view, decision),
+    (error: unknown) => {
+      throw plannerError(planner, view, error)
+    },
+  )
+}
+
+function plannerError(planner: Planner, view: RunView, error: unknown): OpspawnError {
+  if (OpspawnError.is(error, 'PLANNER_DECISION_INVALID')) return error
+  return new OpspawnError('PLANNER_FAILED', `planner "${planner.name}" threw while deciding on run ${view.id}: ${describe(error)}`, { cause: error })
 }
 
 function checkDecision(planner: Planner, view: RunView, decision: Decision): Decision {

@@ -1,5 +1,4 @@
 import {
-  type CompiledSchema,
   type Json,
   OpspawnError,
   toJson,
@@ -23,7 +22,8 @@ export async function performTool(context: RunContext, effect: ToolEffect, execu
   const ready = context.ready.tools.get(effect.tool)
   if (ready === undefined) throw new OpspawnError('TOOL_UNKNOWN', `agent "${context.view.agent}" has no tool "${effect.tool}"`)
   const { tool, limiter } = ready
-  const input = await validInput(ready, effect)
+  const checking = validInput(ready, effect)
+  const input = checking instanceof Promise ? await checking : checking
   if (limiter !== undefined) await takePlace(limiter, execution)
   try {
     const timeoutMs = tool.timeoutMs ?? context.engine.timing.toolMs
@@ -33,8 +33,9 @@ export async function performTool(context: RunContext, effect: ToolEffect, execu
       const found = await tool.verify(input, toolContext)
       if (found.happened) return { value: await validOutput(ready, found.output, context), labels: brought(ready) }
     }
-    const output: unknown = await tool.execute(input, toolContext)
-    return { value: await validOutput(ready, output, context), labels: brought(ready) }
+    const executing: unknown = tool.execute(input, toolContext)
+    const checked = validOutput(ready, isThenable(executing) ? await executing : executing, context)
+    return { value: checked instanceof Promise ? await checked : checked, labels: brought(ready) }
   } finally {
     // A body that goes on after its time-out keeps its place until it returns: the limit is on bodies.
     limiter?.give()
@@ -46,17 +47,17 @@ export function needsVerifying(context: RunContext, effect: ToolEffect): boolean
   return context.interrupted.has(effect.key)
 }
 
-/** Checks a tool's arguments. @throws OpspawnError `TOOL_INPUT_INVALID` */
-export async function validInput(ready: ReadyTool, effect: { readonly input: Json }): Promise<unknown> {
-  const checked = await check(ready.input, effect.input)
+/** Checks a tool's arguments; a promise only where its schema gives one. @throws OpspawnError `TOOL_INPUT_INVALID` */
+export function validInput(ready: ReadyTool, effect: { readonly input: Json }): unknown {
+  const checked = ready.input.validate(effect.input)
+  return checked instanceof Promise ? checked.then((later) => acceptInput(ready, later)) : acceptInput(ready, checked)
+}
+
+function acceptInput(ready: ReadyTool, checked: Validation): unknown {
   if (checked.issues === undefined) return checked.value
-  throw new OpspawnError(
-    'TOOL_INPUT_INVALID',
-    `tool "${ready.tool.name}" was not called, its arguments are wrong: ${describeIssues(checked.issues)}`,
-    {
-      details: { issues: checked.issues } as unknown as Json,
-    },
-  )
+  throw new OpspawnError('TOOL_INPUT_INVALID', `tool "${ready.tool.name}" was not called, its arguments are wrong: ${describeIssues(checked.issues)}`, {
+    details: { issues: checked.issues } as unknown as Json,
+  })
 }
 
 /** The labels of data that the tool's result brings into a run. */
@@ -65,39 +66,38 @@ export function brought(ready: ReadyTool): readonly string[] | undefined {
   return labels === undefined || labels.length === 0 ? undefined : labels
 }
 
-async function validOutput(ready: ReadyTool, output: unknown, context: RunContext): Promise<Json> {
-  let json: Json
-  try {
-    json = toJson(output, { maxSize: context.view.limits.payload })
-  } catch (error) {
-    if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) {
-      throw new OpspawnError(
-        'PAYLOAD_TOO_LARGE',
-        `the result of tool "${ready.tool.name}" is larger than ${context.view.limits.payload} characters of JSON; return less, or raise limits.payload`,
-        { details: { limit: context.view.limits.payload } },
-      )
-    }
-    if (!OpspawnError.is(error)) throw error
-    throw new OpspawnError('TOOL_OUTPUT_INVALID', `the result of tool "${ready.tool.name}" is not JSON: ${error.message}`, {
-      cause: error,
-      details: error.details,
-    })
-  }
+function validOutput(ready: ReadyTool, output: unknown, context: RunContext): Json | Promise<Json> {
+  const json = recordOutput(ready, output, context)
   if (ready.output === undefined) return json
-  const checked = await check(ready.output, json)
-  if (checked.issues === undefined) return json
-  throw new OpspawnError(
-    'TOOL_OUTPUT_INVALID',
-    `the result of tool "${ready.tool.name}" does not fit its schema: ${describeIssues(checked.issues)}`,
-    {
-      details: { issues: checked.issues } as unknown as Json,
-    },
-  )
+  const checked = ready.output.validate(json)
+  return checked instanceof Promise ? checked.then((later) => acceptOutput(ready, json, later)) : acceptOutput(ready, json, checked)
 }
 
-async function check(schema: CompiledSchema, value: unknown): Promise<Validation> {
-  const checked = schema.validate(value)
-  return checked instanceof Promise ? await checked : checked
+function acceptOutput(ready: ReadyTool, json: Json, checked: Validation): Json {
+  if (checked.issues === undefined) return json
+  throw new OpspawnError('TOOL_OUTPUT_INVALID', `the result of tool "${ready.tool.name}" does not fit its schema: ${describeIssues(checked.issues)}`, {
+    details: { issues: checked.issues } as unknown as Json,
+  })
+}
+
+function recordOutput(ready: ReadyTool, output: unknown, context: RunContext): Json {
+  const maxSize = context.view.limits.payload
+  try {
+    return toJson(output, { maxSize })
+  } catch (error) {
+    const what = `the result of tool "${ready.tool.name}"`
+    if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) {
+      throw new OpspawnError('PAYLOAD_TOO_LARGE', `${what} is larger than ${maxSize} characters of JSON; return less, or raise limits.payload`, {
+        details: { limit: maxSize },
+      })
+    }
+    if (!OpspawnError.is(error)) throw error
+    throw new OpspawnError('TOOL_OUTPUT_INVALID', `${what} is not JSON: ${error.message}`, { cause: error, details: error.details })
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
 function takePlace(limiter: Limiter, execution: Execution): Promise<void> | void {

@@ -1,0 +1,152 @@
+import { type Amounts, type Decision, type Json, OpspawnError, toFailure, type Validation } from '../core/index.ts'
+import { admit } from './admission.ts'
+import { decide } from './decision.ts'
+import { finishRun } from './finishing.ts'
+import { matchSignals } from './inbox.ts'
+import { modelOf } from './perform-model.ts'
+import type { Progress } from './progress.ts'
+import { describeIssues } from './schema.ts'
+import { estimateCall, ONE_STEP, priceOf } from './spending.ts'
+
+/** Set aside for an answer whose length nobody bounded, in tokens. */
+const UNBOUNDED_ANSWER = 4096
+
+/**
+ * Asks the planner once and records what it decided. A promise comes back only where something had to be waited for: an
+ * ordinary step takes no detour through the event loop.
+ */
+export function decideOnce(progress: Progress): void | Promise<void> {
+  const { view } = progress.log
+  try {
+    const decision = decide(progress.context.ready.planner, view)
+    if (!(decision instanceof Promise)) return carryOut(progress, decision)
+    return decision.then(
+      (later) => carryOut(progress, later),
+      (error: unknown) => fail(progress, error),
+    )
+  } catch (error) {
+    fail(progress, error)
+  }
+}
+
+function fail(progress: Progress, error: unknown): void {
+  finishRun(progress, { status: 'failed', error: toFailure(error, 'PLANNER_FAILED') })
+}
+
+function carryOut(progress: Progress, decision: Decision): void | Promise<void> {
+  switch (decision.type) {
+    case 'act':
+      return act(progress, decision)
+    case 'finish':
+      return conclude(progress, decision)
+    case 'fail':
+      finishRun(progress, { status: 'failed', error: decision.error })
+      return undefined
+    default:
+      return undefined
+  }
+}
+
+function act(progress: Progress, decision: Decision & { type: 'act' }): void | Promise<void> {
+  const { log } = progress
+  const { view } = log
+  if (view.decisions >= view.limits.decisions) {
+    fail(progress, new OpspawnError('BUDGET_EXCEEDED', `the planner decided ${view.decisions} times without an end; the limit is limits.decisions`))
+    return undefined
+  }
+  const { effects, state } = decision
+  const reserved = reserve(progress, decision)
+  if (state === undefined && reserved === undefined) log.record({ type: 'decision', effects })
+  else log.record({ type: 'decision', effects, ...(state === undefined ? undefined : { state }), ...(reserved === undefined ? undefined : { reserved }) })
+  return admitFrom(progress, 0)
+}
+
+/** Lets the effects of the last decision in, one after the other, since each may have to be waited for. */
+function admitFrom(progress: Progress, first: number): void | Promise<void> {
+  const { log, context } = progress
+  const { latest } = log.view
+  for (let index = first; index < latest.length; index += 1) {
+    const record = latest[index]
+    if (record === undefined) continue
+    const { effect } = record
+    if (effect.kind === 'wait') {
+      if (effect.for.type === 'approval') askPerson(progress, effect.key, effect.for)
+      if (record.dueAt !== undefined) progress.timed.add(effect.key)
+      if (effect.for.type === 'signal') matchSignals(log)
+      continue
+    }
+    const admitted = admit(context, log, record)
+    if (admitted instanceof Promise) {
+      return admitted.then((ok) => {
+        settleAdmission(progress, record, ok)
+        return admitFrom(progress, index + 1)
+      })
+    }
+    settleAdmission(progress, record, admitted)
+  }
+  progress.askPlanner = log.view.open === 0 || latest.some((record) => record.outcome !== undefined)
+  return undefined
+}
+
+function settleAdmission(progress: Progress, record: Progress['log']['view']['latest'][number], admitted: boolean): void {
+  if (admitted) progress.startable.push(record.effect.key)
+  else if (record.dueAt !== undefined) progress.timed.add(record.effect.key)
+}
+
+function askPerson(progress: Progress, key: string, ask: { readonly question: string; readonly deadlineMs?: number }): void {
+  const { log, context } = progress
+  const expiresAt = log.now() + (ask.deadlineMs ?? context.engine.policy.approvalMs)
+  log.record({ type: 'approval-request', key, hash: key, question: ask.question, expiresAt })
+}
+
+/** Sets aside what the model calls of a decision may use; gives the amounts to record where they are more than a step each. */
+function reserve(progress: Progress, decision: Decision & { type: 'act' }): Record<string, Amounts> | undefined {
+  const { context, log } = progress
+  const { limits } = log.view
+  const metered = limits.tokens !== undefined || limits.cost !== undefined
+  let recorded: Record<string, Amounts> | undefined
+  for (const effect of decision.effects) {
+    if (effect.kind !== 'model') continue
+    let amounts = ONE_STEP
+    if (metered) {
+      const { agent } = context.ready
+      const model = Object.hasOwn(agent.models, effect.model ?? 'default') ? modelOf(context, effect) : undefined
+      const price = model === undefined ? undefined : priceOf(context.engine.prices, model.provider, model.modelId)
+      const most = effect.settings?.maxOutputTokens ?? agent.settings?.maxOutputTokens ?? UNBOUNDED_ANSWER
+      amounts = estimateCall(log.view, effect, limits, most, price)
+      recorded ??= {}
+      recorded[effect.key] = amounts
+    }
+    log.spend({ reserve: amounts })
+  }
+  return recorded
+}
+
+/** Checks an output and ends the run with it, or has the planner mend it. */
+function conclude(progress: Progress, decision: Decision & { type: 'finish' }): void | Promise<void> {
+  const schema = progress.context.ready.output
+  if (schema === undefined) {
+    finishRun(progress, { status: 'completed', output: decision.output }, decision.messages)
+    return undefined
+  }
+  const checked = schema.validate(decision.output)
+  if (checked instanceof Promise) return checked.then((later) => concludeWith(progress, decision, later))
+  concludeWith(progress, decision, checked)
+  return undefined
+}
+
+function concludeWith(progress: Progress, { output, messages }: Decision & { type: 'finish' }, checked: Validation): void {
+  const { log } = progress
+  const { view } = log
+  if (checked.issues === undefined) {
+    finishRun(progress, { status: 'completed', output: checked.value as Json }, messages)
+  } else if (view.rejected.length < view.limits.repairs) {
+    log.record({ type: 'output-reject', output, issues: checked.issues })
+    progress.askPlanner = true
+  } else {
+    const error = new OpspawnError('OUTPUT_INVALID', `the output of agent "${view.agent}" does not fit its schema: ${describeIssues(checked.issues)}`, {
+      details: { issues: checked.issues, output } as unknown as Json,
+    })
+    finishRun(progress, { status: 'failed', error: toFailure(error, 'OUTPUT_INVALID') })
+  }
+}

@@ -1,0 +1,84 @@
+import { inputMessage, type Json, type Message, OpspawnError, type Outcome, type RunOutcome, type Signal, toFailure } from '../core/index.ts'
+import { CANCEL, CHILD_END } from './engine.ts'
+import { openRecords } from './inbox.ts'
+import { childId } from './perform-run.ts'
+import { endEffect, failEffect, type Progress } from './progress.ts'
+import { takeSettlements } from './settling.ts'
+
+/** Ends the run: what is still open is stopped, the parent is told, the session gets its messages. */
+export function finishRun(progress: Progress, outcome: RunOutcome, messages?: readonly Message[]): void {
+  const { log } = progress
+  const { view, origin } = log
+  if (view.open > 0) stopOpen(progress)
+  if (origin.parent !== undefined) {
+    const { runId, key } = origin.parent
+    const result: Outcome = outcome.status === 'completed' ? { status: 'completed', value: outcome.output } : outcome
+    log.send(runId, {
+      id: `child-end:${view.id}`,
+      name: CHILD_END,
+      payload: { key, outcome: result as unknown as Json, labels: [...view.labels] },
+    })
+  }
+  const inSession = origin.depth === 0 && view.session !== undefined && outcome.status === 'completed'
+  log.end(outcome, inSession ? (messages ?? defaultTranscript(view.input, outcome)) : undefined)
+}
+
+function stopOpen(progress: Progress): void {
+  const { log, inFlight } = progress
+  const error = new OpspawnError('RUN_CANCELLED', 'the run ended before this was done')
+  for (const execution of inFlight.values()) execution.abort(error)
+  takeSettlements(progress)
+  for (const { effect } of openRecords(log.view)) {
+    if (effect.kind === 'run') log.send(childId(log.view.id, effect.key), cancelSignal('the parent run ended'))
+    failEffect(progress, effect.key, 'cancelled', error)
+  }
+}
+
+/** Stops everything, children first, then ends the run; called again whenever something settles, until it has ended. */
+export async function cancelRun(progress: Progress): Promise<void> {
+  const { log, context } = progress
+  const { view } = log
+  const reason = view.timedOut
+    ? new OpspawnError('RUN_TIMEOUT', `the run took longer than its limit of ${view.limits.durationMs} ms`, { retryable: false })
+    : new OpspawnError('RUN_CANCELLED', view.cancelReason === '' ? 'the run was cancelled' : `the run was cancelled: ${view.cancelReason}`)
+  const error = toFailure(reason, 'RUN_CANCELLED')
+  if (!progress.cancelling) {
+    progress.cancelling = true
+    progress.cancelBy ??= log.now() + context.engine.timing.cancelMs
+    progress.startable = []
+    for (const execution of progress.inFlight.values()) execution.abort(reason)
+    takeSettlements(progress)
+    for (const { effect } of openRecords(view)) {
+      if (effect.kind === 'run') await cancelChild(progress, effect.key, view.cancelReason ?? '')
+      else endEffect(progress, effect.key, { status: 'cancelled', error })
+    }
+  }
+  if (view.open > 0 && log.now() >= (progress.cancelBy ?? 0)) {
+    for (const { effect } of openRecords(view)) endEffect(progress, effect.key, { status: 'cancelled', error })
+  }
+  if (view.open === 0) finishRun(progress, view.timedOut ? { status: 'failed', error } : { status: 'cancelled', error })
+}
+
+async function cancelChild(progress: Progress, key: string, reason: string): Promise<void> {
+  const { engine } = progress.context
+  const id = childId(progress.log.view.id, key)
+  try {
+    const { task } = await engine.store.signal(id, cancelSignal(reason))
+    if (task !== undefined) engine.publish([task])
+    else engine.poke(id)
+  } catch (error) {
+    if (OpspawnError.is(error, 'RUN_UNKNOWN')) failEffect(progress, key, 'cancelled', new OpspawnError('RUN_CANCELLED', 'the child run had not begun'))
+    // A child that has ended has told so already: its signal is in the inbox.
+    else if (!OpspawnError.is(error, 'RUN_FINISHED')) throw error
+  }
+}
+
+function cancelSignal(reason: string): Signal {
+  return { id: 'cancel', name: CANCEL, payload: { reason } }
+}
+
+function defaultTranscript(input: Json, outcome: RunOutcome & { status: 'completed' }): readonly Message[] {
+  const { output } = outcome
+  const text = typeof output === 'string' ? output : JSON.stringify(output)
+  return [inputMessage(input), { role: 'assistant', content: [{ type: 'text', text }] }]
+}

@@ -1,0 +1,70 @@
+import { type Effect, type Outcome, toFailure } from '../core/index.ts'
+import type { Execution, Performed } from './execution.ts'
+import type { RunContext } from './run-context.ts'
+import type { RunLog } from './run-log.ts'
+import { ONE_STEP, priceOf, settleCall } from './spending.ts'
+
+/** An execution that is over and not yet recorded. */
+export interface Settlement {
+  readonly execution: Execution
+  readonly result: { readonly performed: Performed } | { readonly thrown: unknown } | { readonly aborted: unknown }
+}
+
+/** Where a driver stands with its run, beside the history: nothing here is needed to go on after a crash. */
+export interface Progress {
+  readonly context: RunContext
+  readonly log: RunLog
+  readonly inFlight: Map<string, Execution>
+  /** Keys of effects that may be performed and are not yet. */
+  startable: string[]
+  /** Keys of open effects with a `dueAt`. */
+  readonly timed: Set<string>
+  settlements: Settlement[]
+  /** Something happened that the planner has not seen. */
+  askPlanner: boolean
+  cancelling: boolean
+  /** When a cancelled run ends even if its children have not (store's clock). */
+  cancelBy: number | undefined
+}
+
+/** A driver's state at the start. */
+export function createProgress(context: RunContext, log: RunLog): Progress {
+  return {
+    context,
+    log,
+    inFlight: new Map(),
+    startable: [],
+    timed: new Set(),
+    settlements: [],
+    askPlanner: true,
+    cancelling: false,
+    cancelBy: undefined,
+  }
+}
+
+/** Records an effect's outcome and whatever belongs to it; once only. */
+export function endEffect(progress: Progress, key: string, outcome: Outcome, execution?: Execution, labels?: readonly string[]): void {
+  const { context, log } = progress
+  const record = log.view.effects.get(key)
+  if (record === undefined || record.outcome !== undefined) return
+  const durationMs = execution === undefined ? 0 : Math.max(0, context.engine.clock.now() - execution.startedAt)
+  log.record(labels === undefined ? { type: 'effect-end', key, outcome, durationMs } : { type: 'effect-end', key, outcome, durationMs, labels })
+  if (progress.timed.size > 0) progress.timed.delete(key)
+  progress.askPlanner = true
+  if (record.effect.kind === 'model') settleSpending(progress, record.effect, record.reserved, outcome)
+}
+
+function settleSpending(progress: Progress, effect: Effect & { kind: 'model' }, reserved: typeof ONE_STEP | undefined, outcome: Outcome): void {
+  // A call that found no budget had nothing reserved.
+  if (outcome.status === 'failed' && outcome.error.code === 'BUDGET_EXCEEDED') return
+  const { engine, ready } = progress.context
+  const answer = outcome.status === 'completed' ? (outcome.value as unknown as Parameters<typeof settleCall>[1]) : undefined
+  const model = reserved === undefined ? undefined : ready.agent.models[effect.model ?? 'default']
+  const price = model === undefined ? undefined : priceOf(engine.prices, model.provider, model.modelId)
+  progress.log.spend(settleCall(reserved ?? ONE_STEP, answer, price))
+}
+
+/** Ends an effect with an error. */
+export function failEffect(progress: Progress, key: string, status: 'failed' | 'denied' | 'cancelled' | 'unknown', error: unknown): void {
+  endEffect(progress, key, { status, error: toFailure(error, 'INTERNAL') })
+}

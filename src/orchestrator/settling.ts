@@ -1,0 +1,65 @@
+import { type EffectRecord, type Failure, type Outcome, toFailure } from '../core/index.ts'
+import type { Execution } from './execution.ts'
+import { endEffect, type Progress, type Settlement } from './progress.ts'
+import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './retry.ts'
+
+/** Records what the executions that are over came to: an outcome, or another try. */
+export function takeSettlements(progress: Progress): void {
+  if (progress.settlements.length === 0) return
+  const { settlements } = progress
+  progress.settlements = []
+  for (const settlement of settlements) {
+    progress.inFlight.delete(settlement.execution.effect.key)
+    takeSettlement(progress, settlement)
+  }
+}
+
+function takeSettlement(progress: Progress, { execution, result }: Settlement): void {
+  const { effect } = execution
+  const record = progress.log.view.effects.get(effect.key)
+  if (record === undefined || record.outcome !== undefined) return
+  if ('performed' in result) {
+    const { performed } = result
+    if (performed !== 'later') endEffect(progress, effect.key, { status: 'completed', value: performed.value }, execution, performed.labels)
+    return
+  }
+  if ('thrown' in result) {
+    takeFailure(progress, execution, record, result.thrown)
+    return
+  }
+  const failure = toFailure(result.aborted, 'INTERNAL')
+  if (failure.code === 'RUN_CANCELLED' || failure.code === 'RUN_TIMEOUT') endEffect(progress, effect.key, cancelled(record, failure), execution)
+  else takeFailure(progress, execution, record, result.aborted)
+}
+
+function cancelled(record: EffectRecord, failure: Failure): Outcome {
+  if (!record.started) return { status: 'cancelled', error: failure }
+  const message = `${failure.message}; the call was under way and may have happened`
+  return { status: 'unknown', error: { ...failure, code: 'EFFECT_UNKNOWN', message } }
+}
+
+/** A failure leads to another try where it may pass, a repetition does no harm, and tries are left. */
+function takeFailure(progress: Progress, execution: Execution, record: EffectRecord, thrown: unknown): void {
+  const { context, log } = progress
+  const { engine, ready } = context
+  const { effect } = execution
+  const { failure, retryAfterMs } = understand(effect.kind, thrown, engine.clock.now())
+  const tool = effect.kind === 'tool' ? ready.tools.get(effect.tool)?.tool : undefined
+  const policy = (effect.kind === 'model' ? ready.agent.retry : tool?.retry) ?? DEFAULT_RETRY
+  const mayRepeat = failure.retryable && (tool?.effect !== 'unsafe' || tool.retry !== undefined)
+  const attempt = record.failures + 1
+  if (!mayRepeat || attempt >= (policy.attempts ?? DEFAULT_RETRY.attempts) || log.view.cancelReason !== undefined) {
+    endEffect(progress, effect.key, { status: 'failed', error: failure }, execution)
+    return
+  }
+  const delay = retryDelay(policy, attempt, retryAfterMs, engine.random)
+  log.record({ type: 'effect-retry', key: effect.key, attempt, error: failure, dueAt: log.now() + delay })
+  progress.timed.add(effect.key)
+  if (execution.hasEmitted) engine.hub.live(log.view.id, { type: 'delta-reset', key: effect.key })
+}
+
+function understand(kind: string, thrown: unknown, now: number): Fault {
+  if (kind === 'model') return modelFault(thrown, now)
+  if (kind === 'tool') return toolFault(thrown)
+  return { failure: toFailure(thrown, kind === 'run' ? 'INTERNAL' : 'MEMORY_FAILED') }
+}

@@ -1,0 +1,1 @@
+export { fastqScheduler, type FastqSchedulerOptions } from './fastq-scheduler.ts'

@@ -1,0 +1,132 @@
+import { OpspawnError, type RunFilter, type RunPage } from '../../core/index.ts'
+import { toRecord, type MemoryRun } from './memory-run.ts'
+
+const DEFAULT_PAGE = 100
+
+/** Finds runs: by id, by idempotency key, and for listings. Forgets the longest finished ones past `retain`. */
+export class Catalog {
+  readonly #retain: number
+  readonly #runs = new Map<string, MemoryRun>()
+  readonly #keys = new Map<string, MemoryRun>()
+  /** Runs of a session, of a parent and below a root, in order of acceptance. */
+  readonly #sessions = new Map<string, Set<MemoryRun>>()
+  readonly #children = new Map<string, Set<MemoryRun>>()
+  readonly #trees = new Map<string, Set<MemoryRun>>()
+  /** Finished runs in the order in which they finished; those before `#forgotten` are gone. */
+  #finished: MemoryRun[] = []
+  #forgotten = 0
+
+  constructor(retain: number) {
+    this.#retain = retain
+  }
+
+  get(runId: string): MemoryRun | undefined {
+    return this.#runs.get(runId)
+  }
+
+  byKey(tenant: string, idempotencyKey: string): MemoryRun | undefined {
+    return this.#keys.get(inTenant(tenant, idempotencyKey))
+  }
+
+  add(run: MemoryRun): void {
+    const { runId, tenant, session, parent, rootId } = run.origin
+    this.#runs.set(runId, run)
+    if (run.idempotencyKey !== undefined) this.#keys.set(inTenant(tenant, run.idempotencyKey), run)
+    if (session !== undefined) join(this.#sessions, inTenant(tenant, session), run)
+    if (parent !== undefined) join(this.#children, parent.runId, run)
+    if (rootId !== runId) join(this.#trees, rootId, run)
+  }
+
+  /** Notes that a run has ended, and forgets the one that ended first when there are too many. */
+  finish(run: MemoryRun): void {
+    this.#finished.push(run)
+    if (this.#finished.length - this.#forgotten <= this.#retain) return
+    this.#remove(this.#finished[this.#forgotten] as MemoryRun)
+    this.#forgotten += 1
+    // Cut the list only now and then, so that forgetting stays cheap.
+    if (this.#forgotten >= 1024 && this.#forgotten * 2 >= this.#finished.length) {
+      this.#finished = this.#finished.slice(this.#forgotten)
+      this.#forgotten = 0
+    }
+  }
+
+  /** @throws OpspawnError `OPTIONS_INVALID` for a cursor that no listing gave. */
+  list(filter: RunFilter, page: { readonly cursor?: string; readonly limit?: number }): RunPage {
+    const before = page.cursor === undefined ? Infinity : Number(page.cursor)
+    if (Number.isNaN(before))
+      throw new OpspawnError('OPTIONS_INVALID', `cursor ${JSON.stringify(page.cursor)} does not come from a listing`)
+    const limit = page.limit ?? DEFAULT_PAGE
+    const found: MemoryRun[] = []
+    const candidates = this.#candidates(filter)
+    for (let index = candidates.length - 1; index >= 0; index -= 1) {
+      const run = candidates[index] as MemoryRun
+      if (run.ordinal >= before || !isMatch(run, filter)) continue
+      if (found.length === limit) return { runs: found.map(toRecord), cursor: String(found.at(-1)?.ordinal ?? before) }
+      found.push(run)
+    }
+    return { runs: found.map(toRecord) }
+  }
+
+  clear(): void {
+    for (const map of [this.#runs, this.#keys, this.#sessions, this.#children, this.#trees]) map.clear()
+    this.#finished = []
+    this.#forgotten = 0
+  }
+
+  /** The smallest known group that holds all matches, in order of acceptance. */
+  #candidates(filter: RunFilter): readonly MemoryRun[] {
+    if (filter.runId !== undefined) return present(this.#runs.get(filter.runId))
+    if (filter.parentId !== undefined) return [...(this.#children.get(filter.parentId) ?? [])]
+    if (filter.rootId !== undefined) return [...present(this.#runs.get(filter.rootId)), ...(this.#trees.get(filter.rootId) ?? [])]
+    if (filter.session !== undefined && filter.tenant !== undefined)
+      return [...(this.#sessions.get(inTenant(filter.tenant, filter.session)) ?? [])]
+    return [...this.#runs.values()]
+  }
+
+  #remove(run: MemoryRun): void {
+    const { runId, tenant, session, parent, rootId } = run.origin
+    this.#runs.delete(runId)
+    if (run.idempotencyKey !== undefined) this.#keys.delete(inTenant(tenant, run.idempotencyKey))
+    if (session !== undefined) leave(this.#sessions, inTenant(tenant, session), run)
+    if (parent !== undefined) leave(this.#children, parent.runId, run)
+    if (rootId !== runId) leave(this.#trees, rootId, run)
+  }
+}
+
+/** The length in front keeps pairs apart that would read the same when joined. */
+function inTenant(tenant: string, name: string): string {
+  return `${tenant.length}:${tenant}${name}`
+}
+
+function join(groups: Map<string, Set<MemoryRun>>, key: string, run: MemoryRun): void {
+  const group = groups.get(key)
+  if (group === undefined) groups.set(key, new Set([run]))
+  else group.add(run)
+}
+
+function leave(groups: Map<string, Set<MemoryRun>>, key: string, run: MemoryRun): void {
+  const group = groups.get(key)
+  group?.delete(run)
+  if (group?.size === 0) groups.delete(key)
+}
+
+function present(run: MemoryRun | undefined): readonly MemoryRun[] {
+  return run === undefined ? [] : [run]
+}
+
+function isMatch(run: MemoryRun, filter: RunFilter): boolean {
+  const { origin } = run
+  return (
+    fits(filter.tenant, origin.tenant) &&
+    fits(filter.agent, origin.agent) &&
+    fits(filter.session, origin.session) &&
+    fits(filter.parentId, origin.parent?.runId) &&
+    fits(filter.rootId, origin.rootId) &&
+    fits(filter.runId, origin.runId) &&
+    (filter.status === undefined || filter.status.includes(run.status))
+  )
+}
+
+function fits(wanted: string | undefined, value: string | undefined): boolean {
+  return wanted === undefined || wanted === value
+}

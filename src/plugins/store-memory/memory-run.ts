@@ -1,0 +1,185 @@
+import {
+  NO_SPENDING,
+  RUN_TRANSITIONS,
+  requireTransition,
+  type ClaimQuery,
+  type Fence,
+  type Message,
+  type NewRun,
+  type RunEvent,
+  type RunEventBody,
+  type RunOrigin,
+  type RunOutcome,
+  type RunRecord,
+  type RunStatus,
+  type Signal,
+  type Spending,
+  type TaskRef,
+} from '../../core/index.ts'
+import type { Place } from './heap.ts'
+
+/** A run with all that the store knows of it. One object for its whole life, changed in place. */
+export interface MemoryRun {
+  readonly origin: RunOrigin
+  /** The origin as records show it: without the conversation. */
+  readonly summary: Omit<RunOrigin, 'messages'>
+  /** Counts accepted runs: the order of listings. */
+  readonly ordinal: number
+  /** `agent@definition`. */
+  readonly definition: string
+  readonly task: TaskRef
+  readonly priority: number
+  readonly idempotencyKey: string | undefined
+  readonly createdAt: number
+  readonly events: RunEvent[]
+  status: RunStatus
+  updatedAt: number
+  epoch: number
+  deliveries: number
+  dueAt: number | undefined
+  outcome: RunOutcome | undefined
+  transcript: readonly Message[] | undefined
+  spending: Spending
+  /** The owner, while it is running. */
+  workerId: string | undefined
+  leaseUntil: number
+  inbox: Signal[]
+  /** So many signals at the head of the inbox are known to the owner. */
+  told: number
+  /** Ids of all signals so far; made with the first. */
+  signalIds: Set<string> | undefined
+  /** What the agenda keeps: the time of its next entry, hints given since it became ready, and its places. */
+  wakeAt: number
+  hints: number
+  isCounted: boolean
+  readonly lane: Place<MemoryRun>
+  readonly timer: Place<MemoryRun>
+}
+
+/** A run as it is accepted, with its first event. */
+export function createMemoryRun(run: NewRun, ordinal: number, now: number): MemoryRun {
+  const { origin, queue = 'default', priority = 0 } = run
+  let summary: Omit<RunOrigin, 'messages'> = origin
+  if (origin.messages !== undefined) {
+    const { messages: _, ...rest } = origin
+    summary = rest
+  }
+  const made: Omit<MemoryRun, 'lane' | 'timer'> & { lane?: Place<MemoryRun>; timer?: Place<MemoryRun> } = {
+    origin,
+    summary,
+    ordinal,
+    definition: `${origin.agent}@${origin.definition}`,
+    task: { runId: origin.runId, queue, agent: origin.agent, priority },
+    priority,
+    idempotencyKey: run.idempotencyKey,
+    createdAt: now,
+    events: [],
+    status: 'queued',
+    updatedAt: now,
+    epoch: 0,
+    deliveries: 0,
+    dueAt: run.dueAt,
+    outcome: undefined,
+    transcript: undefined,
+    spending: NO_SPENDING,
+    workerId: undefined,
+    leaseUntil: 0,
+    inbox: [],
+    told: 0,
+    signalIds: undefined,
+    wakeAt: 0,
+    hints: 0,
+    isCounted: false,
+  }
+  const whole = made as MemoryRun
+  made.lane = { item: whole, index: -1 }
+  made.timer = { item: whole, index: -1 }
+  addEvent(whole, { type: 'run-start', origin }, now)
+  return whole
+}
+
+/** Writes one of the store's own events behind the last one. */
+export function addEvent(run: MemoryRun, body: RunEventBody, now: number): void {
+  run.events.push({ ...body, version: 1, seq: run.events.length + 1, at: now })
+  run.updatedAt = now
+}
+
+/** @throws OpspawnError `STATE_INVALID` for a change that the table of transitions does not have. */
+export function setStatus(run: MemoryRun, to: RunStatus, now: number): void {
+  requireTransition(RUN_TRANSITIONS, run.status, to, `run ${run.origin.runId}`)
+  run.status = to
+  run.updatedAt = now
+}
+
+/** Makes a run ready for the next claim, whatever it was doing. */
+export function makeQueued(run: MemoryRun, now: number): void {
+  if (run.status !== 'queued') setStatus(run, 'queued', now)
+  run.workerId = undefined
+}
+
+/** From when on a run may be claimed, if it ever may: its due time, or the end of its lease. */
+export function readyTime(run: MemoryRun): number | undefined {
+  switch (run.status) {
+    case 'queued':
+      return run.dueAt ?? 0
+    case 'waiting':
+      return run.dueAt
+    case 'running':
+      return run.leaseUntil
+    default:
+      return undefined
+  }
+}
+
+/** Whether a claim may have the run now. */
+export function isClaimable(run: MemoryRun, query: ClaimQuery, now: number): boolean {
+  const { queues, definitions } = query
+  const readyAt = readyTime(run)
+  if (readyAt === undefined || readyAt > now) return false
+  return (
+    (queues === undefined || queues.includes(run.task.queue)) &&
+    (definitions === undefined || definitions.includes(run.definition))
+  )
+}
+
+/** Whether a fence is that of the run's present owner. */
+export function isOwner(run: MemoryRun, fence: Fence): boolean {
+  return run.epoch === fence.epoch && run.workerId === fence.workerId && run.status === 'running'
+}
+
+/** Puts a signal into the inbox; gives false for an id that came before. */
+export function addSignal(run: MemoryRun, signal: Signal): boolean {
+  run.signalIds ??= new Set()
+  if (run.signalIds.has(signal.id)) return false
+  run.signalIds.add(signal.id)
+  run.inbox.push(signal)
+  return true
+}
+
+/** Takes signals out of the inbox; ids that are not in it are passed over. */
+export function removeSignals(run: MemoryRun, ids: readonly string[]): void {
+  const told = run.inbox.slice(0, run.told).filter((signal) => !ids.includes(signal.id))
+  const news = run.inbox.slice(run.told).filter((signal) => !ids.includes(signal.id))
+  run.told = told.length
+  run.inbox = news.length === 0 ? told : [...told, ...news]
+}
+
+/** The run as it is now, as a value that later changes do not touch. */
+export function toRecord(run: MemoryRun): RunRecord {
+  return {
+    ...run.summary,
+    status: run.status,
+    seq: run.events.length,
+    epoch: run.epoch,
+    deliveries: run.deliveries,
+    createdAt: run.createdAt,
+    updatedAt: run.updatedAt,
+    ...(run.dueAt !== undefined && { dueAt: run.dueAt }),
+    priority: run.priority,
+    queue: run.task.queue,
+    ...(run.idempotencyKey !== undefined && { idempotencyKey: run.idempotencyKey }),
+    ...(run.outcome !== undefined && { outcome: run.outcome }),
+    ...(run.transcript !== undefined && { transcript: run.transcript }),
+    spending: run.spending,
+  }
+}

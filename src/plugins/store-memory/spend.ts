@@ -1,0 +1,33 @@
+import { OpspawnError, applySpending, type Spending, type SpendingChange } from '../../core/index.ts'
+import type { Catalog } from './catalog.ts'
+import type { MemoryRun } from './memory-run.ts'
+
+/**
+ * Applies a change of spending to a run and to its ancestors, each under its own limits, or, when one of them refuses
+ * it, to none. Ancestors that the store has forgotten have ended long since and hold no limit any more.
+ *
+ * @throws OpspawnError `BUDGET_EXCEEDED` with the name of the limit and the id of the run whose limit it is.
+ */
+export function spend(run: MemoryRun, change: SpendingChange, catalog: Catalog): void {
+  const own = changed(run, change)
+  const above: [MemoryRun, Spending][] = []
+  for (let member = parentOf(run, catalog); member !== undefined; member = parentOf(member, catalog)) {
+    above.push([member, changed(member, change)])
+  }
+  run.spending = own
+  for (const [member, spending] of above) member.spending = spending
+}
+
+function parentOf(run: MemoryRun, catalog: Catalog): MemoryRun | undefined {
+  const { parent } = run.origin
+  return parent === undefined ? undefined : catalog.get(parent.runId)
+}
+
+function changed(run: MemoryRun, change: SpendingChange): Spending {
+  const result = applySpending(run.spending, change, run.origin.limits)
+  if (typeof result !== 'string') return result
+  const { runId } = run.origin
+  throw new OpspawnError('BUDGET_EXCEEDED', `run ${runId} with its children has too few ${result} left for the next call`, {
+    details: { limit: result, runId },
+  })
+}
