@@ -17,10 +17,10 @@ interface Plan {
 }
 
 const timed = {
-  loop: { rounds: 5, seconds: 40 },
-  stream: { rounds: 5, seconds: 20 },
+  loop: { rounds: 4, seconds: 40 },
+  stream: { rounds: 4, seconds: 20 },
   alloc: { rounds: 3, seconds: 20, flags: allocFlags },
-  concurrent: { rounds: 5, seconds: 20 },
+  concurrent: { rounds: 3, seconds: 20 },
 } satisfies Partial<Record<TaskName, Plan>>
 
 const slow = 'install'
@@ -28,12 +28,19 @@ const everyMeasure = [...Object.keys(timed), 'import', slow]
 
 const results: Results = new Map()
 const refused = new Map<ContenderName, string>()
+const skipped = new Set<string>()
 const note = (text: string): void => console.error(text)
 
 function record(row: string, name: ContenderName, ...values: number[]): void {
   const measured = results.get(row) ?? new Map<ContenderName, number[]>()
   results.set(row, measured)
   measured.set(name, [...(measured.get(name) ?? []), ...values])
+}
+
+function skip(name: ContenderName, why: string): void {
+  const line = `skipped ${contenders[name].title}: ${why}`
+  skipped.add(line)
+  note(line)
 }
 
 function refuse(name: ContenderName, why: string): void {
@@ -47,7 +54,7 @@ async function admit(names: readonly ContenderName[]): Promise<ContenderName[]> 
   const admitted: ContenderName[] = []
   for (const name of names) {
     const reply = await measureInChild(name, 'probe')
-    if ('skipped' in reply) note(`skipped ${contenders[name].title}: its import fails: ${reply.skipped}`)
+    if ('skipped' in reply) skip(name, `its import fails: ${reply.skipped}`)
     else if ('refused' in reply) refuse(name, reply.refused)
     else admitted.push(name)
   }
@@ -74,7 +81,7 @@ function measureOnce(task: string, names: readonly ContenderName[]): void {
   note(`${task} …`)
   if (task === 'import') {
     measureImports(names, (name, row, ms) => {
-      if (typeof ms === 'string') note(`skipped ${contenders[name].title}: ${ms}`)
+      if (typeof ms === 'string') skip(name, ms)
       else record(row, name, ...ms)
     })
     return
@@ -82,7 +89,7 @@ function measureOnce(task: string, names: readonly ContenderName[]): void {
   for (const name of names) {
     note(`install: ${contenders[name].title}`)
     const installed = measureInstall(name)
-    if (typeof installed === 'string') note(`skipped ${contenders[name].title}: ${installed}`)
+    if (typeof installed === 'string') skip(name, installed)
     else for (const [row, value] of Object.entries(installed)) record(row, name, value)
   }
 }
@@ -135,5 +142,6 @@ console.log('Medians; ± is half the interquartile range over the rounds. The fl
 console.log(
   'install it is zod alone. Ratios are what holds on another machine. [1] opspawn/core, @mastra/core, @langchain/langgraph',
 )
+for (const line of skipped) console.log(line)
 for (const [name, why] of refused) console.log(`REFUSED ${contenders[name].title}: ${why.split('\n')[0]}`)
 if (refused.size > 0) process.exitCode = 1

@@ -10,15 +10,15 @@ import type { Contender, ContenderName } from './contenders/contender.ts'
 export type Figures = Readonly<Record<string, number>>
 export type Reply = { readonly figures: Figures } | { readonly skipped: string } | { readonly refused: string }
 
-const tasks = {
+export type TaskName = 'probe' | 'loop' | 'stream' | 'alloc' | 'concurrent'
+
+const tasks: Readonly<Record<TaskName, (contender: Contender) => Promise<Figures>>> = {
   probe,
   loop: measureLoop,
   stream: measureStream,
   alloc: measureAlloc,
   concurrent: measureConcurrent,
-} satisfies Record<string, (contender: Contender) => Promise<Figures>>
-
-export type TaskName = keyof typeof tasks
+}
 
 async function perform(name: ContenderName, task: TaskName): Promise<Reply> {
   let contender: Contender

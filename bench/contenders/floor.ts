@@ -2,6 +2,9 @@ import { add, addInput, addName, deltaText, earlier, instructions, question } fr
 import { v4Model, type V4Model } from '../v4-model.ts'
 import type { Contender } from './contender.ts'
 
+/** A tool may be asynchronous, so even the floor awaits it. */
+const execute: (input: { a: number; b: number }) => { sum: number } | Promise<{ sum: number }> = add
+
 type Prompt = Parameters<V4Model['doGenerate']>[0]['prompt']
 
 /** The least that any agent loop does: call the model, parse and validate the arguments, call the tool, keep the messages. */
@@ -26,7 +29,7 @@ export const contender: Contender = {
           if (part?.type === 'text') return part.text
           if (part?.type !== 'tool-call') throw new Error('the model answered nothing')
           const input: unknown = JSON.parse(part.input)
-          const value = await add(addInput.parse(input))
+          const value = await execute(addInput.parse(input))
           const { toolCallId } = part
           prompt.push(
             { role: 'assistant', content: [{ type: 'tool-call', toolCallId, toolName: addName, input }] },

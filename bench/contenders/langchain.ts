@@ -74,7 +74,13 @@ export const contender: Contender = {
   async prepare(work) {
     const agent = createAgent({
       model: new ScriptedChatModel(work),
-      tools: [tool(async (input) => add(input), { name: addName, description: addDescription, schema: addInput })],
+      tools: [
+        tool(async (input: { a: number; b: number }) => add(input), {
+          name: addName,
+          description: addDescription,
+          schema: addInput,
+        }),
+      ],
       systemPrompt: instructions,
     })
     const history = earlier<BaseMessage>(

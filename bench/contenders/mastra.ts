@@ -12,7 +12,8 @@ export const contender: Contender = {
       id: 'bench',
       name: 'bench',
       instructions,
-      model: v4Model(work),
+      // Mastra accepts V4 models; its types are those of an earlier patch of the interface.
+      model: v4Model(work) as never,
       tools: {
         add: createTool({
           id: addName,

@@ -1,10 +1,8 @@
-import { createOrchestrator, defineAgent, defineTool } from 'opspawn'
+import { createOrchestrator, defineAgent, defineTool, type Message } from 'opspawn'
 import { toolsPlanner } from 'opspawn/plugins/planner-tools'
 import { add, addDescription, addInput, addName, earlier, instructions, question } from '../task.ts'
-import { v4Model, type V4Model } from '../v4-model.ts'
+import { v4Model } from '../v4-model.ts'
 import type { Contender } from './contender.ts'
-
-type Message = Parameters<V4Model['doGenerate']>[0]['prompt'][number]
 
 export const contender: Contender = {
   async prepare(work) {
@@ -36,7 +34,7 @@ export const contender: Contender = {
         const handle = await start()
         const outcome = await handle.result
         if (outcome.status !== 'completed') throw new Error(`the run ended as ${outcome.status}: ${JSON.stringify(outcome)}`)
-        return String(outcome.output)
+        return typeof outcome.output === 'string' ? outcome.output : JSON.stringify(outcome.output)
       },
       async stream(onDelta) {
         const handle = await start()

@@ -1,6 +1,6 @@
 import { median } from '../statistics.ts'
 
-const warmUpMs = 500
+const warmUpMs = 1_000
 const measureMs = 700
 const batchMs = 15
 
