@@ -190,8 +190,15 @@ export function answerText(answer: ModelAnswer): string {
  * finish reasons `interrupted` and `error`, where the calls may not be whole.
  */
 export function answerToolCalls(answer: ModelAnswer): readonly AnswerToolCall[] {
-  if (answer.finishReason === 'interrupted' || answer.finishReason === 'error') return []
-  return answer.content.filter(
-    (part) => part.type === 'tool-call' && part['providerExecuted'] !== true,
-  ) as unknown as AnswerToolCall[]
+  const { content, finishReason } = answer
+  if (finishReason === 'interrupted' || finishReason === 'error') return NO_CALLS
+  const [only] = content
+  if (content.length === 1 && only !== undefined) return isOurCall(only) ? [only as unknown as AnswerToolCall] : NO_CALLS
+  return content.filter(isOurCall) as unknown as AnswerToolCall[]
+}
+
+const NO_CALLS: readonly AnswerToolCall[] = []
+
+function isOurCall(part: AnswerPart): boolean {
+  return part.type === 'tool-call' && part['providerExecuted'] !== true
 }

@@ -4,6 +4,7 @@ import { OpspawnError } from './errors.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message, ToolResultOutput, ToolResultPart } from './message.ts'
 import type { AnswerPart, ModelAnswer } from './model.ts'
+import { toJson } from './to-json.ts'
 import type { OfferedTool, RunView } from './view.ts'
 
 /**
@@ -53,18 +54,23 @@ function assistantPart(part: AnswerPart): object | undefined {
 /** A tool call's arguments as data, or why they are none. */
 export type ParsedArguments = { readonly input: JsonObject; readonly problem?: undefined } | { readonly problem: string }
 
-/** Reads the arguments of a tool call: empty text counts as `{}`. */
+/**
+ * Reads the arguments of a tool call: empty text counts as `{}`. What a history cannot hold (`__proto__` keys, endless
+ * nesting) is a problem too.
+ */
 export function parseArguments(text: string): ParsedArguments {
   if (text.trim() === '') return { input: {} }
-  let value: unknown
   try {
-    value = JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return { problem: 'the arguments must be a JSON object' }
+    // A short text without the two tell-tales can be neither too deep nor harmful.
+    const isPlain = text.length < 128 && !text.includes('__proto__') && !text.includes('\\u')
+    return { input: (isPlain ? value : toJson(value)) as JsonObject }
   } catch (error) {
+    if (OpspawnError.is(error)) return { problem: error.message }
     return { problem: `the arguments are not valid JSON (${(error as Error).message})` }
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { problem: 'the arguments must be a JSON object' }
-  return { input: value as JsonObject }
 }
 
 function argumentsObject(text: string): JsonObject {

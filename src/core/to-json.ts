@@ -21,116 +21,111 @@ const UNFIT: readonly string[] = ['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise',
  * @throws OpspawnError `JSON_INVALID` naming the JSON Pointer of the offender, `PAYLOAD_TOO_LARGE` past `maxSize`.
  */
 export function toJson(value: unknown, limits: JsonLimits = {}): Json {
-  return new Copier(limits).copy(value) ?? null
+  const copier: Copier = { left: limits.maxSize ?? 2_097_152, maxDepth: limits.maxDepth ?? 64 }
+  try {
+    return copy(copier, value, 0) ?? null
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    if (error.what === '') {
+      const limit = limits.maxSize ?? 2_097_152
+      const text = `value is larger than ${limit} characters of JSON; return less, or a reference to it`
+      throw new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit } })
+    }
+    const path = pointer(error.path)
+    const text = `${error.what} at ${path} cannot be stored as JSON; convert it to plain data first`
+    throw new OpspawnError('JSON_INVALID', text, { details: { path }, cause: error.cause })
+  }
 }
 
-class Copier {
-  readonly #maxSize: number
-  readonly #maxDepth: number
-  #size = 0
-  readonly #ancestors: object[] = []
-  readonly #path: (string | number)[] = []
+interface Copier {
+  /** Characters that may still come. */
+  left: number
+  readonly maxDepth: number
+}
 
-  constructor(limits: JsonLimits) {
-    this.#maxSize = limits.maxSize ?? 2_097_152
-    this.#maxDepth = limits.maxDepth ?? 64
-  }
+/** Thrown inside a copy; each level on the way out adds its key, so that no path is kept while all goes well. */
+class Refusal {
+  readonly path: (string | number)[] = []
+  /** Empty: too large. */
+  readonly what: string
+  readonly cause: unknown
 
-  copy(item: unknown): Json | undefined {
-    switch (typeof item) {
-      case 'string':
-        this.#grow(item.length + 2)
-        return item
-      case 'number':
-        if (!Number.isFinite(item)) this.#refuse(String(item))
-        this.#grow(8)
-        return item
-      case 'boolean':
-        this.#grow(5)
-        return item
-      case 'undefined':
-        return undefined
-      case 'object':
-        return item === null ? null : this.#copyObject(item)
-      default:
-        return this.#refuse(`a ${typeof item}`)
-    }
+  constructor(what: string, cause?: unknown) {
+    this.what = what
+    this.cause = cause
   }
+}
 
-  #copyObject(source: object): Json {
-    if (this.#ancestors.includes(source)) this.#refuse('a cycle')
-    if (this.#ancestors.length >= this.#maxDepth) this.#refuse(`nesting deeper than ${this.#maxDepth}`)
-    const replace = Array.isArray(source) ? undefined : this.#read(source, 'toJSON')
-    if (typeof replace === 'function') return this.#copyReplaced(source, replace as () => unknown)
-    this.#ancestors.push(source)
-    this.#grow(2)
-    const copied = Array.isArray(source) ? this.#copyItems(source) : this.#copyMembers(source)
-    this.#ancestors.pop()
-    return copied
+function copy(copier: Copier, item: unknown, depth: number): Json | undefined {
+  switch (typeof item) {
+    case 'string':
+      grow(copier, item.length + 2)
+      return item
+    case 'number':
+      if (!Number.isFinite(item)) throw new Refusal(String(item))
+      grow(copier, 8)
+      return item
+    case 'boolean':
+      grow(copier, 5)
+      return item
+    case 'undefined':
+      return undefined
+    case 'object':
+      return item === null ? null : copyObject(copier, item, depth)
+    default:
+      throw new Refusal(`a ${typeof item}`)
   }
+}
 
-  #copyReplaced(source: object, replace: () => unknown): Json {
-    let replaced: unknown
-    try {
-      replaced = replace.call(source)
-    } catch (error) {
-      this.#refuse('a value whose toJSON throws', error)
-    }
-    if (replaced === source) this.#refuse('a value whose toJSON returns itself')
-    this.#ancestors.push(source)
-    const copied = this.copy(replaced) ?? null
-    this.#ancestors.pop()
-    return copied
+function copyObject(copier: Copier, source: object, depth: number): Json {
+  if (depth >= copier.maxDepth) throw new Refusal(`a cycle, or nesting deeper than ${copier.maxDepth},`)
+  grow(copier, 2)
+  if (Array.isArray(source)) return source.map((item, index) => copyAt(copier, item, index, depth) ?? null)
+  const replace = read(source, 'toJSON')
+  if (typeof replace === 'function') return copy(copier, replaced(source, replace as () => unknown), depth + 1) ?? null
+  const prototype: unknown = Object.getPrototypeOf(source)
+  if (prototype !== Object.prototype && prototype !== null) {
+    const kind = Object.prototype.toString.call(source).slice(8, -1)
+    if (UNFIT.includes(kind) || ArrayBuffer.isView(source) || source instanceof Error)
+      throw new Refusal(`a value of type ${kind}`)
   }
+  const object: Record<string, Json> = {}
+  for (const key of Object.keys(source)) {
+    if (key === '__proto__') throw new Refusal('the key __proto__')
+    const item = copyAt(copier, read(source, key), key, depth)
+    if (item === undefined) continue
+    grow(copier, key.length + 4)
+    object[key] = item
+  }
+  return object
+}
 
-  #copyItems(source: readonly unknown[]): Json {
-    const list: Json[] = []
-    for (let index = 0; index < source.length; index += 1) {
-      this.#path.push(index)
-      list.push(this.copy(source[index]) ?? null)
-      this.#path.pop()
-    }
-    return list
+function copyAt(copier: Copier, item: unknown, key: string | number, depth: number): Json | undefined {
+  try {
+    return copy(copier, item, depth + 1)
+  } catch (error) {
+    if (error instanceof Refusal) error.path.unshift(key)
+    throw error
   }
+}
 
-  #copyMembers(source: object): Json {
-    const prototype: unknown = Object.getPrototypeOf(source)
-    if (prototype !== Object.prototype && prototype !== null) {
-      const kind = Object.prototype.toString.call(source).slice(8, -1)
-      if (UNFIT.includes(kind) || ArrayBuffer.isView(source) || source instanceof Error) this.#refuse(`a value of type ${kind}`)
-    }
-    const object: Record<string, Json> = {}
-    for (const key of Object.keys(source)) {
-      this.#path.push(key)
-      if (key === '__proto__') this.#refuse('the key __proto__')
-      const item = this.copy(this.#read(source, key))
-      if (item !== undefined) {
-        this.#grow(key.length + 4)
-        object[key] = item
-      }
-      this.#path.pop()
-    }
-    return object
+function replaced(source: object, replace: () => unknown): unknown {
+  try {
+    return replace.call(source)
+  } catch (error) {
+    throw new Refusal('a value whose toJSON throws', error)
   }
+}
 
-  #read(source: object, key: string): unknown {
-    try {
-      return (source as Record<string, unknown>)[key]
-    } catch (error) {
-      return this.#refuse(`a property whose getter throws (${key})`, error)
-    }
+function read(source: object, key: string): unknown {
+  try {
+    return (source as Record<string, unknown>)[key]
+  } catch (error) {
+    throw new Refusal(`a property whose getter throws (${key})`, error)
   }
+}
 
-  #grow(by: number): void {
-    this.#size += by
-    if (this.#size <= this.#maxSize) return
-    throw new OpspawnError('PAYLOAD_TOO_LARGE', `value is larger than ${this.#maxSize} characters of JSON; return less, or a reference to it`, {
-      details: { limit: this.#maxSize },
-    })
-  }
-
-  #refuse(what: string, cause?: unknown): never {
-    const path = pointer(this.#path)
-    throw new OpspawnError('JSON_INVALID', `${what} at ${path} cannot be stored as JSON; convert it to plain data first`, { details: { path }, cause })
-  }
+function grow(copier: Copier, by: number): void {
+  copier.left -= by
+  if (copier.left < 0) throw new Refusal('')
 }

@@ -23,16 +23,39 @@ export function admit(context: RunContext, log: RunLog, record: EffectRecord): b
   if (verdict.verdict === 'allow') return true
   if (verdict.verdict === 'deny') {
     const { rule, reason } = verdict
-    log.record({ type: 'policy-verdict', key: effect.key, verdict: 'deny', rule, ...(reason === undefined ? undefined : { reason }) })
-    settle(log, effect.key, 'denied', new OpspawnError('POLICY_DENIED', `${offered.name} may not be called here: ${reason ?? rule}`, { details: { rule } }))
+    log.record({
+      type: 'policy-verdict',
+      key: effect.key,
+      verdict: 'deny',
+      rule,
+      ...(reason === undefined ? undefined : { reason }),
+    })
+    settle(
+      log,
+      effect.key,
+      'denied',
+      new OpspawnError('POLICY_DENIED', `${offered.name} may not be called here: ${reason ?? rule}`, { details: { rule } }),
+    )
     return false
   }
   return ask(context, log, effect, offered, verdict)
 }
 
-async function ask(context: RunContext, log: RunLog, effect: Call, offered: OfferedTool, { rule, reason }: FullVerdict): Promise<false> {
+async function ask(
+  context: RunContext,
+  log: RunLog,
+  effect: Call,
+  offered: OfferedTool,
+  { rule, reason }: FullVerdict,
+): Promise<false> {
   if (!(await hasValidInput(context, log, effect))) return false
-  log.record({ type: 'policy-verdict', key: effect.key, verdict: 'ask', rule, ...(reason === undefined ? undefined : { reason }) })
+  log.record({
+    type: 'policy-verdict',
+    key: effect.key,
+    verdict: 'ask',
+    rule,
+    ...(reason === undefined ? undefined : { reason }),
+  })
   log.record({
     type: 'approval-request',
     key: effect.key,

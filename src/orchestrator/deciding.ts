@@ -4,7 +4,7 @@ import { decide } from './decision.ts'
 import { finishRun } from './finishing.ts'
 import { matchSignals } from './inbox.ts'
 import { modelOf } from './perform-model.ts'
-import type { Progress } from './progress.ts'
+import { added, type Progress } from './progress.ts'
 import { describeIssues } from './schema.ts'
 import { estimateCall, ONE_STEP, priceOf } from './spending.ts'
 
@@ -51,13 +51,25 @@ function act(progress: Progress, decision: Decision & { type: 'act' }): void | P
   const { log } = progress
   const { view } = log
   if (view.decisions >= view.limits.decisions) {
-    fail(progress, new OpspawnError('BUDGET_EXCEEDED', `the planner decided ${view.decisions} times without an end; the limit is limits.decisions`))
+    fail(
+      progress,
+      new OpspawnError(
+        'BUDGET_EXCEEDED',
+        `the planner decided ${view.decisions} times without an end; the limit is limits.decisions`,
+      ),
+    )
     return undefined
   }
   const { effects, state } = decision
   const reserved = reserve(progress, decision)
   if (state === undefined && reserved === undefined) log.record({ type: 'decision', effects })
-  else log.record({ type: 'decision', effects, ...(state === undefined ? undefined : { state }), ...(reserved === undefined ? undefined : { reserved }) })
+  else
+    log.record({
+      type: 'decision',
+      effects,
+      ...(state === undefined ? undefined : { state }),
+      ...(reserved === undefined ? undefined : { reserved }),
+    })
   return admitFrom(progress, 0)
 }
 
@@ -77,10 +89,7 @@ function admitFrom(progress: Progress, first: number): void | Promise<void> {
     }
     const admitted = admit(context, log, record)
     if (admitted instanceof Promise) {
-      return admitted.then((ok) => {
-        settleAdmission(progress, record, ok)
-        return admitFrom(progress, index + 1)
-      })
+      return admitLater(progress, index, admitted)
     }
     settleAdmission(progress, record, admitted)
   }
@@ -88,8 +97,16 @@ function admitFrom(progress: Progress, first: number): void | Promise<void> {
   return undefined
 }
 
+/** Apart from the loop, so that an ordinary step makes no closure. */
+async function admitLater(progress: Progress, index: number, admitted: Promise<boolean>): Promise<void> {
+  const ok = await admitted
+  const record = progress.log.view.latest[index]
+  if (record !== undefined) settleAdmission(progress, record, ok)
+  await admitFrom(progress, index + 1)
+}
+
 function settleAdmission(progress: Progress, record: Progress['log']['view']['latest'][number], admitted: boolean): void {
-  if (admitted) progress.startable.push(record.effect.key)
+  if (admitted) progress.startable = added(progress.startable, record.effect.key)
   else if (record.dueAt !== undefined) progress.timed.add(record.effect.key)
 }
 
@@ -144,9 +161,13 @@ function concludeWith(progress: Progress, { output, messages }: Decision & { typ
     log.record({ type: 'output-reject', output, issues: checked.issues })
     progress.askPlanner = true
   } else {
-    const error = new OpspawnError('OUTPUT_INVALID', `the output of agent "${view.agent}" does not fit its schema: ${describeIssues(checked.issues)}`, {
-      details: { issues: checked.issues, output } as unknown as Json,
-    })
+    const error = new OpspawnError(
+      'OUTPUT_INVALID',
+      `the output of agent "${view.agent}" does not fit its schema: ${describeIssues(checked.issues)}`,
+      {
+        details: { issues: checked.issues, output } as unknown as Json,
+      },
+    )
     finishRun(progress, { status: 'failed', error: toFailure(error, 'OUTPUT_INVALID') })
   }
 }

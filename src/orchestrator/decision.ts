@@ -26,7 +26,11 @@ export function decide(planner: Planner, view: RunView): Decision | Promise<Deci
 
 function plannerError(planner: Planner, view: RunView, error: unknown): OpspawnError {
   if (OpspawnError.is(error, 'PLANNER_DECISION_INVALID')) return error
-  return new OpspawnError('PLANNER_FAILED', `planner "${planner.name}" threw while deciding on run ${view.id}: ${describe(error)}`, { cause: error })
+  return new OpspawnError(
+    'PLANNER_FAILED',
+    `planner "${planner.name}" threw while deciding on run ${view.id}: ${describe(error)}`,
+    { cause: error },
+  )
 }
 
 function checkDecision(planner: Planner, view: RunView, decision: Decision): Decision {
@@ -58,22 +62,23 @@ function checkAct(planner: Planner, view: RunView, decision: Decision & { type: 
   if (!Array.isArray(effects) || effects.length === 0) throw invalid(planner, 'acts without effects')
   if (effects.length > view.limits.effects)
     throw invalid(planner, `has ${effects.length} effects; the limit is ${view.limits.effects}`)
-  const checked: Effect[] = []
-  for (const effect of effects as readonly Effect[]) {
-    if (typeof effect?.key !== 'string' || effect.key === '') throw invalid(planner, 'has an effect without a key')
-    if (!KINDS.includes(effect.kind))
-      throw invalid(planner, `has an effect of unknown kind ${JSON.stringify(effect.kind)}; known are ${KINDS.join(', ')}`)
-    if (view.effects.has(effect.key) || (checked.length > 0 && checked.some((other) => other.key === effect.key))) {
-      throw invalid(planner, `repeats the effect key "${effect.key}"; keys are unique in a run`)
-    }
-    checked.push(checkEffect(planner, view, effect))
-  }
+  const list = effects as readonly Effect[]
+  const checked =
+    list.length === 1 ? [checkEffect(planner, view, list, 0)] : list.map((_, index) => checkEffect(planner, view, list, index))
   return decision.state === undefined
     ? { type: 'act', effects: checked }
     : { type: 'act', effects: checked, state: copy(planner, 'state', decision.state, view) }
 }
 
-function checkEffect(planner: Planner, view: RunView, effect: Effect): Effect {
+function checkEffect(planner: Planner, view: RunView, effects: readonly Effect[], index: number): Effect {
+  const effect = effects[index] as Effect
+  if (typeof effect?.key !== 'string' || effect.key === '') throw invalid(planner, 'has an effect without a key')
+  if (!KINDS.includes(effect.kind)) {
+    throw invalid(planner, `has an effect of unknown kind ${JSON.stringify(effect.kind)}; known are ${KINDS.join(', ')}`)
+  }
+  if (view.effects.has(effect.key) || (index > 0 && effects.findIndex((other) => other?.key === effect.key) < index)) {
+    throw invalid(planner, `repeats the effect key "${effect.key}"; keys are unique in a run`)
+  }
   if (effect.kind === 'tool' || effect.kind === 'run')
     return { ...effect, input: copy(planner, `input of "${effect.key}"`, effect.input, view) }
   if (effect.kind === 'model') {

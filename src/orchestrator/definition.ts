@@ -21,6 +21,8 @@ export interface ReadyTool {
   readonly tool: Tool
   readonly input: CompiledSchema
   readonly output: CompiledSchema | undefined
+  /** Labels of the data that its results bring into a run. */
+  readonly brings: readonly string[] | undefined
   /** Shared by all agents that use the tool; absent when it may run any number of times at once. */
   readonly limiter: Limiter | undefined
 }
@@ -35,6 +37,8 @@ export interface ReadyAgent {
   readonly offered: ReadonlyMap<string, OfferedTool>
   /** What models are shown for a tool. */
   readonly functions: ReadonlyMap<string, FunctionTool>
+  /** What models are shown for all tools of a view; made once for each list. */
+  functionsFor(tools: readonly OfferedTool[]): FunctionTool[]
   readonly memories: ReadonlyMap<string, Memory>
   readonly input: CompiledSchema | undefined
   readonly output: CompiledSchema | undefined
@@ -94,18 +98,28 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
   const output =
     agent.output === undefined ? undefined : compileSchema(agent.output, 'output', `${where}, output`, context.compiler)
   const views = new Map<string, RunDefinition>()
+  const functions = new Map<string, FunctionTool>(
+    offered.map((tool) => [
+      tool.name,
+      { type: 'function', name: tool.alias, description: tool.description, inputSchema: tool.inputSchema },
+    ]),
+  )
+  const shown = new WeakMap<readonly OfferedTool[], FunctionTool[]>()
   return {
     agent,
     planner,
     hash: hashDefinition(agent, planner, offered, output),
     tools,
     offered: new Map(offered.map((tool) => [tool.name, tool])),
-    functions: new Map(
-      offered.map((tool) => [
-        tool.name,
-        { type: 'function', name: tool.alias, description: tool.description, inputSchema: tool.inputSchema },
-      ]),
-    ),
+    functions,
+    functionsFor(visible) {
+      let list = shown.get(visible)
+      if (list === undefined) {
+        list = visible.map((tool) => functions.get(tool.name)).filter((tool) => tool !== undefined)
+        shown.set(visible, list)
+      }
+      return list
+    },
     memories,
     input: agent.input === undefined ? undefined : compileSchema(agent.input, 'input', `${where}, input`, context.compiler),
     output,
@@ -139,8 +153,14 @@ function prepareTool(tool: Tool, context: DefinitionContext): ReadyTool {
     tool,
     input: compileSchema(tool.input, 'input', where, context.compiler),
     output: tool.output === undefined ? undefined : compileSchema(tool.output, 'output', `${where}, output`, context.compiler),
+    brings: brought(tool),
     limiter,
   }
+}
+
+function brought(tool: Tool): readonly string[] | undefined {
+  const labels = tool.labels?.filter((label) => label !== 'outbound')
+  return labels === undefined || labels.length === 0 ? undefined : labels
 }
 
 const TEXT_INPUT: JsonObject = {

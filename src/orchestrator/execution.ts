@@ -5,8 +5,8 @@ export class Execution {
   readonly effect: Effect
   /** 1 for the first. */
   readonly attempt: number
-  readonly startedAt: number
-  /** Epoch milliseconds at which the time limit falls, once it runs. */
+  startedAt: number
+  /** Epoch milliseconds at which the time limit falls. */
   deadline: number | undefined
   /** It has told listeners something that a retry would void. */
   hasEmitted = false
@@ -38,9 +38,13 @@ export class Execution {
     return this.#isOver
   }
 
+  /** Says when the time limit will fall. */
+  limit(ms: number): void {
+    this.deadline = this.#clock.now() + ms
+  }
+
   /** Starts the time limit. */
   arm(ms: number, makeReason: () => unknown): void {
-    this.deadline = this.#clock.now() + ms
     this.#disarm = this.#clock.setTimer(ms, () => this.abort(makeReason()))
   }
 

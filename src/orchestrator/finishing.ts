@@ -1,4 +1,13 @@
-import { inputMessage, type Json, type Message, OpspawnError, type Outcome, type RunOutcome, type Signal, toFailure } from '../core/index.ts'
+import {
+  inputMessage,
+  type Json,
+  type Message,
+  OpspawnError,
+  type Outcome,
+  type RunOutcome,
+  type Signal,
+  toFailure,
+} from '../core/index.ts'
 import { CANCEL, CHILD_END } from './engine.ts'
 import { openRecords } from './inbox.ts'
 import { childId } from './perform-run.ts'
@@ -26,7 +35,7 @@ export function finishRun(progress: Progress, outcome: RunOutcome, messages?: re
 function stopOpen(progress: Progress): void {
   const { log, inFlight } = progress
   const error = new OpspawnError('RUN_CANCELLED', 'the run ended before this was done')
-  for (const execution of inFlight.values()) execution.abort(error)
+  for (const execution of [...inFlight]) execution.abort(error)
   takeSettlements(progress)
   for (const { effect } of openRecords(log.view)) {
     if (effect.kind === 'run') log.send(childId(log.view.id, effect.key), cancelSignal('the parent run ended'))
@@ -40,13 +49,16 @@ export async function cancelRun(progress: Progress): Promise<void> {
   const { view } = log
   const reason = view.timedOut
     ? new OpspawnError('RUN_TIMEOUT', `the run took longer than its limit of ${view.limits.durationMs} ms`, { retryable: false })
-    : new OpspawnError('RUN_CANCELLED', view.cancelReason === '' ? 'the run was cancelled' : `the run was cancelled: ${view.cancelReason}`)
+    : new OpspawnError(
+        'RUN_CANCELLED',
+        view.cancelReason === '' ? 'the run was cancelled' : `the run was cancelled: ${view.cancelReason}`,
+      )
   const error = toFailure(reason, 'RUN_CANCELLED')
   if (!progress.cancelling) {
     progress.cancelling = true
     progress.cancelBy ??= log.now() + context.engine.timing.cancelMs
     progress.startable = []
-    for (const execution of progress.inFlight.values()) execution.abort(reason)
+    for (const execution of [...progress.inFlight]) execution.abort(reason)
     takeSettlements(progress)
     for (const { effect } of openRecords(view)) {
       if (effect.kind === 'run') await cancelChild(progress, effect.key, view.cancelReason ?? '')
@@ -67,7 +79,8 @@ async function cancelChild(progress: Progress, key: string, reason: string): Pro
     if (task !== undefined) engine.publish([task])
     else engine.poke(id)
   } catch (error) {
-    if (OpspawnError.is(error, 'RUN_UNKNOWN')) failEffect(progress, key, 'cancelled', new OpspawnError('RUN_CANCELLED', 'the child run had not begun'))
+    if (OpspawnError.is(error, 'RUN_UNKNOWN'))
+      failEffect(progress, key, 'cancelled', new OpspawnError('RUN_CANCELLED', 'the child run had not begun'))
     // A child that has ended has told so already: its signal is in the inbox.
     else if (!OpspawnError.is(error, 'RUN_FINISHED')) throw error
   }

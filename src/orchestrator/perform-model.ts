@@ -1,4 +1,15 @@
-import { type Json, type Model, type ModelCallOptions, type ModelEffect, OpspawnError } from '../core/index.ts'
+import {
+  type FunctionTool,
+  type Json,
+  type LiveEvent,
+  type Model,
+  type ModelAnswer,
+  type ModelCallOptions,
+  type ModelEffect,
+  type ModelResult,
+  OpspawnError,
+} from '../core/index.ts'
+import type { ReadyAgent } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { recordAnswer } from './model-answer.ts'
 import { readModelStream } from './model-stream.ts'
@@ -9,39 +20,59 @@ import type { RunContext } from './run-context.ts'
  *
  * @throws OpspawnError `MODEL_UNKNOWN`, `MODEL_UNAVAILABLE` on time-out, `MODEL_ANSWER_INVALID`; whatever the model throws
  */
-export async function performModel(context: RunContext, effect: ModelEffect, execution: Execution): Promise<Performed> {
+export function performModel(context: RunContext, effect: ModelEffect, execution: Execution): Promise<Performed> {
   const { engine, ready, view } = context
   const model = modelOf(context, effect)
-  const timeoutMs = ready.agent.modelTimeoutMs ?? engine.timing.modelMs
   const options = callOptions(context, effect, execution.signal)
+  const timeoutMs = ready.agent.modelTimeoutMs ?? engine.timing.modelMs
   execution.arm(
     timeoutMs,
     () => new OpspawnError('MODEL_UNAVAILABLE', `model ${model.provider}/${model.modelId} did not answer within ${timeoutMs} ms`),
   )
-  if (engine.hub.wantsLive(view.id)) {
-    const { stream } = await model.doStream(options)
-    const raw = await readModelStream(
-      stream,
-      effect.key,
-      (event) => {
-        if (execution.isOver) return
-        execution.hasEmitted = true
-        engine.hub.live(view.id, event)
-      },
-      execution.signal,
-    )
-    return { value: recordAnswer(model, raw, view.limits.payload) as unknown as Json }
+  return engine.hub.wantsLive(view.id) ? stream(context, model, options, execution) : generate(context, model, options)
+}
+
+async function generate(context: RunContext, model: Model, options: ModelCallOptions): Promise<Performed> {
+  return { value: recordResult(model, await model.doGenerate(options), context.view.limits.payload) as unknown as Json }
+}
+
+async function stream(context: RunContext, model: Model, options: ModelCallOptions, execution: Execution): Promise<Performed> {
+  const { hub } = context.engine
+  const runId = context.view.id
+  const emit = (event: LiveEvent): void => {
+    if (execution.isOver) return
+    execution.hasEmitted = true
+    hub.live(runId, event)
   }
-  const result = await model.doGenerate(options)
+  const result = await model.doStream(options)
+  const raw = await readModelStream(result.stream, execution.effect.key, emit, execution.signal)
+  return { value: recordAnswer(model, raw, context.view.limits.payload) as unknown as Json }
+}
+
+function recordResult(model: Model, result: ModelResult, maxSize: number): ModelAnswer {
   if (typeof result !== 'object' || result === null) {
     throw new OpspawnError(
       'MODEL_ANSWER_INVALID',
       `model ${model.provider}/${model.modelId} gave ${String(result)} instead of a result`,
     )
   }
-  const raw = { ...result, warnings: result.warnings ?? [], responseId: result.response?.id, modelId: result.response?.modelId }
-  return { value: recordAnswer(model, raw, view.limits.payload) as unknown as Json }
+  const { content, finishReason, usage, structuredOutputText, response, warnings } = result
+  return recordAnswer(
+    model,
+    {
+      content,
+      finishReason,
+      usage,
+      structuredOutputText,
+      responseId: response?.id,
+      modelId: response?.modelId,
+      warnings: warnings ?? NO_WARNINGS,
+    },
+    maxSize,
+  )
 }
+
+const NO_WARNINGS: readonly object[] = []
 
 /** The model that an effect names. @throws OpspawnError `MODEL_UNKNOWN` */
 export function modelOf(context: Pick<RunContext, 'ready'>, effect: ModelEffect): Model {
@@ -60,13 +91,16 @@ export function modelOf(context: Pick<RunContext, 'ready'>, effect: ModelEffect)
 function callOptions(context: RunContext, effect: ModelEffect, signal: AbortSignal): ModelCallOptions {
   const { ready, view, prompts } = context
   const settings = effect.settings === undefined ? ready.agent.settings : { ...ready.agent.settings, ...effect.settings }
-  const options = { ...settings, prompt: prompts.promptFor(view, effect), abortSignal: signal } as ModelCallOptions
-  const names = effect.tools === 'all' ? view.tools.map((tool) => tool.name) : effect.tools
-  if (names !== undefined && names.length > 0) {
-    const shown = names.map((name) => ready.functions.get(name)).filter((tool) => tool !== undefined)
-    if (shown.length > 0) options.tools = shown
-  }
+  const prompt = prompts.promptFor(view, effect)
+  const shown = effect.tools === 'all' ? ready.functionsFor(view.tools) : functionsNamed(ready, effect.tools)
+  const options: ModelCallOptions =
+    shown.length > 0 ? { prompt, abortSignal: signal, tools: shown } : { prompt, abortSignal: signal }
+  if (settings !== undefined) Object.assign(options, settings)
   if (effect.toolChoice !== undefined && options.tools !== undefined) options.toolChoice = effect.toolChoice
   if (effect.responseFormat !== undefined) options.responseFormat = effect.responseFormat
   return options
+}
+
+function functionsNamed(ready: ReadyAgent, names: readonly string[] = []): FunctionTool[] {
+  return names.map((name) => ready.functions.get(name)).filter((tool) => tool !== undefined)
 }

@@ -1,11 +1,4 @@
-import {
-  type Json,
-  OpspawnError,
-  toJson,
-  type ToolContext,
-  type ToolEffect,
-  type Validation,
-} from '../core/index.ts'
+import { type Json, OpspawnError, toJson, type ToolContext, type ToolEffect, type Validation } from '../core/index.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import type { Limiter } from './limiter.ts'
@@ -21,30 +14,56 @@ import { hashText } from './system.ts'
 export async function performTool(context: RunContext, effect: ToolEffect, execution: Execution): Promise<Performed> {
   const ready = context.ready.tools.get(effect.tool)
   if (ready === undefined) throw new OpspawnError('TOOL_UNKNOWN', `agent "${context.view.agent}" has no tool "${effect.tool}"`)
-  const { tool, limiter } = ready
   const checking = validInput(ready, effect)
   const input = checking instanceof Promise ? await checking : checking
-  if (limiter !== undefined) await takePlace(limiter, execution)
+  if (ready.limiter === undefined) return run(context, ready, effect, input, execution)
+  await takePlace(ready.limiter, execution)
   try {
-    const timeoutMs = tool.timeoutMs ?? context.engine.timing.toolMs
-    execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
-    const toolContext = new ToolCall(context, effect, execution)
-    if (needsVerifying(context, effect) && tool.verify !== undefined) {
-      const found = await tool.verify(input, toolContext)
-      if (found.happened) return { value: await validOutput(ready, found.output, context), labels: brought(ready) }
-    }
-    const executing: unknown = tool.execute(input, toolContext)
-    const checked = validOutput(ready, isThenable(executing) ? await executing : executing, context)
-    return { value: checked instanceof Promise ? await checked : checked, labels: brought(ready) }
+    return await run(context, ready, effect, input, execution)
   } finally {
     // A body that goes on after its time-out keeps its place until it returns: the limit is on bodies.
-    limiter?.give()
+    ready.limiter.give()
   }
 }
 
-/** An unsafe call was under way when its worker died. */
-export function needsVerifying(context: RunContext, effect: ToolEffect): boolean {
-  return context.interrupted.has(effect.key)
+/** Enters the body. One that returns at once needs no time limit, and none is set. */
+function run(
+  context: RunContext,
+  ready: ReadyTool,
+  effect: ToolEffect,
+  input: unknown,
+  execution: Execution,
+): Performed | Promise<Performed> {
+  const toolContext = new ToolCall(context, effect, execution)
+  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
+  execution.limit(timeoutMs)
+  if (context.interrupted.has(effect.key) && ready.tool.verify !== undefined)
+    return runVerified(context, ready, input, toolContext, execution)
+  const executing: unknown = ready.tool.execute(input, toolContext)
+  if (!isThenable(executing)) return accept(context, ready, executing)
+  execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
+  return executing.then((output) => accept(context, ready, output)) as Promise<Performed>
+}
+
+/** The call was under way when its worker died: asks whether it happened before it is made again. */
+async function runVerified(
+  context: RunContext,
+  ready: ReadyTool,
+  input: unknown,
+  toolContext: ToolContext,
+  execution: Execution,
+): Promise<Performed> {
+  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
+  execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
+  const found = await ready.tool.verify?.(input, toolContext)
+  return accept(context, ready, found?.happened === true ? found.output : await ready.tool.execute(input, toolContext))
+}
+
+function accept(context: RunContext, ready: ReadyTool, output: unknown): Performed | Promise<Performed> {
+  const checked = validOutput(ready, output, context)
+  return checked instanceof Promise
+    ? checked.then((value) => ({ value, labels: ready.brings }))
+    : { value: checked, labels: ready.brings }
 }
 
 /** Checks a tool's arguments; a promise only where its schema gives one. @throws OpspawnError `TOOL_INPUT_INVALID` */
@@ -55,29 +74,33 @@ export function validInput(ready: ReadyTool, effect: { readonly input: Json }): 
 
 function acceptInput(ready: ReadyTool, checked: Validation): unknown {
   if (checked.issues === undefined) return checked.value
-  throw new OpspawnError('TOOL_INPUT_INVALID', `tool "${ready.tool.name}" was not called, its arguments are wrong: ${describeIssues(checked.issues)}`, {
-    details: { issues: checked.issues } as unknown as Json,
-  })
-}
-
-/** The labels of data that the tool's result brings into a run. */
-export function brought(ready: ReadyTool): readonly string[] | undefined {
-  const labels = ready.tool.labels?.filter((label) => label !== 'outbound')
-  return labels === undefined || labels.length === 0 ? undefined : labels
+  throw new OpspawnError(
+    'TOOL_INPUT_INVALID',
+    `tool "${ready.tool.name}" was not called, its arguments are wrong: ${describeIssues(checked.issues)}`,
+    {
+      details: { issues: checked.issues } as unknown as Json,
+    },
+  )
 }
 
 function validOutput(ready: ReadyTool, output: unknown, context: RunContext): Json | Promise<Json> {
   const json = recordOutput(ready, output, context)
   if (ready.output === undefined) return json
   const checked = ready.output.validate(json)
-  return checked instanceof Promise ? checked.then((later) => acceptOutput(ready, json, later)) : acceptOutput(ready, json, checked)
+  return checked instanceof Promise
+    ? checked.then((later) => acceptOutput(ready, json, later))
+    : acceptOutput(ready, json, checked)
 }
 
 function acceptOutput(ready: ReadyTool, json: Json, checked: Validation): Json {
   if (checked.issues === undefined) return json
-  throw new OpspawnError('TOOL_OUTPUT_INVALID', `the result of tool "${ready.tool.name}" does not fit its schema: ${describeIssues(checked.issues)}`, {
-    details: { issues: checked.issues } as unknown as Json,
-  })
+  throw new OpspawnError(
+    'TOOL_OUTPUT_INVALID',
+    `the result of tool "${ready.tool.name}" does not fit its schema: ${describeIssues(checked.issues)}`,
+    {
+      details: { issues: checked.issues } as unknown as Json,
+    },
+  )
 }
 
 function recordOutput(ready: ReadyTool, output: unknown, context: RunContext): Json {
@@ -87,12 +110,19 @@ function recordOutput(ready: ReadyTool, output: unknown, context: RunContext): J
   } catch (error) {
     const what = `the result of tool "${ready.tool.name}"`
     if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) {
-      throw new OpspawnError('PAYLOAD_TOO_LARGE', `${what} is larger than ${maxSize} characters of JSON; return less, or raise limits.payload`, {
-        details: { limit: maxSize },
-      })
+      throw new OpspawnError(
+        'PAYLOAD_TOO_LARGE',
+        `${what} is larger than ${maxSize} characters of JSON; return less, or raise limits.payload`,
+        {
+          details: { limit: maxSize },
+        },
+      )
     }
     if (!OpspawnError.is(error)) throw error
-    throw new OpspawnError('TOOL_OUTPUT_INVALID', `${what} is not JSON: ${error.message}`, { cause: error, details: error.details })
+    throw new OpspawnError('TOOL_OUTPUT_INVALID', `${what} is not JSON: ${error.message}`, {
+      cause: error,
+      details: error.details,
+    })
   }
 }
 

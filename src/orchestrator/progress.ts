@@ -14,7 +14,8 @@ export interface Settlement {
 export interface Progress {
   readonly context: RunContext
   readonly log: RunLog
-  readonly inFlight: Map<string, Execution>
+  /** A list, not a map: it is short, and maps grow garbage when entries come and go. */
+  inFlight: Execution[]
   /** Keys of effects that may be performed and are not yet. */
   startable: string[]
   /** Keys of open effects with a `dueAt`. */
@@ -32,7 +33,7 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
   return {
     context,
     log,
-    inFlight: new Map(),
+    inFlight: [],
     startable: [],
     timed: new Set(),
     settlements: [],
@@ -42,19 +43,41 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
   }
 }
 
+/** Adds to a list that nearly always holds one item: a literal of one takes a fraction of the room that `push` sets aside. */
+export function added<T>(list: T[], item: T): T[] {
+  if (list.length === 0) return [item]
+  list.push(item)
+  return list
+}
+
 /** Records an effect's outcome and whatever belongs to it; once only. */
-export function endEffect(progress: Progress, key: string, outcome: Outcome, execution?: Execution, labels?: readonly string[]): void {
+export function endEffect(
+  progress: Progress,
+  key: string,
+  outcome: Outcome,
+  execution?: Execution,
+  labels?: readonly string[],
+): void {
   const { context, log } = progress
   const record = log.view.effects.get(key)
   if (record === undefined || record.outcome !== undefined) return
   const durationMs = execution === undefined ? 0 : Math.max(0, context.engine.clock.now() - execution.startedAt)
-  log.record(labels === undefined ? { type: 'effect-end', key, outcome, durationMs } : { type: 'effect-end', key, outcome, durationMs, labels })
+  log.record(
+    labels === undefined
+      ? { type: 'effect-end', key, outcome, durationMs }
+      : { type: 'effect-end', key, outcome, durationMs, labels },
+  )
   if (progress.timed.size > 0) progress.timed.delete(key)
   progress.askPlanner = true
   if (record.effect.kind === 'model') settleSpending(progress, record.effect, record.reserved, outcome)
 }
 
-function settleSpending(progress: Progress, effect: Effect & { kind: 'model' }, reserved: typeof ONE_STEP | undefined, outcome: Outcome): void {
+function settleSpending(
+  progress: Progress,
+  effect: Effect & { kind: 'model' },
+  reserved: typeof ONE_STEP | undefined,
+  outcome: Outcome,
+): void {
   // A call that found no budget had nothing reserved.
   if (outcome.status === 'failed' && outcome.error.code === 'BUDGET_EXCEEDED') return
   const { engine, ready } = progress.context
@@ -65,6 +88,11 @@ function settleSpending(progress: Progress, effect: Effect & { kind: 'model' }, 
 }
 
 /** Ends an effect with an error. */
-export function failEffect(progress: Progress, key: string, status: 'failed' | 'denied' | 'cancelled' | 'unknown', error: unknown): void {
+export function failEffect(
+  progress: Progress,
+  key: string,
+  status: 'failed' | 'denied' | 'cancelled' | 'unknown',
+  error: unknown,
+): void {
   endEffect(progress, key, { status, error: toFailure(error, 'INTERNAL') })
 }

@@ -6,7 +6,7 @@ import { Execution } from './execution.ts'
 import { cancelRun } from './finishing.ts'
 import { dueOutcome, matchSignals, openRecords, takeSignal } from './inbox.ts'
 import { perform } from './perform.ts'
-import { createProgress, endEffect, failEffect, type Progress, type Settlement } from './progress.ts'
+import { added, createProgress, endEffect, failEffect, type Progress, type Settlement } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
 import { RunLog } from './run-log.ts'
 import { loadSession } from './session.ts'
@@ -27,6 +27,7 @@ export class RunDriver {
   #inbox: Signal[] = []
   readonly #seenSignals = new Set<string>()
   #wake: (() => void) | undefined
+  #cancelTimer: (() => void) | undefined
   #draining = false
   #lost: { readonly reason: unknown } | undefined
 
@@ -69,7 +70,7 @@ export class RunDriver {
     const progress = this.#progress
     this.#stopAll(new OpspawnError('ORCHESTRATOR_DRAINING', 'the orchestrator stops; another worker goes on with the run'))
     if (progress === undefined) return
-    progress.inFlight.clear()
+    progress.inFlight = []
     progress.settlements = []
   }
 
@@ -82,15 +83,28 @@ export class RunDriver {
         if (this.#lost !== undefined) return 'lost'
         const advancing = this.#advance(progress)
         if (advancing !== undefined) await advancing
-        if (!log.isClean || progress.startable.length > 0) await this.#commit(progress)
+        this.#announceUnsafe(progress)
+        if (!log.isClean) {
+          try {
+            log.written(await log.write())
+          } catch (error) {
+            if (!OpspawnError.is(error, 'BUDGET_EXCEEDED')) throw error
+            this.#forgo(progress, error)
+            log.written(await log.write())
+          }
+        }
         if (log.view.outcome !== undefined) return 'ended'
         this.#start(progress)
-        if (this.#draining && progress.inFlight.size === 0 && progress.settlements.length === 0) return await this.#giveBack('drain')
+        if (this.#draining && progress.inFlight.length === 0 && progress.settlements.length === 0)
+          return await this.#giveBack('drain')
         if (this.#isBusy(progress)) continue
         const dueAt = this.#nextDue(progress)
         if (dueAt !== undefined && dueAt <= log.now()) continue
         if (this.#mayPark(progress, dueAt)) return await this.#giveBack('wait', dueAt)
-        await this.#rest(progress, dueAt)
+        await this.#rest(log, dueAt)
+        this.#wake = undefined
+        this.#cancelTimer?.()
+        this.#cancelTimer = undefined
       }
     } catch (error) {
       this.#stopAll(error)
@@ -122,7 +136,8 @@ export class RunDriver {
     const progress = createProgress(context, log)
     this.#progress = progress
     if (view.decisions === 0) {
-      const isFresh = view.session !== undefined && first.origin.depth === 0 && !events.some((event) => event.type === 'session-load')
+      const isFresh =
+        view.session !== undefined && first.origin.depth === 0 && !events.some((event) => event.type === 'session-load')
       const messages = isFresh ? await loadSession(engine.store, view) : []
       if (messages.length > 0) log.record({ type: 'session-load', messages })
       return progress
@@ -147,7 +162,7 @@ export class RunDriver {
       }
       interrupted.add(key)
     }
-    if (record.dueAt === undefined) progress.startable.push(key)
+    if (record.dueAt === undefined) progress.startable = added(progress.startable, key)
   }
 
   /** Brings the run as far as it gets without waiting for the world: all of it is recorded, nothing is performed. */
@@ -176,7 +191,7 @@ export class RunDriver {
       const approved = takeSignal(progress.log, signal)
       if (approved === undefined) continue
       progress.timed.delete(approved)
-      progress.startable.push(approved)
+      progress.startable = added(progress.startable, approved)
     }
     progress.askPlanner = true
     matchSignals(progress.log)
@@ -197,32 +212,26 @@ export class RunDriver {
       else if (record.dueAt !== undefined && record.dueAt <= now) {
         timed.delete(key)
         const outcome = dueOutcome(record)
-        if (outcome === undefined) progress.startable.push(key)
+        if (outcome === undefined) progress.startable = added(progress.startable, key)
         else endEffect(progress, key, outcome)
       }
     }
   }
 
-  async #commit(progress: Progress): Promise<void> {
+  /** Nothing was written, for want of budget. The calls that found none fail, and the planner hears of it. */
+  #forgo(progress: Progress, error: unknown): void {
     const { log } = progress
-    this.#announceUnsafe(progress)
-    try {
-      await log.commit()
-    } catch (error) {
-      if (!OpspawnError.is(error, 'BUDGET_EXCEEDED')) throw error
-      // Nothing was written. The calls that found no budget fail, and the planner hears of it.
-      log.dropReserve()
-      for (const { effect, outcome } of log.view.latest) {
-        if (effect.kind === 'model' && outcome === undefined) failEffect(progress, effect.key, 'failed', error)
-      }
-      progress.startable = progress.startable.filter((key) => log.view.effects.get(key)?.outcome === undefined)
-      await log.commit()
+    log.dropReserve()
+    for (const { effect, outcome } of log.view.latest) {
+      if (effect.kind === 'model' && outcome === undefined) failEffect(progress, effect.key, 'failed', error)
     }
+    progress.startable = progress.startable.filter((key) => log.view.effects.get(key)?.outcome === undefined)
   }
 
   /** The start of an unsafe call is on record before its body is entered (S5). */
   #announceUnsafe({ log, startable, inFlight }: Progress): void {
-    let places = log.view.limits.parallel - inFlight.size
+    if (startable.length === 0) return
+    let places = log.view.limits.parallel - inFlight.length
     for (const key of startable) {
       if (places <= 0 || this.#draining) return
       places -= 1
@@ -235,25 +244,29 @@ export class RunDriver {
   }
 
   #start(progress: Progress): void {
-    if (progress.startable.length === 0 || this.#draining) return
-    const { view } = progress.log
-    const places = view.limits.parallel - progress.inFlight.size
-    const keys = progress.startable.splice(0, Math.max(0, places))
-    for (const key of keys) {
-      const record = view.effects.get(key)
-      if (record === undefined || record.outcome !== undefined) continue
-      const execution = new Execution(record, this.#engine.clock, this.#onAbort)
-      progress.inFlight.set(key, execution)
-      void this.#execute(progress, execution)
+    const { startable, inFlight, log } = progress
+    if (startable.length === 0 || this.#draining) return
+    const places = Math.min(log.view.limits.parallel - inFlight.length, startable.length)
+    for (let place = 0; place < places; place += 1) {
+      const record = log.view.effects.get(startable[place] as string)
+      if (record !== undefined && record.outcome === undefined) this.#execute(progress, record)
     }
+    if (places === startable.length) progress.startable = []
+    else if (places > 0) startable.splice(0, places)
   }
 
-  async #execute(progress: Progress, execution: Execution): Promise<void> {
-    try {
-      const performed = await perform(progress.context, execution)
-      if (execution.finish()) this.#settle(progress, { execution, result: { performed } })
-    } catch (thrown) {
+  #execute(progress: Progress, record: EffectRecord): void {
+    const execution = new Execution(record, this.#engine.clock, this.#onAbort)
+    progress.inFlight = added(progress.inFlight, execution)
+    const fail = (thrown: unknown): void => {
       if (execution.finish()) this.#settle(progress, { execution, result: { thrown } })
+    }
+    try {
+      perform(progress.context, execution).then((performed) => {
+        if (execution.finish()) this.#settle(progress, { execution, result: { performed } })
+      }, fail)
+    } catch (thrown) {
+      fail(thrown)
     }
   }
 
@@ -262,7 +275,7 @@ export class RunDriver {
   }
 
   #settle(progress: Progress, settlement: Settlement): void {
-    progress.settlements.push(settlement)
+    progress.settlements = added(progress.settlements, settlement)
     this.#wake?.()
   }
 
@@ -273,7 +286,7 @@ export class RunDriver {
 
   /** Whether the run is better given back than kept: nothing runs here, and nothing will for a while or before somebody else acts. */
   #mayPark({ inFlight, startable, timed, log }: Progress, dueAt: number | undefined): boolean {
-    if (inFlight.size > 0 || startable.length > 0) return false
+    if (inFlight.length > 0 || startable.length > 0) return false
     if (dueAt === undefined || dueAt - log.now() > this.#engine.timing.parkMs) return true
     for (const key of timed) {
       const record = log.view.effects.get(key)
@@ -290,20 +303,18 @@ export class RunDriver {
       if (at !== undefined && (due === undefined || at < due)) due = at
     }
     const { durationMs } = view.limits
-    if (durationMs !== undefined && view.cancelReason === undefined) due = Math.min(due ?? Infinity, context.startedAt + durationMs)
+    if (durationMs !== undefined && view.cancelReason === undefined)
+      due = Math.min(due ?? Infinity, context.startedAt + durationMs)
     if (cancelBy !== undefined) due = Math.min(due ?? Infinity, cancelBy)
     return due
   }
 
-  /** Waits until something happens. */
-  async #rest({ log }: Progress, dueAt: number | undefined): Promise<void> {
-    let clear: (() => void) | undefined
-    await new Promise<void>((resolve) => {
+  /** Waits until something happens, at most until a time. */
+  #rest(log: RunLog, dueAt: number | undefined): Promise<void> {
+    return new Promise<void>((resolve) => {
       this.#wake = resolve
-      if (dueAt !== undefined) clear = this.#engine.clock.setTimer(dueAt - log.now(), resolve)
+      if (dueAt !== undefined) this.#cancelTimer = this.#engine.clock.setTimer(dueAt - log.now(), resolve)
     })
-    this.#wake = undefined
-    clear?.()
   }
 
   async #giveBack(how: 'wait' | 'drain', dueAt?: number): Promise<DriveEnd> {
@@ -315,7 +326,7 @@ export class RunDriver {
   }
 
   #stopAll(reason: unknown): void {
-    for (const execution of this.#progress?.inFlight.values() ?? []) execution.abort(reason)
+    for (const execution of [...(this.#progress?.inFlight ?? [])]) execution.abort(reason)
     this.#wake?.()
   }
 }

@@ -10,6 +10,7 @@ import {
   type RunView,
   type Signal,
   type SpendingChange,
+  type TaskRef,
 } from '../core/index.ts'
 import type { Engine } from './engine.ts'
 import { mergeSpending } from './spending.ts'
@@ -49,7 +50,8 @@ export class RunLog {
   record(body: RunEventBody): void {
     // The literal becomes the event: no copy is made on this path.
     const event = Object.assign(body, { version: 1, seq: this.view.seq + 1, at: this.now() } as const)
-    this.#batch.push(event)
+    if (this.#batch.length === 0) this.#batch = [event]
+    else this.#batch.push(event)
     applyEvent(this.view, event)
   }
 
@@ -82,11 +84,14 @@ export class RunLog {
     return this.#batch.length === 0 && this.#consume === undefined
   }
 
-  /** Writes what was recorded. When it rejects nothing was written and all is kept for another try. */
-  async commit(): Promise<void> {
-    if (this.isClean) return
+  /** Sends what was recorded to the store. When it rejects nothing was written, and all is kept for another try. */
+  write(): Promise<readonly TaskRef[]> {
+    return this.#engine.store.append(this.#fence, this.#committedSeq, this.#batch, this.#changes())
+  }
+
+  /** Takes note that it was written, and tells whoever watches. */
+  written(tasks: readonly TaskRef[]): void {
     const batch = this.#batch
-    const tasks = await this.#engine.store.append(this.#fence, this.#committedSeq, batch, this.#changes())
     this.#committedSeq += batch.length
     this.#batch = []
     this.#consume = undefined

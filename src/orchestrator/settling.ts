@@ -9,9 +9,17 @@ export function takeSettlements(progress: Progress): void {
   const { settlements } = progress
   progress.settlements = []
   for (const settlement of settlements) {
-    progress.inFlight.delete(settlement.execution.effect.key)
+    remove(progress, settlement.execution)
     takeSettlement(progress, settlement)
   }
+}
+
+function remove(progress: Progress, execution: Execution): void {
+  const { inFlight } = progress
+  const place = inFlight.indexOf(execution)
+  if (place < 0) return
+  if (inFlight.length === 1) progress.inFlight = []
+  else inFlight.splice(place, 1)
 }
 
 function takeSettlement(progress: Progress, { execution, result }: Settlement): void {
@@ -20,7 +28,8 @@ function takeSettlement(progress: Progress, { execution, result }: Settlement): 
   if (record === undefined || record.outcome !== undefined) return
   if ('performed' in result) {
     const { performed } = result
-    if (performed !== 'later') endEffect(progress, effect.key, { status: 'completed', value: performed.value }, execution, performed.labels)
+    if (performed !== 'later')
+      endEffect(progress, effect.key, { status: 'completed', value: performed.value }, execution, performed.labels)
     return
   }
   if ('thrown' in result) {
@@ -28,7 +37,8 @@ function takeSettlement(progress: Progress, { execution, result }: Settlement): 
     return
   }
   const failure = toFailure(result.aborted, 'INTERNAL')
-  if (failure.code === 'RUN_CANCELLED' || failure.code === 'RUN_TIMEOUT') endEffect(progress, effect.key, cancelled(record, failure), execution)
+  if (failure.code === 'RUN_CANCELLED' || failure.code === 'RUN_TIMEOUT')
+    endEffect(progress, effect.key, cancelled(record, failure), execution)
   else takeFailure(progress, execution, record, result.aborted)
 }
 

@@ -45,7 +45,7 @@ export interface MemoryStoreOptions {
   readonly clock?: Clock
   /** Unfinished runs that nobody owns, per queue; one more is refused with `QUEUE_FULL`. @default 10_000 */
   readonly capacity?: number
-  /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 10_000 */
+  /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 1_000 */
   readonly retain?: number
 }
 
@@ -65,7 +65,7 @@ export interface MemoryStoreOptions {
  * @throws OpspawnError `LIMIT_INVALID`
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
-  const { clock, capacity = 10_000, retain = 10_000 } = options
+  const { clock, capacity = 10_000, retain = 1_000 } = options
   requirePositive('memoryStore', { capacity, retain }, ['capacity', 'retain'])
   return new MemoryStore(clock === undefined ? Date.now : () => clock.now(), capacity, retain)
 }

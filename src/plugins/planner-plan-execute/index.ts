@@ -1,0 +1,4 @@
+export { planExecutePlanner } from './planner.ts'
+export type { PlanExecutePlannerOptions } from './options.ts'
+export type { PlanState, PlanStep, StepResult } from './state.ts'
+export { planRepairMessage, planTemplate, planTexts, type PlanTemplateInput, type PlanTexts } from './texts.ts'

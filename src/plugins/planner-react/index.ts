@@ -1,0 +1,4 @@
+export { reactPlanner } from './planner.ts'
+export type { ReactPlannerOptions } from './options.ts'
+export { parseReactTurn, type ReactTurn } from './parse.ts'
+export { reactRepairMessage, reactTemplate, reactTexts, type ReactTemplateInput, type ReactTexts } from './texts.ts'

@@ -1,0 +1,159 @@
+import {
+  type Decision,
+  type EffectRecord,
+  type ModelAnswer,
+  type ModelEffect,
+  type Outcome,
+  type Planner,
+  type RunView,
+  answerText,
+  callEffect,
+  inputMessage,
+  modelAnswer,
+  offeredTool,
+  requirePositive,
+  systemMessage,
+  userMessage,
+} from '../../core/index.ts'
+import { askAgain, fail, readOutput, stopFault, wantsJson } from './answer.ts'
+import type { ReactPlannerOptions } from './options.ts'
+import { outcomeText } from './outcome-text.ts'
+import { type ReactTurn, parseReactTurn } from './parse.ts'
+import { type ReactTexts, reactTexts } from './texts.ts'
+
+type ModelRecord = EffectRecord & { readonly effect: ModelEffect }
+interface Settings {
+  readonly shape: Pick<ModelEffect, 'model' | 'settings'>
+  readonly observationLimit: number
+  readonly allowCutAnswer: boolean
+  readonly texts: ReactTexts
+}
+
+/**
+ * Plans in text: thought, action, action input, observation. Works with any model, also one that knows no tool calls. The
+ * form that the model has to keep is told in the system message, behind the agent's instructions; see `reactTemplate`.
+ *
+ * One action per turn. A turn that cannot be read gets one more turn to mend it, then the run fails; it also fails when a
+ * model call fails, and when an answer was cut, withheld or broken off.
+ *
+ * @throws OpspawnError `LIMIT_INVALID`
+ */
+export function reactPlanner(options: ReactPlannerOptions = {}): Planner {
+  requirePositive('reactPlanner', options, ['observationLimit'])
+  const { observationLimit = 8_000, stopSequences = ['\nObservation:'], allowCutAnswer = false, model } = options
+  const shape = {
+    ...(model === undefined ? undefined : { model }),
+    settings: { ...options.settings, ...(stopSequences.length > 0 ? { stopSequences } : undefined) },
+  }
+  const settings: Settings = { shape, observationLimit, allowCutAnswer, texts: { ...reactTexts, ...options.texts } }
+  const { texts: _texts, ...counted } = options
+  return {
+    spec: 'planner/1',
+    name: 'react',
+    version: `1 ${JSON.stringify(counted)}`,
+    requires: ['model'],
+    decide: (run) => decide(run, settings),
+  }
+}
+
+function decide(run: RunView, settings: Settings): Decision {
+  if (run.open > 0) return { type: 'idle' }
+  const last = run.latest[0]
+  if (last === undefined) return act(firstTurn(run, settings))
+  if (run.rejectedNow) {
+    const wrong = settings.texts.repairMessage(run.rejected.at(-1)?.issues ?? [])
+    return act(tell(run, settings, isModel(last) ? wrong : `${observe(run, settings, last)}\n\n${wrong}`))
+  }
+  return isModel(last) ? afterAnswer(run, settings, last) : afterAction(run, settings, last)
+}
+
+function firstTurn(run: RunView, { shape, texts }: Settings): ModelEffect {
+  const form = texts.template({ tools: run.tools, output: wantsJson(run) ? run.output : undefined })
+  const system = run.instructions === undefined ? form : `${run.instructions}\n\n${form}`
+  return {
+    kind: 'model',
+    key: `model-${run.decisions}`,
+    ...shape,
+    messages: [systemMessage(system), ...run.messages, inputMessage(run.input)],
+  }
+}
+
+/** The next turn of the conversation, begun by a user message. */
+function tell(run: RunView, { shape }: Settings, text: string): ModelEffect {
+  return {
+    kind: 'model',
+    key: `model-${run.decisions}`,
+    ...shape,
+    continues: lastModel(run).effect.key,
+    messages: [userMessage(text)],
+  }
+}
+
+function afterAnswer(run: RunView, settings: Settings, record: ModelRecord): Decision {
+  if (record.outcome?.status !== 'completed') return failedWith(record.outcome)
+  const answer = modelAnswer(record) as ModelAnswer
+  const turn = parseReactTurn(answerText(answer))
+  const fault = stopFault(answer, settings.allowCutAnswer || isWholeAction(turn))
+  if (fault !== undefined) return fault
+  switch (turn.type) {
+    case 'malformed':
+      return oneMoreTurn(run, settings, record, answer, turn.problem)
+    case 'final': {
+      const output = readOutput(run, turn.text)
+      if (output === undefined) return oneMoreTurn(run, settings, record, answer, 'the final answer is not one JSON value')
+      return { type: 'finish', output }
+    }
+    default: {
+      const tool = offeredTool(run, turn.action)
+      if (tool === undefined)
+        return act(tell(run, settings, settings.texts.observation(settings.texts.unknownTool(turn.action, run.tools), turn.cut)))
+      return { type: 'act', effects: [callEffect(`tool-${run.decisions}`, tool, turn.input, { continues: record.effect.key })] }
+    }
+  }
+}
+
+/** An action that was written down with its arguments; without them, the output limit may have swallowed them. */
+function isWholeAction(turn: ReactTurn): boolean {
+  return turn.type === 'action' && turn.hasInput
+}
+
+function afterAction(run: RunView, settings: Settings, record: EffectRecord): Decision {
+  const { effect, outcome } = record
+  const isHandoff =
+    effect.kind === 'run' && effect.tool !== undefined && offeredTool(run, effect.tool)?.delegate?.handoff === true
+  // A handoff that was refused did not take place: the model goes on.
+  if (isHandoff && outcome?.status !== 'denied')
+    return outcome?.status === 'completed' ? { type: 'finish', output: outcome.value } : failedWith(outcome)
+  return act(tell(run, settings, observe(run, settings, record)))
+}
+
+function observe(run: RunView, { texts, observationLimit }: Settings, { outcome }: EffectRecord): string {
+  const turn = parseReactTurn(answerText(modelAnswer(lastModel(run)) as ModelAnswer))
+  return texts.observation(outcomeText(outcome as Outcome, observationLimit), turn.type === 'action' && turn.cut)
+}
+
+/** One turn to mend what cannot be read; a key that begins with `repair` tells that this was it. */
+function oneMoreTurn(run: RunView, { texts }: Settings, record: ModelRecord, answer: ModelAnswer, problem: string): Decision {
+  if (record.effect.key.startsWith('repair-'))
+    return fail('MODEL_ANSWER_INVALID', `the model's turn could not be read, also when asked again: ${problem}`)
+  return act(askAgain(record, answer, `repair-${run.decisions}`, texts.malformed(problem)))
+}
+
+function failedWith(outcome: Outcome | undefined): Decision {
+  return outcome === undefined || outcome.status === 'completed' ? { type: 'idle' } : { type: 'fail', error: outcome.error }
+}
+
+/** The model effect that the run stands at: the latest, or the one settled just before the action that it asked for. */
+function lastModel(run: RunView): ModelRecord {
+  const last = run.latest[0]
+  if (last !== undefined && isModel(last)) return last
+  return run.settled[run.settled.length - 1 - run.latest.length] as ModelRecord
+}
+
+function isModel(record: EffectRecord): record is ModelRecord {
+  return record.effect.kind === 'model'
+}
+
+function act(effect: ModelEffect): Decision {
+  return { type: 'act', effects: [effect] }
+}

@@ -1,0 +1,3 @@
+export { toolsPlanner } from './planner.ts'
+export type { ToolsPlannerOptions } from './options.ts'
+export { repairMessage, toolsTexts, type ToolsTexts } from './texts.ts'

@@ -1,0 +1,411 @@
+import { getEventListeners } from 'node:events'
+import { expect, test } from 'vitest'
+import type { ModelCallOptions } from '../core/index.ts'
+import { lastToolResults, lastUserText, promptText } from './prompt-text.ts'
+import { scriptedModel } from './scripted-model.ts'
+
+function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
+  return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
+}
+
+async function collect<Part>(stream: AsyncIterable<Part>): Promise<Part[]> {
+  const parts: Part[] = []
+  for await (const part of stream) parts.push(part)
+  return parts
+}
+
+const usage = {
+  inputTokens: { total: 10, noCache: 10, cacheRead: undefined, cacheWrite: undefined },
+  outputTokens: { total: 5, text: 5, reasoning: undefined },
+}
+
+test('one script serves generate and stream', async () => {
+  const model = scriptedModel(['Hello there.', { reasoning: 'Hm.', text: 'a b', toolCalls: [{ name: 'add', input: { a: 1 } }] }])
+  const result = await model.doGenerate(ask('hi'))
+  expect(result).toEqual({
+    content: [{ type: 'text', text: 'Hello there.' }],
+    finishReason: { unified: 'stop', raw: undefined },
+    usage,
+    warnings: [],
+    response: { id: 'scripted-1', modelId: 'scripted' },
+  })
+  const { stream } = await model.doStream(ask('again'))
+  expect(stream).toBeInstanceOf(ReadableStream)
+  expect(await collect(stream)).toEqual([
+    { type: 'stream-start', warnings: [] },
+    { type: 'response-metadata', id: 'scripted-2', modelId: 'scripted' },
+    { type: 'reasoning-start', id: '0' },
+    { type: 'reasoning-delta', id: '0', delta: 'Hm.' },
+    { type: 'reasoning-end', id: '0' },
+    { type: 'text-start', id: '1' },
+    { type: 'text-delta', id: '1', delta: 'a' },
+    { type: 'text-delta', id: '1', delta: ' b' },
+    { type: 'text-end', id: '1' },
+    { type: 'tool-input-start', id: 'call-2-1', toolName: 'add' },
+    { type: 'tool-input-delta', id: 'call-2-1', delta: '{"a":1}' },
+    { type: 'tool-input-end', id: 'call-2-1' },
+    { type: 'tool-call', toolCallId: 'call-2-1', toolName: 'add', input: '{"a":1}' },
+    { type: 'finish', finishReason: { unified: 'tool-calls', raw: undefined }, usage },
+  ])
+  model.assertComplete()
+})
+
+test('a call beyond the script says what was asked', async () => {
+  const model = scriptedModel(['one'])
+  await model.doGenerate(ask('first'))
+  const error = await Promise.resolve(
+    model.doStream(ask('second', { tools: [{ type: 'function', name: 'add', inputSchema: {} }] })),
+  ).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({
+    name: 'ScriptExhaustedError',
+    message: 'the script has 1 step, and this is call 2: 1 message, last user message "second", tools ["add"]',
+  })
+  expect(() => model.assertComplete()).toThrow('this is call 2')
+})
+
+test('unused steps are named', async () => {
+  const model = scriptedModel([
+    'one',
+    { text: 'two', expect: { messages: 1 } },
+    function three() {
+      return '3'
+    },
+  ])
+  await model.doGenerate(ask('x'))
+  expect(() => model.assertComplete()).toThrow(
+    'the script was not followed:\n- step 2 of 3 was not used: {"text":"two"}\n- step 3 of 3 was not used: a function (three)',
+  )
+  expect(() => scriptedModel(['one', () => 'two']).assertComplete()).toThrow(
+    'step 1 of 2 was not used: "one"\n- step 2 of 2 was not used: a function',
+  )
+})
+
+test('repeat answers every later call with the last step', async () => {
+  const model = scriptedModel(['one', 'more'], { repeat: true })
+  const texts: unknown[] = []
+  for (let at = 0; at < 4; at += 1) texts.push((await model.doGenerate(ask('x'))).content[0])
+  expect(texts).toEqual(['one', 'more', 'more', 'more'].map((text) => ({ type: 'text', text })))
+  model.assertComplete()
+  await expect(scriptedModel([], { repeat: true }).doGenerate(ask('x'))).rejects.toThrow('the script has 0 steps')
+})
+
+test('a function makes a step from the call', async () => {
+  const model = scriptedModel([
+    (call, index) => `${index}: ${lastUserText(call)}`,
+    async () => ({ text: 'later', expect: { lastUserText: 'nothing like it' } }),
+  ])
+  expect((await model.doGenerate(ask('hi'))).content).toEqual([{ type: 'text', text: '0: hi' }])
+  await expect(model.doGenerate(ask('hi'))).rejects.toThrow('lastUserText: expected "nothing like it", actual "hi"')
+})
+
+test('calls are recorded as copies, unless told otherwise', async () => {
+  const model = scriptedModel(['one', 'two'])
+  const bytes = new Uint8Array([1])
+  const call = ask('x', { temperature: 0, abortSignal: new AbortController().signal })
+  const content = call.prompt[0]?.content as object[]
+  content.push({
+    type: 'file',
+    data: { type: 'data', data: bytes },
+    at: new Date(0),
+    url: new URL('http://localhost/'),
+  })
+  await model.doGenerate(call)
+  call.prompt.length = 0
+  bytes[0] = 2
+  await collect((await model.asV3().doStream(ask('y'))).stream)
+  expect(model.calls).toMatchObject([
+    { index: 0, method: 'generate', version: 'v4', options: { temperature: 0 } },
+    { index: 1, method: 'stream', version: 'v3' },
+  ])
+  expect(model.calls[0]?.options.prompt[0]?.content[1]).toMatchObject({ data: { data: new Uint8Array([1]) } })
+  expect(model.calls[0]?.options.abortSignal).toBe(call.abortSignal)
+  const quiet = scriptedModel(['one'], { record: false })
+  await quiet.doGenerate(ask('x'))
+  expect(quiet.calls).toEqual([])
+})
+
+test('steps set finish reason, usage, ids, structured text and the cut of deltas', async () => {
+  const model = scriptedModel(
+    [
+      { text: 'x', finishReason: 'length', usage: 'unreported', structuredOutputText: '{}' },
+      { text: 'x', usage: { inputTokens: 20, outputTokens: 9, cacheRead: 8, cacheWrite: 2, reasoning: 4 } },
+      { text: 'a😀bc d', toolCalls: [{ name: 't', input: '{oh', id: 'mine' }, { name: 'u' }], deltas: 2 },
+      { text: '', deltas: 'whole' },
+      { text: 'ab', deltas: (text) => [text, ''] },
+      ' ',
+    ],
+    { modelId: 'm', provider: 'p', deltas: 'whole' },
+  )
+  expect([model.provider, model.modelId, model.supportedUrls]).toEqual(['p', 'm', {}])
+  expect(await model.doGenerate(ask('x'))).toMatchObject({
+    finishReason: { unified: 'length' },
+    usage: { inputTokens: { total: undefined, noCache: undefined }, outputTokens: { total: undefined } },
+    structuredOutputText: '{}',
+    response: { modelId: 'm' },
+  })
+  expect((await model.doGenerate(ask('x'))).usage).toEqual({
+    inputTokens: { total: 20, noCache: 10, cacheRead: 8, cacheWrite: 2 },
+    outputTokens: { total: 9, text: 5, reasoning: 4 },
+  })
+  const third = await collect((await model.doStream(ask('x'))).stream)
+  expect(third.flatMap((part) => (part.type === 'text-delta' ? [part.delta] : []))).toEqual(['a😀', 'bc', ' d'])
+  expect(third.filter((part) => part.type === 'tool-call')).toEqual([
+    { type: 'tool-call', toolCallId: 'mine', toolName: 't', input: '{oh' },
+    { type: 'tool-call', toolCallId: 'call-3-2', toolName: 'u', input: '{}' },
+  ])
+  const deltas = async (): Promise<unknown> =>
+    (await collect((await model.doStream(ask('x'))).stream)).flatMap((part) => (part.type === 'text-delta' ? [part.delta] : []))
+  expect(await deltas()).toEqual([])
+  expect(await deltas()).toEqual(['ab', ''])
+  expect(await deltas()).toEqual([' '])
+})
+
+test('raw parts pass through, and metadata of blocks comes at their end', async () => {
+  const content = [
+    { type: 'text', text: 'x', providerMetadata: { p: { mark: 1 } } },
+    { type: 'from-the-future', value: 1 },
+    { type: 'tool-call', toolCallId: 'c', toolName: 'search', input: '{}', providerExecuted: true },
+  ]
+  const model = scriptedModel([{ content }, { content }])
+  const result = await model.doGenerate(ask('x'))
+  expect(result.content).toEqual(content)
+  expect(result.finishReason.unified).toBe('stop')
+  const parts = await collect((await model.doStream(ask('x'))).stream)
+  expect(parts).toContainEqual({ type: 'text-end', id: '0', providerMetadata: { p: { mark: 1 } } })
+  expect(parts).toContainEqual(content[1])
+})
+
+test('interleaved blocks keep their order of starting', async () => {
+  const model = scriptedModel([{ text: 'a b', toolCalls: [{ name: 't' }], interleave: true }, { interleave: true }])
+  const parts = await collect((await model.doStream(ask('x'))).stream)
+  expect(parts.slice(2, -1).map((part) => part.type)).toEqual([
+    'text-start',
+    'tool-input-start',
+    'text-delta',
+    'tool-input-delta',
+    'text-delta',
+    'tool-input-end',
+    'text-end',
+    'tool-call',
+  ])
+  expect(await collect((await model.doStream(ask('x'))).stream)).toHaveLength(3)
+})
+
+test('fast streams are plain iterables with the same parts', async () => {
+  const slow = scriptedModel(['a b'])
+  const model = scriptedModel(['a b', { fault: 'hang', text: 'x' }], { fast: true })
+  const { stream } = await model.doStream(ask('x'))
+  expect(stream).not.toBeInstanceOf(ReadableStream)
+  expect(await collect(stream)).toEqual(await collect((await slow.doStream(ask('x'))).stream))
+  for await (const part of (await model.doStream(ask('x'))).stream) if (part.type === 'text-delta') break
+})
+
+const matchers = [
+  [{ lastUserText: 'hi' }, { lastUserText: 'ho' }, 'lastUserText: expected "ho", actual "hi"'],
+  [{ lastUserText: /^h/ }, { lastUserText: /^x/ }, 'lastUserText: expected /^x/, actual "hi"'],
+  [{ system: 'kind' }, { system: 'rude' }, 'system: expected "rude", actual "Be kind."'],
+  [
+    { promptIncludes: ['kind', /weather\({"city":"Bergen"}\)/g] },
+    { promptIncludes: 'snow' },
+    'promptIncludes: expected "snow", actual "Be kind.',
+  ],
+  [{ promptExcludes: 'snow' }, { promptExcludes: ['kind'] }, 'promptExcludes: expected "kind"'],
+  [
+    { toolResults: ['rain', { mm: 3 }, /boom/, /no/] },
+    { toolResults: [/sun/] },
+    'toolResults: expected ["/sun/"], actual ["rain",{"mm":3},"boom","no"]',
+  ],
+  [{ toolResults: [/^rain$/, /"mm":3/, 'boom', 'no'] }, { toolResults: ['rain', { mm: 4 }, 'boom', 'no'] }, 'toolResults'],
+  [{ toolNames: ['b', 'a'] }, { toolNames: ['a'] }, 'toolNames: expected ["a"], actual ["a","b"]'],
+  [
+    { messages: 4, system: undefined },
+    { mesages: 5 } as object,
+    'mesages is nothing that can be expected; known: lastUserText, system',
+  ],
+  [{ messages: 4 }, { messages: 5 }, 'messages: expected 5, actual 4'],
+  [
+    { options: { temperature: 0 } },
+    { options: { temperature: 1, seed: 2 } },
+    'options.temperature: expected 1, actual 0\n  options.seed: expected 2, actual undefined',
+  ],
+  [() => undefined, () => false, 'the matcher returned false'],
+  [
+    () => true,
+    function polite() {
+      return false
+    },
+    'the matcher polite returned false',
+  ],
+  [(call: ModelCallOptions) => call.prompt.length === 4, () => 'too plain', 'too plain'],
+  [
+    () => true,
+    () => {
+      throw new Error('not so')
+    },
+    'not so',
+  ],
+  [
+    () => true,
+    () => {
+      throw 'bare'
+    },
+    'bare',
+  ],
+] as const
+
+test.each(matchers)('matcher %#', async (met, unmet, message) => {
+  const call = ask('hi', {
+    temperature: 0,
+    tools: [
+      { type: 'function', name: 'a', inputSchema: {} },
+      { type: 'provider', id: 'p.b', name: 'b', args: {} },
+    ],
+  })
+  const result = (output: object): object => ({ type: 'tool-result', toolCallId: 'c', toolName: 'weather', output })
+  call.prompt = [
+    { role: 'system', content: 'Be kind.' },
+    ...call.prompt,
+    {
+      role: 'assistant',
+      content: [{ type: 'tool-call', toolCallId: 'c', toolName: 'weather', input: { city: 'Bergen' } }, { type: 'custom' }],
+    },
+    {
+      role: 'tool',
+      content: [
+        result({ type: 'text', value: 'rain' }),
+        result({ type: 'json', value: { mm: 3 } }),
+        result({ type: 'error-text', value: 'boom' }),
+        result({ type: 'execution-denied', reason: 'no' }),
+        { type: 'tool-approval-response', approvalId: 'a', approved: true },
+      ],
+    },
+  ]
+  const model = scriptedModel([
+    { text: 'x', expect: met },
+    { text: 'y', expect: unmet },
+  ])
+  await model.doGenerate(call)
+  await expect(model.doGenerate(call)).rejects.toMatchObject({
+    name: 'ScriptMismatchError',
+    message: expect.stringContaining(message) as string,
+  })
+  // A refused step stays, and the refusal is not forgotten where somebody swallowed it.
+  expect(() => model.assertComplete()).toThrow('step 2 of 2 was not used')
+  expect(() => model.assertComplete()).toThrow(message)
+})
+
+test('prompts are read without a user message or results', () => {
+  expect(lastUserText({ prompt: [] })).toBeUndefined()
+  expect(lastToolResults({ prompt: [{ role: 'user', content: [{ type: 'text', text: 'x' }] }] })).toEqual([])
+  expect(
+    promptText({ prompt: [{ role: 'tool', content: [{ type: 'tool-result', output: { type: 'execution-denied' } }] }] }),
+  ).toBe('')
+  expect(
+    lastToolResults({ prompt: [{ role: 'tool', content: [{ type: 'tool-result', output: { type: 'text', value: 'v' } }] }] }),
+  ).toEqual([{ toolCallId: '', toolName: '', type: 'text', value: 'v' }])
+})
+
+test('long values are cut in messages', async () => {
+  const model = scriptedModel([{ text: 'x', expect: { lastUserText: 'short' } }])
+  await expect(model.doGenerate(ask('l'.repeat(1000)))).rejects.toThrow('… (1002 characters)')
+})
+
+test('an exhausted script shows tool results', async () => {
+  const call: ModelCallOptions = {
+    prompt: [
+      { role: 'tool', content: [{ type: 'tool-result', toolCallId: 'c', toolName: 't', output: { type: 'json', value: [1] } }] },
+    ],
+  }
+  await expect(scriptedModel([]).doGenerate(call)).rejects.toThrow('tool results [[1]], tools []')
+})
+
+test('a call with an aborted signal takes no step', async () => {
+  const model = scriptedModel(['one'])
+  const reason = new Error('stop')
+  await expect(model.doGenerate(ask('x', { abortSignal: AbortSignal.abort(reason) }))).rejects.toBe(reason)
+  await expect(model.doStream(ask('x', { abortSignal: AbortSignal.abort(reason) }))).rejects.toBe(reason)
+  await model.doGenerate(ask('x'))
+  model.assertComplete()
+})
+
+test('an abort between two reads ends a stream', async () => {
+  const control = new AbortController()
+  const { stream } = await scriptedModel(['a b c']).doStream(ask('x', { abortSignal: control.signal }))
+  const reader = stream.getReader()
+  await reader.read()
+  control.abort(new Error('enough'))
+  await expect(reader.read()).rejects.toThrow('enough')
+  expect(getEventListeners(control.signal, 'abort')).toHaveLength(0)
+})
+
+test('an abort while a function makes the step is honoured', async () => {
+  const control = new AbortController()
+  const model = scriptedModel([
+    async () => {
+      control.abort(new Error('enough'))
+      return 'late'
+    },
+  ])
+  await expect(model.doGenerate(ask('x', { abortSignal: control.signal }))).rejects.toThrow('enough')
+})
+
+test('the V2 and V3 forms share the script and have their own shapes', async () => {
+  const answer = { text: 'hi', usage: { inputTokens: 20, outputTokens: 9, cacheRead: 8, reasoning: 5 } }
+  const file = { content: [{ type: 'file', mediaType: 'image/png', data: { type: 'data', data: 'AA==' } }] }
+  const model = scriptedModel([
+    answer,
+    answer,
+    answer,
+    answer,
+    file,
+    { fault: 'interrupted', text: 'x' },
+    { fault: 'interrupted', text: 'x' },
+    { text: 'y', usage: 'unreported' },
+  ])
+  const v2 = model.asV2()
+  const v3 = model.asV3()
+  const call = { prompt: ask('x').prompt }
+  const flat = { inputTokens: 20, outputTokens: 9, totalTokens: 29, reasoningTokens: 5, cachedInputTokens: 8 }
+  expect([v2.specificationVersion, v3.specificationVersion, v2.provider, v3.modelId]).toEqual([
+    'v2',
+    'v3',
+    'scripted',
+    'scripted',
+  ])
+  expect(await v2.doGenerate(call)).toMatchObject({
+    content: [{ type: 'text', text: 'hi' }],
+    finishReason: 'stop',
+    usage: flat,
+    warnings: [],
+  })
+  expect((await collect((await v2.doStream(call)).stream)).at(-1)).toEqual({ type: 'finish', finishReason: 'stop', usage: flat })
+  expect(await v3.doGenerate(call)).toMatchObject({
+    finishReason: { unified: 'stop', raw: undefined },
+    usage: { inputTokens: { total: 20, noCache: 12 } },
+  })
+  expect((await collect((await v3.doStream(call)).stream)).at(-1)).toMatchObject({
+    type: 'finish',
+    finishReason: { unified: 'stop' },
+    usage: { outputTokens: { text: 4 } },
+  })
+  expect((await v3.doGenerate(call)).content).toEqual([{ type: 'file', mediaType: 'image/png', data: 'AA==' }])
+  expect((await collect((await v2.doStream(call)).stream)).at(-1)).toMatchObject({ finishReason: 'unknown' })
+  expect((await collect((await v3.doStream(call)).stream)).at(-1)).toMatchObject({
+    finishReason: { unified: 'other', raw: undefined },
+  })
+  expect((await v2.doGenerate(call)).usage).toEqual({ inputTokens: undefined, outputTokens: undefined, totalTokens: undefined })
+  model.assertComplete()
+})
+
+test('an older form cancels while a part is awaited', async () => {
+  const control = new AbortController()
+  const { stream } = await scriptedModel([{ fault: 'hang', text: 'x' }])
+    .asV2()
+    .doStream(ask('x', { abortSignal: control.signal }) as never)
+  const reader = stream.getReader()
+  for (let at = 0; at < 6; at += 1) if ((await reader.read()).value?.type === 'text-end') break
+  const pending = reader.read()
+  await reader.cancel()
+  expect(await pending).toEqual({ done: true, value: undefined })
+  expect(getEventListeners(control.signal, 'abort')).toHaveLength(0)
+})
