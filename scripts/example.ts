@@ -1,7 +1,8 @@
 /** Runs examples/NAME/main.ts: `npm run example -- NAME [arguments]`. Without a name it lists them. */
-import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import '../examples/resolve.ts'
 
 const root = join(import.meta.dirname, '..')
 const [name, ...rest] = process.argv.slice(2)
@@ -14,8 +15,8 @@ if (name === undefined || !names.includes(name)) {
   console.error(`${problem}: npm run example -- NAME. Known: ${names.join(', ') || 'none'}.`)
   process.exitCode = 1
 } else {
+  // In this process, not in a child: Ctrl-C, the terminal and the exit code are the example's own.
   const main = join(root, 'examples', name, 'main.ts')
-  const { status, error } = spawnSync(process.execPath, [main, ...rest], { stdio: 'inherit' })
-  if (error) throw error
-  process.exitCode = status ?? 1
+  process.argv = [process.execPath, main, ...rest]
+  await import(pathToFileURL(main).href)
 }

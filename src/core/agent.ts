@@ -3,10 +3,10 @@ import { requireLimits } from './budget.ts'
 import { OpspawnError } from './errors.ts'
 import type { Memory } from './memory.ts'
 import type { Model, ModelSettings } from './model.ts'
-import { requireName } from './name.ts'
 import type { Planner } from './planner.ts'
 import type { InferInput, InferOutput, Schema } from './schema.ts'
-import { requirePositive, type RetryPolicy, type Tool } from './tool.ts'
+import { requireName, requireShape, type Shape, show } from './require.ts'
+import { requireRetry, type RetryPolicy, type Tool } from './tool.ts'
 
 /** Another agent that an agent may call like a tool, or hand the conversation over to. */
 export interface Delegate {
@@ -75,37 +75,79 @@ export interface AgentOptions<I extends Schema = Schema, O extends Schema = Sche
 export function defineAgent<I extends Schema = Schema<string>, O extends Schema = Schema<string>>(
   options: AgentOptions<I, O>,
 ): Agent<InferInput<I>, InferOutput<O>> {
-  requireName('agent', options.name)
-  const where = `agent "${options.name}"`
+  requireShape(
+    'defineAgent',
+    options,
+    { ...AGENT, ...SHORTER, spec: 'any?', models: 'object?', tools: 'list?', limits: 'any?' },
+    'AGENT_INVALID',
+  )
   const { model, models, agents = [], memory, tools = [], limits = {}, ...rest } = options
-  if (model !== undefined && models?.['default'] !== undefined)
+  const where = `agent ${show(options.name)}`
+  if (model !== undefined && models?.['default'] !== undefined) {
     throw new OpspawnError('AGENT_INVALID', `${where} has both model and models.default; give one`)
-  const all: Record<string, Model> = { ...models }
-  if (model !== undefined) all['default'] = model
-  for (const [name, value] of Object.entries(all)) {
-    requireName('model', name)
-    requireModel(`${where}, model "${name}"`, value)
   }
-  requireLimits(where, limits)
-  requirePositive(where, options, ['concurrency', 'modelTimeoutMs'])
-  if (options.retry !== undefined) requirePositive(where, options.retry, ['attempts', 'baseMs', 'maxMs'])
-  const seen = new Set<string>()
-  for (const tool of tools) {
-    const name = typeof tool === 'string' ? tool : (tool as Tool | undefined)?.name
-    if (typeof name !== 'string')
-      throw new OpspawnError('AGENT_INVALID', `${where}: an entry of tools is neither a tool nor a name`)
-    if (seen.has(name)) throw new OpspawnError('NAME_DUPLICATE', `${where} lists tool "${name}" twice`, { details: { name } })
-    seen.add(name)
-  }
-  return {
+  const agent = {
     ...rest,
     spec: 'agent/1',
-    models: all,
+    models: model === undefined ? { ...models } : { ...models, default: model },
     tools,
-    delegates: agents.map((agent) => (typeof agent === 'string' ? { agent } : 'spec' in agent ? { agent: agent.name } : agent)),
+    delegates: agents.map((entry) => toDelegate(where, entry)),
     memories: memory === undefined ? [] : isList(memory) ? memory : [memory],
     limits,
   } as Agent<InferInput<I>, InferOutput<O>>
+  requireAgent(agent)
+  return agent
+}
+
+const AGENT: Shape = {
+  spec: 'text',
+  name: 'any',
+  description: 'text?',
+  instructions: 'text?',
+  planner: 'object?',
+  models: 'object',
+  tools: 'list',
+  input: 'any?',
+  output: 'any?',
+  limits: 'any',
+  concurrency: 'whole?',
+  settings: 'object?',
+  modelTimeoutMs: 'positive?',
+  retry: 'any?',
+  capabilities: 'list?',
+}
+const SHORTER: Shape = { model: 'any?', agents: 'list?', memory: 'any?' }
+
+/**
+ * Checks an agent, however it was made.
+ *
+ * @throws OpspawnError `NAME_INVALID`, `AGENT_INVALID`, `MODEL_UNSUPPORTED`, `NAME_DUPLICATE`, `LIMIT_INVALID`, `OPTIONS_INVALID`
+ */
+export function requireAgent(agent: Agent): void {
+  requireName('agent', agent.name)
+  const where = `agent "${agent.name}"`
+  requireShape(where, agent, { ...AGENT, delegates: 'list', memories: 'list' }, 'AGENT_INVALID', true)
+  for (const [name, model] of Object.entries(agent.models)) {
+    requireName('model', name)
+    requireModel(`${where}, model "${name}"`, model)
+  }
+  requireLimits(where, agent.limits)
+  requireRetry(where, agent.retry)
+  const seen = new Set<string>()
+  for (const tool of [...agent.tools, ...agent.memories]) {
+    const name = typeof tool === 'string' ? tool : (tool as { name?: unknown } | null | undefined)?.name
+    if (typeof name !== 'string')
+      throw new OpspawnError('AGENT_INVALID', `${where} lists ${show(tool)}, which is neither a part nor the name of one`)
+    if (seen.has(name)) throw new OpspawnError('NAME_DUPLICATE', `${where} lists "${name}" twice`, { details: { name } })
+    seen.add(name)
+  }
+}
+
+function toDelegate(where: string, entry: Agent | string | Delegate): Delegate {
+  if (typeof entry === 'string') return { agent: entry }
+  if (typeof entry === 'object' && entry !== null && 'spec' in entry) return { agent: entry.name }
+  requireShape(`${where}, agents`, entry, { agent: 'text', description: 'text?', handoff: 'flag?' }, 'AGENT_INVALID')
+  return entry
 }
 
 /** Checks that a value is a model. @throws OpspawnError `MODEL_UNSUPPORTED` */

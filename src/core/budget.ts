@@ -1,7 +1,7 @@
-import { requirePositive } from './tool.ts'
+import { requireShape, type Shape } from './require.ts'
 
 /**
- * What a run with all its children may use. Every limit is a number above 0; an absent one has the default that stands
+ * What a run with all its children may use. Every limit is a number above 0 (`repairs` and `depth` may be 0); an absent one has the default that stands
  * here, and where none stands there is no limit.
  */
 export interface RunLimits {
@@ -38,13 +38,22 @@ export const DEFAULT_LIMITS: Required<Omit<RunLimits, 'tokens' | 'cost' | 'durat
   payload: 2_097_152,
 }
 
-const MEMBERS = ['steps', 'tokens', 'cost', 'durationMs', 'decisions', 'parallel', 'effects', 'depth', 'payload'] as const
+const LIMITS: Shape = {
+  steps: 'positive?',
+  tokens: 'positive?',
+  cost: 'positive?',
+  durationMs: 'positive?',
+  decisions: 'positive?',
+  parallel: 'whole?',
+  effects: 'whole?',
+  depth: 'count?',
+  repairs: 'count?',
+  payload: 'positive?',
+}
 
-/** Checks limits. @throws OpspawnError `LIMIT_INVALID` */
+/** Checks limits. @throws OpspawnError `LIMIT_INVALID`, also for a limit that does not exist */
 export function requireLimits(where: string, limits: RunLimits): void {
-  requirePositive(where, limits, MEMBERS)
-  // No repair at all is a sound wish, so 0 is allowed here alone.
-  if (limits.repairs !== 0) requirePositive(where, limits, ['repairs'])
+  requireShape(`${where}, limits`, limits, LIMITS, 'LIMIT_INVALID')
 }
 
 /** Amounts of what budgets count. */

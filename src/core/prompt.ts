@@ -11,17 +11,19 @@ import type { OfferedTool, RunView } from './view.ts'
  * Makes the assistant message that tells a model its own earlier answer. Provider metadata goes back as provider
  * options, unread; sources and approval requests are left out; arguments that are not a JSON object become `{}`, since
  * several providers refuse anything else (the history keeps the model's own text).
+ *
+ * @param inputOf arguments that have been read already, so that they are not read again
  */
-export function assistantMessage(answer: ModelAnswer): Message {
+export function assistantMessage(answer: ModelAnswer, inputOf?: (callId: string) => Json | undefined): Message {
   const content: unknown[] = []
   for (const part of answer.content) {
-    const told = assistantPart(part)
+    const told = assistantPart(part, inputOf)
     if (told !== undefined) content.push(told)
   }
   return { role: 'assistant', content } as unknown as Message
 }
 
-function assistantPart(part: AnswerPart): object | undefined {
+function assistantPart(part: AnswerPart, inputOf?: (callId: string) => Json | undefined): object | undefined {
   const { providerMetadata } = part
   const back = providerMetadata === undefined ? undefined : { providerOptions: providerMetadata }
   switch (part.type) {
@@ -38,7 +40,7 @@ function assistantPart(part: AnswerPart): object | undefined {
         type: 'tool-call',
         toolCallId: part['toolCallId'],
         toolName: part['toolName'],
-        input: argumentsObject(part['input'] as string),
+        input: inputOf?.(part['toolCallId'] as string) ?? argumentsObject(part['input'] as string),
         ...(part['providerExecuted'] === true ? { providerExecuted: true } : undefined),
         ...back,
       }
@@ -114,7 +116,8 @@ export function toolResultMessage(run: RunView, keys: readonly string[]): Messag
 }
 
 /** The messages that a model effect adds to what it continues; the whole prompt where it continues nothing. */
-export function addedMessages(run: RunView, effect: ModelEffect): Message[] {
+export function addedMessages(run: RunView, effect: ModelEffect): readonly Message[] {
+  if (effect.continues === undefined && effect.results === undefined) return effect.messages ?? []
   const added: Message[] = []
   if (effect.continues !== undefined) {
     const answer = modelAnswer(requireEffect(run, effect.continues))
@@ -124,18 +127,35 @@ export function addedMessages(run: RunView, effect: ModelEffect): Message[] {
         `model effect "${effect.key}" continues "${effect.continues}", which has no answer`,
       )
     }
-    added.push(assistantMessage(answer))
+    // An answer without content is no message to any provider.
+    if (answer.content.length > 0) added.push(assistantMessage(answer, (callId) => inputOf(run, effect.results, callId)))
   }
-  if (effect.results !== undefined && effect.results.length > 0) added.push(toolResultMessage(run, effect.results))
-  if (effect.messages !== undefined) added.push(...effect.messages)
-  return added
+  let rest = effect.messages ?? []
+  if (effect.results !== undefined && effect.results.length > 0) {
+    const results = toolResultMessage(run, effect.results)
+    const [next] = rest
+    // All that is said about one turn's calls is one message, as several providers require.
+    const joined = next?.role === 'tool' && results.role === 'tool'
+    added.push(joined ? { ...results, content: [...results.content, ...next.content] } : results)
+    if (joined) rest = rest.slice(1)
+  }
+  return rest.length === 0 ? added : added.concat(rest)
+}
+
+function inputOf(run: RunView, keys: readonly string[] | undefined, callId: string): Json | undefined {
+  for (const key of keys ?? []) {
+    const called = run.effects.get(key)?.effect
+    if (called?.kind === 'tool' && called.callId === callId) return called.input
+  }
+  return undefined
 }
 
 /**
  * Writes out the whole prompt of a model effect from the history: exactly what the model was, or will be, shown.
  */
-export function promptOf(run: RunView, effect: ModelEffect): Message[] {
-  const parts: Message[][] = []
+export function promptOf(run: RunView, effect: ModelEffect): readonly Message[] {
+  if (effect.continues === undefined) return addedMessages(run, effect)
+  const parts: (readonly Message[])[] = []
   let current: ModelEffect | undefined = effect
   while (current !== undefined) {
     parts.push(addedMessages(run, current))

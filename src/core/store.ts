@@ -33,6 +33,9 @@ export interface Signal {
   readonly payload: Json
 }
 
+/** The engine's requests that do not wait: signals of these names make a run ready whatever it waits for. */
+export const URGENT_SIGNALS: readonly string[] = ['opspawn.cancel', 'opspawn.resume']
+
 /** A run to accept. */
 export interface NewRun {
   readonly origin: RunOrigin
@@ -85,7 +88,8 @@ export interface Changes {
  * - `drain`: the worker stops; another goes on at once and nothing is counted against the run;
  * - `park`: set aside until somebody resumes it;
  * - `quarantine`: it crashed too many workers.
- * A run that ended needs no release.
+ * `wait` sets the run's deliveries back to 0, `drain` and `park` take this claim's one back. A run that ended needs no
+ * release: the call is refused with `RUN_FINISHED`.
  */
 export type ReleaseReason = { readonly how: 'wait'; readonly dueAt?: number } | { readonly how: 'drain' | 'park' | 'quarantine' }
 
@@ -111,7 +115,7 @@ export interface RunPage {
 export interface Heartbeat {
   /** Runs that somebody else owns now. */
   readonly lost: readonly Fence[]
-  /** New signals, by run id, oldest first. */
+  /** Signals that came since the claim, by run id, oldest first; the same one may be told more than once. */
   readonly inbox: ReadonlyMap<string, readonly Signal[]>
 }
 
@@ -165,7 +169,8 @@ export interface Store {
     /** The next time at which something falls due. */ readonly nextDueAt?: number
   }>
   /**
-   * Puts a signal into a run's inbox and makes a waiting run ready.
+   * Puts a signal into a run's inbox and makes a waiting run ready. One of {@link URGENT_SIGNALS} also makes a run ready
+   * that is due later, paused or quarantined (whose deliveries then count anew). A second signal of an id changes nothing.
    *
    * @throws OpspawnError `RUN_UNKNOWN`, `RUN_FINISHED`
    */

@@ -78,6 +78,7 @@ function copy(copier: Copier, item: unknown, depth: number): Json | undefined {
 }
 
 function copyObject(copier: Copier, source: object, depth: number): Json {
+  if (source === PROTO) throw new Refusal('the key __proto__')
   if (depth >= copier.maxDepth) throw new Refusal(`a cycle, or nesting deeper than ${copier.maxDepth},`)
   grow(copier, 2)
   if (Array.isArray(source)) return source.map((item, index) => copyAt(copier, item, index, depth) ?? null)
@@ -91,14 +92,16 @@ function copyObject(copier: Copier, source: object, depth: number): Json {
   }
   const object: Record<string, Json> = {}
   for (const key of Object.keys(source)) {
-    if (key === '__proto__') throw new Refusal('the key __proto__')
-    const item = copyAt(copier, read(source, key), key, depth)
+    const item = copyAt(copier, key === '__proto__' ? PROTO : read(source, key), key, depth)
     if (item === undefined) continue
     grow(copier, key.length + 4)
     object[key] = item
   }
   return object
 }
+
+/** Stands in for the value of a `__proto__` key, so that it is refused at its own path. */
+const PROTO: object = Object.freeze({})
 
 function copyAt(copier: Copier, item: unknown, key: string | number, depth: number): Json | undefined {
   try {

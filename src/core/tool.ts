@@ -1,6 +1,6 @@
 import { OpspawnError } from './errors.ts'
 import type { Json } from './json.ts'
-import { requireName } from './name.ts'
+import { requireName, requireShape, type Shape, show } from './require.ts'
 import type { InferOutput, Schema } from './schema.ts'
 
 /**
@@ -105,31 +105,44 @@ const LABELS: readonly string[] = ['private', 'untrusted', 'outbound']
  * @throws OpspawnError `NAME_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`
  */
 export function defineTool<S extends Schema, Output>(options: ToolOptions<S, Output>): Tool<InferOutput<S>, Output> {
-  requireName('tool', options.name)
-  const where = `tool "${options.name}"`
-  if (typeof options.execute !== 'function') throw new OpspawnError('OPTIONS_INVALID', `${where} has no execute function`)
-  if (typeof options.description !== 'string')
-    throw new OpspawnError('OPTIONS_INVALID', `${where} has no description; models choose tools by it`)
-  const effect = options.effect ?? 'unsafe'
-  if (!EFFECTS.includes(effect))
-    throw new OpspawnError('OPTIONS_INVALID', `${where}: effect "${String(effect)}" is none of ${EFFECTS.join(', ')}`)
-  for (const label of options.labels ?? []) {
-    if (!LABELS.includes(label))
-      throw new OpspawnError('OPTIONS_INVALID', `${where}: label "${String(label)}" is none of ${LABELS.join(', ')}`)
-  }
-  requirePositive(where, options, ['timeoutMs', 'concurrency'])
-  if (options.retry !== undefined) requirePositive(where, options.retry, ['attempts', 'baseMs', 'maxMs'])
-  return { ...options, spec: 'tool/1', effect } as Tool<InferOutput<S>, Output>
+  requireShape('defineTool', options, { ...TOOL, effect: 'any?' })
+  const tool = { ...options, spec: 'tool/1', effect: options.effect ?? 'unsafe' } as Tool<InferOutput<S>, Output>
+  requireTool(tool)
+  return tool
 }
 
-/** Checks that the named members, where present, are positive numbers. @throws OpspawnError `LIMIT_INVALID` */
-export function requirePositive<T extends object>(where: string, limits: T, members: readonly (keyof T & string)[]): void {
-  for (const member of members) {
-    const value = limits[member] as unknown
-    if (value !== undefined && !(typeof value === 'number' && value > 0)) {
-      throw new OpspawnError('LIMIT_INVALID', `${where}: ${member} must be a number above 0, not ${String(value)}`, {
-        details: { member },
-      })
-    }
+const TOOL: Shape = {
+  spec: 'any?',
+  name: 'any',
+  description: 'text',
+  input: 'any',
+  output: 'any?',
+  effect: 'text',
+  labels: 'list?',
+  approval: 'flag?',
+  timeoutMs: 'positive?',
+  concurrency: 'whole?',
+  retry: 'object?',
+  verify: 'function?',
+  execute: 'function',
+}
+const RETRY: Shape = { attempts: 'whole?', baseMs: 'positive?', maxMs: 'positive?' }
+
+/** Checks a tool, however it was made. @throws OpspawnError `NAME_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID` */
+export function requireTool(tool: Tool): void {
+  requireName('tool', tool.name)
+  const where = `tool "${tool.name}"`
+  requireShape(where, tool, TOOL, 'OPTIONS_INVALID', true)
+  if (!EFFECTS.includes(tool.effect))
+    throw new OpspawnError('OPTIONS_INVALID', `${where}: effect ${show(tool.effect)} is none of ${EFFECTS.join(', ')}`)
+  for (const label of tool.labels ?? []) {
+    if (!LABELS.includes(label))
+      throw new OpspawnError('OPTIONS_INVALID', `${where}: label ${show(label)} is none of ${LABELS.join(', ')}`)
   }
+  requireRetry(where, tool.retry)
+}
+
+/** Checks a retry policy, if there is one. @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */
+export function requireRetry(where: string, retry: RetryPolicy | undefined): void {
+  if (retry !== undefined) requireShape(`${where}, retry`, retry, RETRY)
 }

@@ -10,15 +10,18 @@ import {
   type Plugin,
   type Policy,
   type PolicyRule,
+  requireAgent,
   requirePlugin,
+  requireTool,
+  toFailure,
   type Scheduler,
   type Store,
   type Tool,
 } from '../core/index.ts'
-import { type DefinitionContext, prepareAgent, type ReadyAgent } from './definition.ts'
+import { type DefinitionContext, prepareAgent, prepareTool, type ReadyAgent } from './definition.ts'
 import type { Hub } from './hub.ts'
 import { loadJsonSchemaCompiler } from './json-schema.ts'
-import { compilePolicy, type CompiledPolicy } from './policy.ts'
+import { compilePolicy, type CompiledPolicy, requirePolicy } from './policy.ts'
 import { isPlainJsonSchema } from './schema.ts'
 
 /** What can be composed. */
@@ -81,11 +84,12 @@ export async function compose(parts: Parts, hub: Hub): Promise<Composition> {
       observe: (listener) => hub.observe(listener),
     }
     await setUp(registry.extensions, host, disposers)
+    if (parts.policy !== undefined) requirePolicy(parts.policy)
     const policy = compilePolicy({ ...parts.policy, rules: [...(parts.policy?.rules ?? []), ...rules] })
     const store = only('store', registry.stores)
     const scheduler = only('scheduler', registry.schedulers)
     requireAbilities(registry, store)
-    const agents = await prepareAll(registry, policy, parts.planner)
+    const agents = await prepareAll(registry, policy, parts.planner ?? onlyPlanner(registry))
     return { store, scheduler, agents, policy, middleware, dispose }
   } catch (error) {
     await dispose().catch(() => {})
@@ -106,9 +110,11 @@ function register(registry: Registry, plugin: Plugin, disposers: Disposer[]): vo
   requirePlugin(plugin)
   switch (plugin.spec) {
     case 'agent/1':
+      requireAgent(plugin)
       add(registry.agents, 'agent', plugin)
       break
     case 'tool/1':
+      requireTool(plugin)
       add(registry.tools, 'tool', plugin)
       break
     case 'memory/1':
@@ -173,10 +179,22 @@ async function setUp(extensions: ReadonlyMap<string, Extension>, host: Extension
         `extension "${extension.name}" requires ${missing.map((name) => `"${name}"`).join(', ')}: ${why}`,
       )
     }
-    const undoIt = await extension.setup(host)
+    let undoIt: void | Disposer
+    try {
+      undoIt = await extension.setup(host)
+    } catch (error) {
+      if (OpspawnError.is(error)) throw error
+      const why = toFailure(error, 'INTERNAL').message
+      throw new OpspawnError('PLUGIN_INVALID', `extension "${extension.name}" could not be set up: ${why}`, { cause: error })
+    }
     if (typeof undoIt === 'function') disposers.push(undoIt)
     done.add(extension.name)
   }
+}
+
+/** A planner among the plugins is for the agents that name none. */
+function onlyPlanner(registry: Registry): Planner | undefined {
+  return registry.planners.size === 0 ? undefined : only('default planner', registry.planners)
 }
 
 function requireAbilities(registry: Registry, store: Store): void {
@@ -209,6 +227,8 @@ async function prepareAll(
     limiters: new Map(),
     hides: (agent, tool, tenant) => policy.hides({ agent, tool, tenant }),
   }
+  // A tool that no agent uses yet must be sound as well.
+  for (const tool of registry.tools.values()) prepareTool(tool, context)
   const agents = new Map<string, ReadyAgent>()
   for (const agent of registry.agents.values()) agents.set(agent.name, prepareAgent(agent, context))
   return agents

@@ -1,30 +1,27 @@
 import {
   type Agent,
   type Clock,
-  type Json,
-  type NewRun,
   OpspawnError,
   type Orchestrator,
   type Planner,
   type Plugin,
   type Policy,
+  requireShape,
   type Run,
-  type RunOrigin,
-  requireLimits,
   type Scheduler,
+  type Shape,
   type StartOptions,
   type Store,
   toFailure,
-  toJson,
 } from '../core/index.ts'
 import { createAgentBoard } from './agent-board.ts'
-import { compose } from './composition.ts'
+import { compose, type Composition } from './composition.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
-import { checkInput } from './perform-run.ts'
-import { createRunHandle, type HandleContext } from './run-handle.ts'
-import { type PriceTable, requirePrices, tightenLimits } from './spending.ts'
+import { prepareRun } from './prepare-run.ts'
+import { type HandleContext, RunHandle } from './run-handle.ts'
+import { type PriceTable, requirePrices } from './spending.ts'
 import { createId, createKeepAlive, systemClock } from './system.ts'
 import { createWorker } from './worker.ts'
 
@@ -65,76 +62,70 @@ export interface OrchestratorOptions {
  * `BUDGET_PRICE_UNKNOWN`, `OPTIONS_INVALID`, `LIMIT_INVALID`
  */
 export async function createOrchestrator(options: OrchestratorOptions = {}): Promise<Orchestrator> {
-  requireOptions(options)
+  requireShape('createOrchestrator', options, OPTIONS)
+  const { timing = {}, prices = {}, queues = ['default'] } = options
+  requireShape('timing', timing, Object.fromEntries(Object.keys(DEFAULT_TIMING).map((name) => [name, 'positive?'])))
+  for (const [name, price] of Object.entries(prices)) requireShape(`prices, ${name}`, price, PRICE)
+  if (queues.length === 0 || !queues.every((queue) => typeof queue === 'string' && queue !== '')) {
+    throw new OpspawnError('OPTIONS_INVALID', 'createOrchestrator: queues must be a list of at least one name')
+  }
   const hub = new Hub()
   const composition = await compose(options, hub)
-  const { store, scheduler, agents } = composition
-  const prices = options.prices ?? {}
-  for (const ready of agents.values()) {
-    requirePrices(`agent "${ready.agent.name}"`, ready.agent.limits, Object.values(ready.agent.models), prices)
+  try {
+    return join(options, composition, hub)
+  } catch (error) {
+    await composition.dispose().catch(() => {})
+    throw error
   }
-  const keepAlive = createKeepAlive()
-  const clock = options.clock ?? systemClock
+}
+
+const OPTIONS: Shape = {
+  agents: 'list?',
+  plugins: 'list?',
+  store: 'object?',
+  scheduler: 'object?',
+  planner: 'object?',
+  policy: 'object?',
+  prices: 'object?',
+  concurrency: 'whole?',
+  queues: 'list?',
+  work: 'flag?',
+  timing: 'object?',
+  announce: 'any?',
+  clock: 'object?',
+  random: 'function?',
+  ids: 'function?',
+}
+const PRICE: Shape = { input: 'amount', output: 'amount', cacheRead: 'amount?' }
+
+function join(options: OrchestratorOptions, composition: Composition, hub: Hub): Orchestrator {
+  const { store, scheduler, agents, policy, middleware } = composition
+  const { prices = {}, ids = createId } = options
+  for (const { agent } of agents.values())
+    requirePrices(`agent "${agent.name}"`, agent.limits, Object.values(agent.models), prices)
+  const { hold } = createKeepAlive()
+  const registered = [...agents.values()].map((ready) => ready.agent)
   const engine: Engine = {
     store,
     scheduler,
     agents,
     hub,
-    board: createAgentBoard(
-      [...agents.values()].map((ready) => ready.agent),
-      hub,
-    ),
-    policy: composition.policy,
+    board: createAgentBoard(registered, hub),
+    policy,
     prices,
-    middleware: composition.middleware,
-    clock,
+    middleware,
+    clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
-    workerId: (options.ids ?? createId)(),
+    workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     publish: (tasks) => worker.publish(tasks),
     wakeAt: (at) => worker.wakeAt(at),
     poke: (runId) => worker.poke(runId),
   }
-  const worker = createWorker(engine, {
-    queues: options.queues ?? ['default'],
-    concurrency: options.concurrency ?? 1000,
-    hold: keepAlive.hold,
-  })
+  const worker = createWorker(engine, { queues: options.queues ?? ['default'], concurrency: options.concurrency ?? 1000, hold })
   announce(options, store)
   if (options.work !== false) worker.start()
-  return assemble(engine, worker, composition.dispose, keepAlive.hold, options.ids ?? createId)
-}
-
-const OPTION_NAMES: readonly string[] = [
-  'agents',
-  'plugins',
-  'store',
-  'scheduler',
-  'planner',
-  'policy',
-  'prices',
-  'concurrency',
-  'queues',
-  'work',
-  'timing',
-  'announce',
-  'clock',
-  'random',
-  'ids',
-]
-
-function requireOptions(options: OrchestratorOptions): void {
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(name))
-      throw new OpspawnError('OPTIONS_INVALID', `createOrchestrator has no option "${name}"; it has ${OPTION_NAMES.join(', ')}`)
-  }
-  const { concurrency } = options
-  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency > 0)) {
-    throw new OpspawnError(
-      'LIMIT_INVALID',
-      `createOrchestrator: concurrency must be a whole number above 0, not ${String(concurrency)}`,
-    )
-  }
+  return assemble(engine, worker, composition.dispose, hold, ids)
 }
 
 const SURVIVES: Readonly<Record<Store['capabilities']['durability'], string>> = {
@@ -152,6 +143,18 @@ function announce({ announce: say }: OrchestratorOptions, store: Store): void {
   else say(text)
 }
 
+const FILTER: Shape = {
+  tenant: 'text?',
+  agent: 'text?',
+  session: 'text?',
+  status: 'list?',
+  parentId: 'text?',
+  rootId: 'text?',
+  runId: 'text?',
+}
+/** Runs in one part of a listing. */
+const MAX_PAGE = 1_000
+
 function assemble(
   engine: Engine,
   worker: ReturnType<typeof createWorker>,
@@ -159,8 +162,7 @@ function assemble(
   hold: () => () => void,
   ids: () => string,
 ): Orchestrator {
-  const closing = new AbortController()
-  const context: HandleContext = { engine, closed: closing.signal, hold }
+  const context: HandleContext = { engine, hold }
   let draining: ReturnType<Orchestrator['drain']> | undefined
   let disposing: Promise<void> | undefined
 
@@ -169,7 +171,7 @@ function assemble(
       throw new OpspawnError('ORCHESTRATOR_DRAINING', 'the orchestrator is stopping and takes no new runs')
     const run = await prepareRun(engine, target, input, options, ids)
     const { run: record, task } = await engine.store.create(run, options)
-    const handle = createRunHandle<never>(context, record.runId, record.agent)
+    const handle = new RunHandle<never>(context, record.runId, record.agent)
     if (record.outcome !== undefined) return handle
     if (run.dueAt === undefined) engine.publish([task])
     else engine.wakeAt(run.dueAt)
@@ -181,13 +183,18 @@ function assemble(
     start: start as Orchestrator['start'],
     async run(runId, options) {
       const record = await requireRecord(engine, runId, options)
-      return createRunHandle(context, record.runId, record.agent)
+      return new RunHandle(context, record.runId, record.agent)
     },
     record: (runId, options) => requireRecord(engine, runId, options),
-    list: (filter = {}, page = {}, options) => engine.store.list(filter, page, options),
+    async list(filter = {}, page = {}, options) {
+      requireShape('list, filter', filter, FILTER)
+      requireShape('list, page', page, { cursor: 'text?', limit: 'whole?' })
+      return engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options)
+    },
     agents: () => engine.board.states(),
     on: (type, listener) => engine.hub.on(type, listener),
-    drain(deadlineMs = 10_000) {
+    async drain(deadlineMs = 10_000) {
+      requireShape('drain', { deadlineMs }, { deadlineMs: 'amount' })
       draining ??= worker.drain(deadlineMs)
       return draining
     },
@@ -200,7 +207,7 @@ function assemble(
   async function close(): Promise<void> {
     const failures: unknown[] = []
     await orchestrator.drain().catch((error: unknown) => failures.push(error))
-    closing.abort()
+    engine.hub.close()
     await dispose().catch((error: unknown) => failures.push(error))
     if (failures.length > 0) {
       const all = failures.flatMap((failure) => (failure instanceof AggregateError ? (failure.errors as unknown[]) : [failure]))
@@ -212,94 +219,4 @@ function assemble(
   }
 
   return orchestrator
-}
-
-/** Checks everything about a run before it is accepted. */
-async function prepareRun(
-  engine: Engine,
-  target: string | Agent,
-  input: unknown,
-  options: StartOptions,
-  ids: () => string,
-): Promise<NewRun> {
-  const name = typeof target === 'string' ? target : (target as Agent | undefined)?.name
-  const ready = typeof name === 'string' ? engine.agents.get(name) : undefined
-  if (ready === undefined) {
-    const known = [...engine.agents.keys()].join(', ')
-    throw new OpspawnError(
-      'AGENT_UNKNOWN',
-      `there is no agent ${JSON.stringify(name)}; ${known === '' ? 'none is registered' : `registered are ${known}`}`,
-      {
-        details: { name: String(name) },
-      },
-    )
-  }
-  const { agent } = ready
-  requireStartOptions(options)
-  const maxSize = agent.limits.payload === undefined ? {} : { maxSize: agent.limits.payload }
-  const json: Json = await checkInput(ready, toJson(input, maxSize))
-  const limits = options.limits === undefined ? agent.limits : tightenLimits(agent.limits, options.limits)
-  if (options.limits !== undefined)
-    requirePrices(`the run of agent "${agent.name}"`, limits, Object.values(agent.models), engine.prices)
-  const runId = options.runId ?? ids()
-  const origin: RunOrigin = {
-    runId,
-    agent: agent.name,
-    definition: ready.hash,
-    tenant: options.tenant ?? 'default',
-    input: json,
-    rootId: runId,
-    depth: 0,
-    limits,
-    ...(options.session === undefined ? undefined : { session: options.session }),
-    ...(options.messages === undefined ? undefined : { messages: [...options.messages] }),
-    ...(options.metadata === undefined
-      ? undefined
-      : { metadata: toJson(options.metadata) as NonNullable<StartOptions['metadata']> }),
-  }
-  return {
-    origin,
-    ...(options.idempotencyKey === undefined ? undefined : { idempotencyKey: options.idempotencyKey }),
-    ...(options.dueAt === undefined ? undefined : { dueAt: options.dueAt }),
-    ...(options.priority === undefined ? undefined : { priority: options.priority }),
-  }
-}
-
-const START_OPTION_NAMES: readonly string[] = [
-  'runId',
-  'tenant',
-  'session',
-  'messages',
-  'limits',
-  'idempotencyKey',
-  'dueAt',
-  'priority',
-  'metadata',
-  'signal',
-]
-const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool']
-
-function requireStartOptions(options: StartOptions): void {
-  for (const name of Object.keys(options)) {
-    if (!START_OPTION_NAMES.includes(name))
-      throw new OpspawnError('OPTIONS_INVALID', `start has no option "${name}"; it has ${START_OPTION_NAMES.join(', ')}`)
-  }
-  for (const member of ['runId', 'tenant', 'session', 'idempotencyKey'] as const) {
-    const value: unknown = options[member]
-    if (value !== undefined && (typeof value !== 'string' || value === '' || value.length > 256)) {
-      throw new OpspawnError('OPTIONS_INVALID', `start: ${member} must be a text of 1 to 256 characters`)
-    }
-  }
-  for (const member of ['dueAt', 'priority'] as const) {
-    const value: unknown = options[member]
-    if (value !== undefined && !Number.isFinite(value))
-      throw new OpspawnError('OPTIONS_INVALID', `start: ${member} must be a number, not ${String(value)}`)
-  }
-  if (options.limits !== undefined) requireLimits('start', options.limits)
-  if (
-    options.messages !== undefined &&
-    !(Array.isArray(options.messages) && options.messages.every((message) => ROLES.includes(message?.role)))
-  ) {
-    throw new OpspawnError('OPTIONS_INVALID', `start: messages must be a list of messages with a role of ${ROLES.join(', ')}`)
-  }
 }

@@ -20,12 +20,20 @@ export function decideOnce(progress: Progress): void | Promise<void> {
   try {
     const decision = decide(progress.context.ready.planner, view)
     if (!(decision instanceof Promise)) return carryOut(progress, decision)
-    return decision.then(
-      (later) => carryOut(progress, later),
-      (error: unknown) => fail(progress, error),
-    )
+    return decideLater(progress, decision)
   } catch (error) {
     fail(progress, error)
+  }
+}
+
+/** A decision that took too long, and meanwhile the run was cancelled or taken away, does not count any more. */
+async function decideLater(progress: Progress, deciding: Promise<Decision>): Promise<void> {
+  const { turn } = progress
+  try {
+    const decision = await deciding
+    if (progress.turn === turn) await carryOut(progress, decision)
+  } catch (error) {
+    if (progress.turn === turn) fail(progress, error)
   }
 }
 
@@ -99,7 +107,9 @@ function admitFrom(progress: Progress, first: number): void | Promise<void> {
 
 /** Apart from the loop, so that an ordinary step makes no closure. */
 async function admitLater(progress: Progress, index: number, admitted: Promise<boolean>): Promise<void> {
+  const { turn } = progress
   const ok = await admitted
+  if (progress.turn !== turn) return
   const record = progress.log.view.latest[index]
   if (record !== undefined) settleAdmission(progress, record, ok)
   await admitFrom(progress, index + 1)
@@ -146,10 +156,36 @@ function conclude(progress: Progress, decision: Decision & { type: 'finish' }): 
     finishRun(progress, { status: 'completed', output: decision.output }, decision.messages)
     return undefined
   }
-  const checked = schema.validate(decision.output)
-  if (checked instanceof Promise) return checked.then((later) => concludeWith(progress, decision, later))
-  concludeWith(progress, decision, checked)
+  try {
+    const checked = schema.validate(decision.output)
+    if (checked instanceof Promise) return concludeLater(progress, decision, checked)
+    concludeWith(progress, decision, checked)
+  } catch (error) {
+    uncheckable(progress, error)
+  }
   return undefined
+}
+
+async function concludeLater(
+  progress: Progress,
+  decision: Decision & { type: 'finish' },
+  checking: Promise<Validation>,
+): Promise<void> {
+  const { turn } = progress
+  try {
+    const checked = await checking
+    if (progress.turn === turn) concludeWith(progress, decision, checked)
+  } catch (error) {
+    if (progress.turn === turn) uncheckable(progress, error)
+  }
+}
+
+function uncheckable(progress: Progress, thrown: unknown): void {
+  const message = `the output of agent "${progress.log.view.agent}" could not be checked, its schema threw: ${toFailure(thrown, 'INTERNAL').message}`
+  finishRun(progress, {
+    status: 'failed',
+    error: toFailure(new OpspawnError('OUTPUT_INVALID', message, { cause: thrown }), 'OUTPUT_INVALID'),
+  })
 }
 
 function concludeWith(progress: Progress, { output, messages }: Decision & { type: 'finish' }, checked: Validation): void {

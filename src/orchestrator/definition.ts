@@ -9,6 +9,8 @@ import {
   type OfferedTool,
   OpspawnError,
   type Planner,
+  requirePlugin,
+  requireTool,
   type RunDefinition,
   type Tool,
 } from '../core/index.ts'
@@ -69,6 +71,7 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
   const planner = agent.planner ?? context.planner
   if (planner === undefined)
     throw new OpspawnError('AGENT_INVALID', `${where} has no planner and the orchestrator has no default one`)
+  requirePlugin(planner)
   const tools = new Map<string, ReadyTool>()
   const offered: OfferedTool[] = []
   for (const entry of agent.tools) {
@@ -92,6 +95,7 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
   const memories = new Map<string, Memory>()
   for (const entry of agent.memories) {
     const memory = typeof entry === 'string' ? named(context.memories, entry, 'MEMORY_UNKNOWN', `${where} has memory`) : entry
+    requirePlugin(memory)
     memories.set(memory.name, memory)
   }
   requireNeeds(where, planner, agent, memories)
@@ -142,7 +146,10 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
   }
 }
 
-function prepareTool(tool: Tool, context: DefinitionContext): ReadyTool {
+/** Makes a tool ready. @throws OpspawnError `SCHEMA_NOT_CONVERTIBLE`, `PLUGIN_INVALID`, and what `requireTool` throws */
+export function prepareTool(tool: Tool, context: DefinitionContext): ReadyTool {
+  requirePlugin(tool)
+  requireTool(tool)
   const where = `tool "${tool.name}"`
   let limiter = context.limiters.get(tool)
   if (limiter === undefined && tool.concurrency !== undefined) {

@@ -2,7 +2,7 @@ import { isRecorded, type LiveEvent, OpspawnError, type RunEvent, type RunStream
 import type { Engine } from './engine.ts'
 import { pollStore, requireRecord } from './look-up.ts'
 
-/** Live events that may wait for a slow listener; the rest is dropped and said so. */
+/** Events that may wait for a slow listener. Past it live ones are dropped and counted; recorded ones are read again later. */
 const MAX_WAITING = 10_000
 /** Events read from the store at once. */
 const PAGE = 1_000
@@ -10,7 +10,6 @@ const PAGE = 1_000
 /** What a stream needs of its orchestrator. */
 export interface StreamContext {
   readonly engine: Engine
-  readonly closed: AbortSignal
   readonly hold: () => () => void
 }
 
@@ -27,39 +26,47 @@ export function openEventStream(
   return new EventStream(context, runId, afterSeq, signal)
 }
 
+type Step = IteratorResult<RunStreamEvent, undefined>
+
 class EventStream implements AsyncIterator<RunStreamEvent> {
   readonly #engine: Engine
   readonly #runId: string
   readonly #signal: AbortSignal | undefined
-  readonly #closed: AbortSignal
   readonly #stops: (() => void)[] = []
-  /** What came while nobody asked: recorded and live events in their order. */
+  /** What came and was not taken yet, recorded and live, in its order; read from `#read` on. */
   #waiting: RunStreamEvent[] = []
   #read = 0
   #dropped = 0
+  /** Sequence number of the last recorded event given out. */
   #cursor: number
-  /** The store has events that did not come this way. */
+  /** The store may hold events behind the cursor that are not waiting. */
   #behind = true
+  /** Recorded events were left out of `#waiting`: when it is empty, the store must be asked. */
+  #overflowed = false
   #page: readonly RunEvent[] = []
   #pageRead = 0
   #isOver = false
   #wake: (() => void) | undefined
+  /** Requests are answered one after the other. */
+  #last: Promise<unknown> | undefined
 
-  constructor({ engine, closed, hold }: StreamContext, runId: string, afterSeq: number, signal: AbortSignal | undefined) {
+  constructor({ engine, hold }: StreamContext, runId: string, afterSeq: number, signal: AbortSignal | undefined) {
     this.#engine = engine
     this.#runId = runId
     this.#cursor = afterSeq
     this.#signal = signal
-    this.#closed = closed
+    const wake = (): void => this.#wake?.()
     this.#stops.push(
       hold(),
-      engine.hub.watch(runId, { recorded: (events) => this.#take(events), live: (event) => this.#takeLive(event) }),
+      engine.hub.watch(runId, {
+        recorded: (events) => this.#take(events),
+        live: (event) => this.#takeLive(event),
+        closed: wake,
+      }),
     )
-    const wake = (): void => this.#wake?.()
-    for (const source of [signal, closed]) {
-      if (source === undefined) continue
-      source.addEventListener('abort', wake, { once: true })
-      this.#stops.push(() => source.removeEventListener('abort', wake))
+    if (signal !== undefined) {
+      signal.addEventListener('abort', wake, { once: true })
+      this.#stops.push(() => signal.removeEventListener('abort', wake))
     }
     if (engine.store.capabilities.multiProcess) {
       this.#stops.push(
@@ -71,33 +78,42 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
     }
   }
 
-  next(): Promise<IteratorResult<RunStreamEvent>> {
-    // The usual case while a model streams: something is there already.
-    if (!this.#behind && this.#read < this.#waiting.length && this.#dropped === 0) {
-      const event = this.#waiting[this.#read] as RunStreamEvent
-      if (!isRecorded(event)) {
-        this.#advance()
-        return Promise.resolve({ done: false, value: event })
-      }
+  next(): Promise<Step> {
+    // The usual case while a model streams: a delta is there already.
+    const event = this.#waiting[this.#read]
+    if (event !== undefined && this.#last === undefined && !this.#behind && !isRecorded(event)) {
+      this.#advance()
+      return Promise.resolve({ done: false, value: event })
     }
-    return this.#nextSlowly()
+    const step = this.#last === undefined ? this.#step() : this.#last.then(() => this.#step())
+    const last: Promise<void> = step.then(
+      () => this.#forget(last),
+      () => this.#forget(last),
+    )
+    this.#last = last
+    return step
   }
 
-  async return(): Promise<IteratorResult<RunStreamEvent>> {
+  async return(): Promise<Step> {
     this.#end()
     return { done: true, value: undefined }
   }
 
-  async #nextSlowly(): Promise<IteratorResult<RunStreamEvent>> {
+  #forget(last: Promise<unknown>): void {
+    if (this.#last === last) this.#last = undefined
+  }
+
+  async #step(): Promise<Step> {
     try {
       for (;;) {
         if (this.#signal?.aborted === true) throw this.#signal.reason
         if (this.#isOver) return { done: true, value: undefined }
-        const event = this.#takeNext() ?? (this.#behind ? await this.#catchUp() : undefined)
+        const event = (this.#behind ? await this.#catchUp() : undefined) ?? this.#takeNext()
         if (event !== undefined) return this.#give(event)
-        if (this.#behind) continue
-        if (this.#closed.aborted)
+        if (this.#behind || this.#isOver) continue
+        if (this.#engine.hub.isClosed) {
           throw new OpspawnError('ORCHESTRATOR_DRAINING', `the orchestrator was closed before run ${this.#runId} ended`)
+        }
         await new Promise<void>((resolve) => {
           this.#wake = resolve
         })
@@ -109,7 +125,7 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
     }
   }
 
-  #give(event: RunStreamEvent): IteratorResult<RunStreamEvent> {
+  #give(event: RunStreamEvent): Step {
     if (isRecorded(event)) {
       this.#cursor = event.seq
       if (event.type === 'run-end') this.#end()
@@ -117,52 +133,59 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
     return { done: false, value: event }
   }
 
-  /** The next waiting event that is new; `undefined` when there is none, or when the store must be asked first. */
+  /** The next waiting event that is new, then the number of those dropped. */
   #takeNext(): RunStreamEvent | undefined {
-    if (this.#behind) return undefined
-    if (this.#dropped > 0) {
-      const lag: LiveEvent = { type: 'lag', dropped: this.#dropped }
-      this.#dropped = 0
-      return lag
-    }
     while (this.#read < this.#waiting.length) {
       const event = this.#waiting[this.#read] as RunStreamEvent
-      if (!isRecorded(event)) {
-        this.#advance()
-        return event
-      }
-      if (event.seq > this.#cursor + 1) {
+      if (isRecorded(event) && event.seq > this.#cursor + 1) {
         this.#behind = true
         return undefined
       }
       this.#advance()
-      if (event.seq === this.#cursor + 1) return event
+      if (!isRecorded(event) || event.seq === this.#cursor + 1) return event
     }
-    return undefined
+    if (this.#overflowed) this.#behind = true
+    this.#overflowed = false
+    if (this.#dropped === 0) return undefined
+    const lag: LiveEvent = { type: 'lag', dropped: this.#dropped }
+    this.#dropped = 0
+    return lag
   }
 
+  /** The next event from the store, until what is waiting goes on from there. */
   async #catchUp(): Promise<RunEvent | undefined> {
     if (this.#pageRead >= this.#page.length) {
       this.#page = await this.#engine.store.read(this.#runId, this.#cursor + 1, PAGE)
       this.#pageRead = 0
-      if (this.#page.length === 0) {
-        this.#behind = false
-        const { outcome, seq } = await requireRecord(this.#engine, this.#runId)
-        if (outcome !== undefined && seq <= this.#cursor) this.#end()
-        return undefined
-      }
     }
-    const event = this.#page[this.#pageRead] as RunEvent
+    const event = this.#page[this.#pageRead]
+    if (event === undefined) {
+      this.#behind = false
+      const { outcome, seq } = await requireRecord(this.#engine, this.#runId)
+      if (outcome !== undefined && seq <= this.#cursor) this.#end()
+      return undefined
+    }
+    if (this.#isWaiting(event.seq)) {
+      this.#behind = false
+      this.#page = []
+      return undefined
+    }
     this.#pageRead += 1
-    if (this.#pageRead >= this.#page.length && this.#page.length < PAGE) this.#behind = false
     return event
   }
 
+  /** Whether the next recorded event that waits is this one or comes before it. */
+  #isWaiting(seq: number): boolean {
+    for (let index = this.#read; index < this.#waiting.length; index += 1) {
+      const event = this.#waiting[index] as RunStreamEvent
+      if (isRecorded(event) && event.seq > this.#cursor) return event.seq <= seq
+    }
+    return false
+  }
+
   #take(events: readonly RunEvent[]): void {
-    if (this.#waiting.length - this.#read >= MAX_WAITING) {
-      // Recorded events are in the store: they can be read again when the listener comes round.
-      this.#behind = true
-    } else this.#waiting.push(...events)
+    if (this.#overflowed || this.#waiting.length - this.#read >= MAX_WAITING) this.#overflowed = true
+    else this.#waiting.push(...events)
     this.#wake?.()
   }
 
@@ -174,16 +197,16 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
 
   #advance(): void {
     this.#read += 1
-    if (this.#read === this.#waiting.length) {
-      this.#waiting = []
-      this.#read = 0
-    }
+    if (this.#read < this.#waiting.length) return
+    this.#waiting = []
+    this.#read = 0
   }
 
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#waiting = []
+    this.#page = []
     for (const stop of this.#stops) stop()
     this.#wake?.()
   }

@@ -5,24 +5,28 @@ export class Execution {
   readonly effect: Effect
   /** 1 for the first. */
   readonly attempt: number
-  startedAt: number
+  /** Epoch milliseconds of the run's clock. */
+  readonly startedAt: number
   /** Epoch milliseconds at which the time limit falls. */
   deadline: number | undefined
   /** It has told listeners something that a retry would void. */
   hasEmitted = false
+  /** How it ended, once it has, and with what: a {@link Performed}, or an error. */
+  end: 'performed' | 'thrown' | 'aborted' | undefined
+  result: unknown
   readonly #clock: Clock
-  readonly #onAbort: (execution: Execution, reason: unknown) => void
+  readonly #onEnd: (execution: Execution) => void
   #controller: AbortController | undefined
   #abortReason: { readonly value: unknown } | undefined
   #disarm: (() => void) | undefined
   #isOver = false
 
-  constructor(record: EffectRecord, clock: Clock, onAbort: (execution: Execution, reason: unknown) => void) {
+  constructor(record: EffectRecord, startedAt: number, clock: Clock, onEnd: (execution: Execution) => void) {
     this.effect = record.effect
     this.attempt = record.failures + 1
-    this.startedAt = clock.now()
+    this.startedAt = startedAt
     this.#clock = clock
-    this.#onAbort = onAbort
+    this.#onEnd = onEnd
   }
 
   /** Made when first asked for: most tools never look at it. */
@@ -45,6 +49,7 @@ export class Execution {
 
   /** Starts the time limit. */
   arm(ms: number, makeReason: () => unknown): void {
+    if (this.#isOver) return
     this.#disarm = this.#clock.setTimer(ms, () => this.abort(makeReason()))
   }
 
@@ -52,16 +57,26 @@ export class Execution {
   abort(reason: unknown): void {
     if (this.#isOver) return
     this.#abortReason = { value: reason }
-    this.#onAbort(this, reason)
+    this.#finish('aborted', reason)
     this.#controller?.abort(reason)
   }
 
-  /** Marks it as over; gives false when it was already. */
-  finish(): boolean {
-    if (this.#isOver) return false
+  /** It came to a value. Only the first word counts: what a body says after its time-out is not heard. */
+  readonly succeed = (performed: Performed): void => {
+    if (!this.#isOver) this.#finish('performed', performed)
+  }
+
+  /** It failed. */
+  readonly fail = (thrown: unknown): void => {
+    if (!this.#isOver) this.#finish('thrown', thrown)
+  }
+
+  #finish(end: 'performed' | 'thrown' | 'aborted', result: unknown): void {
     this.#isOver = true
     this.#disarm?.()
-    return true
+    this.end = end
+    this.result = result
+    this.#onEnd(this)
   }
 }
 

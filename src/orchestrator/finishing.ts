@@ -1,16 +1,7 @@
-import {
-  inputMessage,
-  type Json,
-  type Message,
-  OpspawnError,
-  type Outcome,
-  type RunOutcome,
-  type Signal,
-  toFailure,
-} from '../core/index.ts'
-import { CANCEL, CHILD_END } from './engine.ts'
+import { inputMessage, type Json, type Message, OpspawnError, type Outcome, type RunOutcome, toFailure } from '../core/index.ts'
+import { CHILD_END } from './engine.ts'
 import { openRecords } from './inbox.ts'
-import { childId } from './perform-run.ts'
+import { cancelChildRun, cancelSignal, childId } from './perform-run.ts'
 import { endEffect, failEffect, type Progress } from './progress.ts'
 import { takeSettlements } from './settling.ts'
 
@@ -23,7 +14,7 @@ export function finishRun(progress: Progress, outcome: RunOutcome, messages?: re
     const { runId, key } = origin.parent
     const result: Outcome = outcome.status === 'completed' ? { status: 'completed', value: outcome.output } : outcome
     log.send(runId, {
-      id: `child-end:${view.id}`,
+      id: `opspawn.child-end:${view.id}`,
       name: CHILD_END,
       payload: { key, outcome: result as unknown as Json, labels: [...view.labels] },
     })
@@ -58,36 +49,22 @@ export async function cancelRun(progress: Progress): Promise<void> {
     progress.cancelling = true
     progress.cancelBy ??= log.now() + context.engine.timing.cancelMs
     progress.startable = []
-    for (const execution of [...progress.inFlight]) execution.abort(reason)
+    // A child that is being accepted is waited for: only then can it be told.
+    for (const execution of [...progress.inFlight]) if (execution.effect.kind !== 'run') execution.abort(reason)
     takeSettlements(progress)
-    for (const { effect } of openRecords(view)) {
-      if (effect.kind === 'run') await cancelChild(progress, effect.key, view.cancelReason ?? '')
-      else endEffect(progress, effect.key, { status: 'cancelled', error })
+  }
+  for (const { effect } of openRecords(view)) {
+    if (effect.kind !== 'run') endEffect(progress, effect.key, { status: 'cancelled', error })
+    else if (!progress.toldChildren.has(effect.key) && !progress.inFlight.some((execution) => execution.effect === effect)) {
+      progress.toldChildren.add(effect.key)
+      const exists = await cancelChildRun(context.engine, childId(view.id, effect.key), view.cancelReason ?? '')
+      if (!exists) endEffect(progress, effect.key, { status: 'cancelled', error })
     }
   }
   if (view.open > 0 && log.now() >= (progress.cancelBy ?? 0)) {
     for (const { effect } of openRecords(view)) endEffect(progress, effect.key, { status: 'cancelled', error })
   }
   if (view.open === 0) finishRun(progress, view.timedOut ? { status: 'failed', error } : { status: 'cancelled', error })
-}
-
-async function cancelChild(progress: Progress, key: string, reason: string): Promise<void> {
-  const { engine } = progress.context
-  const id = childId(progress.log.view.id, key)
-  try {
-    const { task } = await engine.store.signal(id, cancelSignal(reason))
-    if (task !== undefined) engine.publish([task])
-    else engine.poke(id)
-  } catch (error) {
-    if (OpspawnError.is(error, 'RUN_UNKNOWN'))
-      failEffect(progress, key, 'cancelled', new OpspawnError('RUN_CANCELLED', 'the child run had not begun'))
-    // A child that has ended has told so already: its signal is in the inbox.
-    else if (!OpspawnError.is(error, 'RUN_FINISHED')) throw error
-  }
-}
-
-function cancelSignal(reason: string): Signal {
-  return { id: 'cancel', name: CANCEL, payload: { reason } }
 }
 
 function defaultTranscript(input: Json, outcome: RunOutcome & { status: 'completed' }): readonly Message[] {

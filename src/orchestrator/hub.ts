@@ -1,11 +1,23 @@
 import { EventEmitter } from 'eventemitter3'
-import { type Failure, type LiveEvent, type OrchestratorEvents, type RunEvent, toFailure } from '../core/index.ts'
+import {
+  type Failure,
+  type LiveEvent,
+  type OrchestratorEvents,
+  type RunEvent,
+  toFailure,
+  OpspawnError,
+  show,
+} from '../core/index.ts'
+
+const EVENTS: readonly string[] = ['event', 'live', 'agent', 'fault']
 
 /** Somebody who watches one run in this process. */
 export interface RunWatcher {
   recorded(events: readonly RunEvent[]): void
   /** Absent when only recorded events matter: then nothing live is made for it. */
   live?(event: LiveEvent): void
+  /** The orchestrator closes: nothing more will come. */
+  closed(): void
 }
 
 /**
@@ -15,17 +27,15 @@ export interface RunWatcher {
 export class Hub {
   readonly #bus = new EventEmitter()
   readonly #watchers = new Map<string, Set<RunWatcher>>()
+  #isClosed = false
   readonly #observers: ((runId: string, event: RunEvent) => void)[] = []
 
   on<E extends keyof OrchestratorEvents>(type: E, listener: OrchestratorEvents[E]): () => void {
-    const guarded = (...values: unknown[]): void => {
-      try {
-        const returned: unknown = (listener as (...values: unknown[]) => unknown)(...values)
-        if (returned instanceof Promise) returned.catch((error: unknown) => this.#blame(type, error))
-      } catch (error) {
-        this.#blame(type, error)
-      }
-    }
+    if (!EVENTS.includes(type))
+      throw new OpspawnError('OPTIONS_INVALID', `there is no event ${show(type)} to listen to; there are ${EVENTS.join(', ')}`)
+    if (typeof listener !== 'function')
+      throw new OpspawnError('OPTIONS_INVALID', `a listener is a function, not ${show(listener)}`)
+    const guarded = (...values: unknown[]): void => this.#call(type, listener, ...values)
     this.#bus.on(type, guarded)
     return () => this.#bus.off(type, guarded)
   }
@@ -48,19 +58,21 @@ export class Hub {
     }
   }
 
+  /** Tells all watchers that nothing more will come. */
+  close(): void {
+    this.#isClosed = true
+    for (const watchers of [...this.#watchers.values()]) for (const watcher of [...watchers]) watcher.closed()
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Passes on what was just recorded. */
   recorded(runId: string, events: readonly RunEvent[]): void {
     const watchers = this.#watchers.get(runId)
     if (watchers !== undefined) for (const watcher of watchers) watcher.recorded(events)
-    for (const observer of this.#observers) {
-      for (const event of events) {
-        try {
-          observer(runId, event)
-        } catch (error) {
-          this.fault(toFailure(error, 'INTERNAL'), { where: 'observer', runId })
-        }
-      }
-    }
+    for (const observer of this.#observers) for (const event of events) this.#call('observer', observer, runId, event)
     if (this.#bus.listenerCount('event') > 0) for (const event of events) this.#bus.emit('event', runId, event)
   }
 
@@ -84,6 +96,16 @@ export class Hub {
 
   fault(failure: Failure, context: { readonly where: string; readonly runId?: string }): void {
     this.#bus.emit('fault', failure, context)
+  }
+
+  /** A listener that throws, or whose promise rejects, harms nobody. */
+  #call(type: string, listener: unknown, ...values: unknown[]): void {
+    try {
+      const returned = (listener as (...values: unknown[]) => unknown)(...values) as PromiseLike<unknown> | undefined
+      if (typeof returned?.then === 'function') returned.then(undefined, (error: unknown) => this.#blame(type, error))
+    } catch (error) {
+      this.#blame(type, error)
+    }
   }
 
   #blame(type: string, error: unknown): void {

@@ -1,6 +1,7 @@
 import {
   type EffectRecord,
   type Failure,
+  type Json,
   OpspawnError,
   type Outcome,
   type RunView,
@@ -35,7 +36,7 @@ export function takeSignal(log: RunLog, signal: Signal): string | undefined {
   log.consume(signal.id)
   switch (signal.name) {
     case CANCEL:
-      log.record({ type: 'cancel-request', reason: String((signal.payload as { reason?: unknown }).reason ?? '') })
+      log.record({ type: 'cancel-request', reason: reasonOf(signal.payload) })
       return undefined
     case CHILD_END:
       takeChildEnd(log, signal.payload as unknown as ChildEndPayload)
@@ -46,6 +47,11 @@ export function takeSignal(log: RunLog, signal: Signal): string | undefined {
       log.record({ type: 'signal', id: signal.id, name: signal.name, payload: signal.payload })
       return undefined
   }
+}
+
+function reasonOf(payload: Json): string {
+  const reason = typeof payload === 'object' && payload !== null && 'reason' in payload ? payload.reason : ''
+  return typeof reason === 'string' ? reason : ''
 }
 
 function takeChildEnd(log: RunLog, { key, outcome, labels }: ChildEndPayload): void {

@@ -1,3 +1,4 @@
+import { show } from '../core/index.ts'
 import type { JsonSchemaCompiler } from './schema.ts'
 
 /**
@@ -8,6 +9,7 @@ import type { JsonSchemaCompiler } from './schema.ts'
 export async function loadJsonSchemaCompiler(): Promise<JsonSchemaCompiler> {
   const { Validator } = await import('@cfworker/json-schema')
   return (document) => {
+    requireSchemaDocument(document, document, '#')
     const draft = String((document as { $schema?: unknown }).$schema ?? '').includes('draft-07') ? '7' : '2020-12'
     const validator = new Validator(document, draft, false)
     return (value) => {
@@ -21,4 +23,79 @@ export async function loadJsonSchemaCompiler(): Promise<JsonSchemaCompiler> {
       return deepest.map((error) => ({ path: error.instanceLocation.replace(/^#\/?/, '/'), message: error.error }))
     }
   }
+}
+
+const TYPES: readonly unknown[] = ['null', 'boolean', 'object', 'array', 'number', 'string', 'integer']
+/** Keywords whose value is a schema, a list of schemas, or schemas by name. */
+const SCHEMA: readonly string[] = [
+  'additionalProperties',
+  'contains',
+  'else',
+  'if',
+  'items',
+  'not',
+  'propertyNames',
+  'then',
+  'unevaluatedItems',
+  'unevaluatedProperties',
+]
+const LISTS: readonly string[] = ['allOf', 'anyOf', 'oneOf', 'prefixItems']
+const NAMED: readonly string[] = ['$defs', 'definitions', 'dependentSchemas', 'patternProperties', 'properties']
+
+/** The validator reads documents as it meets them, so a broken one would fail only at the first call: looked over here. */
+function requireSchemaDocument(root: object, node: unknown, path: string): void {
+  if (typeof node === 'boolean') return
+  if (typeof node !== 'object' || node === null || Array.isArray(node))
+    throw new TypeError(`${path} is no schema but ${show(node)}`)
+  const schema = node as Readonly<Record<string, unknown>>
+  const types = Array.isArray(schema['type']) ? (schema['type'] as readonly unknown[]) : [schema['type'] ?? 'object']
+  for (const type of types) if (!TYPES.includes(type)) throw new TypeError(`${path}/type is ${show(type)}`)
+  if (schema['pattern'] !== undefined) void new RegExp(requireText(schema['pattern'], `${path}/pattern`), 'u')
+  if (schema['$ref'] !== undefined) requireTarget(root, requireText(schema['$ref'], `${path}/$ref`), path)
+  if (schema['enum'] !== undefined && !Array.isArray(schema['enum'])) throw new TypeError(`${path}/enum is no list`)
+  const { required } = schema
+  if (required !== undefined && !(Array.isArray(required) && required.every((name) => typeof name === 'string'))) {
+    throw new TypeError(`${path}/required is no list of names`)
+  }
+  requireBelow(root, schema, path)
+}
+
+function requireBelow(root: object, schema: Readonly<Record<string, unknown>>, path: string): void {
+  for (const keyword of SCHEMA) {
+    const value = schema[keyword]
+    const list = keyword === 'items' && Array.isArray(value) ? (value as readonly unknown[]) : [value ?? true]
+    for (const item of list) requireSchemaDocument(root, item, `${path}/${keyword}`)
+  }
+  for (const keyword of LISTS) {
+    const value = schema[keyword] ?? []
+    if (!Array.isArray(value)) throw new TypeError(`${path}/${keyword} is no list`)
+    for (const item of value as readonly unknown[]) requireSchemaDocument(root, item, `${path}/${keyword}`)
+  }
+  for (const keyword of NAMED) {
+    const value = schema[keyword] ?? {}
+    if (typeof value !== 'object' || Array.isArray(value)) throw new TypeError(`${path}/${keyword} is no object`)
+    for (const [name, item] of Object.entries(value)) {
+      if (keyword === 'patternProperties') void new RegExp(name, 'u')
+      requireSchemaDocument(root, item, `${path}/${keyword}/${name}`)
+    }
+  }
+}
+
+function requireText(value: unknown, path: string): string {
+  if (typeof value !== 'string') throw new TypeError(`${path} is no text`)
+  return value
+}
+
+/** References within the document must lead somewhere; those by id or anchor are left to the validator. */
+function requireTarget(root: object, reference: string, path: string): void {
+  if (!reference.startsWith('#/')) return
+  let target: unknown = root
+  for (const step of reference.slice(2).split('/')) {
+    const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
+    target =
+      typeof target === 'object' && target !== null && Object.hasOwn(target, key)
+        ? (target as Record<string, unknown>)[key]
+        : undefined
+  }
+  if (target === undefined) throw new TypeError(`${path}/$ref leads nowhere: ${reference}`)
 }

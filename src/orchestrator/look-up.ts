@@ -3,13 +3,16 @@ import {
   type OperationOptions,
   OpspawnError,
   type RunDefinition,
+  type RunEvent,
   type RunRecord,
+  show,
   type RunView,
 } from '../core/index.ts'
 import type { Engine } from './engine.ts'
 
 /** Finds a run's summary. @throws OpspawnError `RUN_UNKNOWN` */
 export async function requireRecord(engine: Engine, runId: string, options?: OperationOptions): Promise<RunRecord> {
+  if (typeof runId !== 'string') throw new OpspawnError('RUN_UNKNOWN', `a run id is a text, not ${show(runId)}`)
   const { runs } = await engine.store.list({ runId }, { limit: 1 }, options)
   if (runs[0] === undefined)
     throw new OpspawnError('RUN_UNKNOWN', `there is no run ${JSON.stringify(runId)}`, { details: { runId } })
@@ -18,9 +21,14 @@ export async function requireRecord(engine: Engine, runId: string, options?: Ope
 
 const NOTHING: RunDefinition = { tools: [], models: [], memories: [] }
 
-/** Folds a run's history as far as it needs no definition: for looking, not for deciding. */
-export async function readView(engine: Engine, runId: string, options?: OperationOptions): Promise<RunView> {
-  return foldHistory(NOTHING, await engine.store.read(runId, 1, undefined, options))
+/** Reads and folds a run's history as far as it needs no definition: for looking, not for deciding. @throws OpspawnError `RUN_UNKNOWN` */
+export async function readRun(
+  engine: Engine,
+  runId: string,
+  options?: OperationOptions,
+): Promise<{ readonly events: readonly RunEvent[]; readonly view: RunView }> {
+  const events = await engine.store.read(runId, 1, undefined, options)
+  return { events, view: foldHistory(NOTHING, events) }
 }
 
 /** Looks every quarter of a second: for runs that another process works on. */

@@ -9,7 +9,6 @@ import {
   type ModelResult,
   OpspawnError,
 } from '../core/index.ts'
-import type { ReadyAgent } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { recordAnswer } from './model-answer.ts'
 import { readModelStream } from './model-stream.ts'
@@ -92,7 +91,7 @@ function callOptions(context: RunContext, effect: ModelEffect, signal: AbortSign
   const { ready, view, prompts } = context
   const settings = effect.settings === undefined ? ready.agent.settings : { ...ready.agent.settings, ...effect.settings }
   const prompt = prompts.promptFor(view, effect)
-  const shown = effect.tools === 'all' ? ready.functionsFor(view.tools) : functionsNamed(ready, effect.tools)
+  const shown = effect.tools === 'all' ? ready.functionsFor(view.tools) : functionsNamed(context, effect.tools)
   const options: ModelCallOptions =
     shown.length > 0 ? { prompt, abortSignal: signal, tools: shown } : { prompt, abortSignal: signal }
   if (settings !== undefined) Object.assign(options, settings)
@@ -101,6 +100,8 @@ function callOptions(context: RunContext, effect: ModelEffect, signal: AbortSign
   return options
 }
 
-function functionsNamed(ready: ReadyAgent, names: readonly string[] = []): FunctionTool[] {
-  return names.map((name) => ready.functions.get(name)).filter((tool) => tool !== undefined)
+/** Only what policy lets this run see. */
+function functionsNamed({ ready, view }: RunContext, names: readonly string[] = []): FunctionTool[] {
+  const visible = names.filter((name) => view.tools.some((tool) => tool.name === name))
+  return visible.map((name) => ready.functions.get(name)).filter((tool) => tool !== undefined)
 }

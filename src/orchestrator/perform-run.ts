@@ -9,9 +9,13 @@ import {
   type RunEffect,
   type RunOrigin,
   type RunView,
+  type Signal,
+  toFailure,
+  type Validation,
 } from '../core/index.ts'
 import type { ReadyAgent } from './definition.ts'
-import type { Performed } from './execution.ts'
+import { CANCEL, type Engine } from './engine.ts'
+import type { Execution, Performed } from './execution.ts'
 import type { RunContext } from './run-context.ts'
 import { idempotencyKey } from './perform-tool.ts'
 import { describeIssues } from './schema.ts'
@@ -23,15 +27,15 @@ import { childLimits } from './spending.ts'
  *
  * @throws OpspawnError `AGENT_UNKNOWN`, `INPUT_INVALID`, `BUDGET_EXCEEDED` for too deep a tree, `QUEUE_FULL`
  */
-export async function performRun(context: RunContext, effect: RunEffect): Promise<Performed> {
+export async function performRun(context: RunContext, effect: RunEffect, execution: Execution): Promise<Performed> {
   const { engine, origin, view } = context
   const ready = engine.agents.get(effect.agent)
   if (ready === undefined)
     throw new OpspawnError('AGENT_UNKNOWN', `run ${view.id} asks for agent "${effect.agent}", which is not registered`)
-  if (origin.depth + 1 > view.limits.depth) {
+  if (view.limits.depth < 1) {
     throw new OpspawnError(
       'BUDGET_EXCEEDED',
-      `agent "${effect.agent}" would run ${origin.depth + 1} levels deep; the limit is ${view.limits.depth}`,
+      `run ${view.id} may have no child runs: limits.depth of its tree is used up, ${origin.depth} levels deep`,
     )
   }
   const input = await checkInput(ready, effect.input)
@@ -53,7 +57,28 @@ export async function performRun(context: RunContext, effect: RunEffect): Promis
   const run: NewRun = { origin: child, idempotencyKey: `child:${runId}` }
   const { task, created } = await engine.store.create(run)
   if (created) engine.publish([task])
+  // The run was stopped while its child was being accepted: nobody else knows of the child.
+  if (execution.isOver) await cancelChildRun(engine, runId, 'the parent run ended')
   return 'later'
+}
+
+/** Asks for a child's end. One that has ended has told so already; one that never was needs no end: gives false then. */
+export async function cancelChildRun(engine: Engine, runId: string, reason: string): Promise<boolean> {
+  try {
+    const { task } = await engine.store.signal(runId, cancelSignal(reason))
+    if (task !== undefined) engine.publish([task])
+    else engine.poke(runId)
+    return true
+  } catch (error) {
+    if (OpspawnError.is(error, 'RUN_UNKNOWN')) return false
+    if (OpspawnError.is(error, 'RUN_FINISHED')) return true
+    throw error
+  }
+}
+
+/** The request to end a run. */
+export function cancelSignal(reason: string): Signal {
+  return { id: CANCEL, name: CANCEL, payload: { reason } }
 }
 
 /** The id of the child run that an effect starts. */
@@ -64,15 +89,21 @@ export function childId(runId: string, key: string): string {
 /** Checks the input of a run against its agent's schema. @throws OpspawnError `INPUT_INVALID` */
 export async function checkInput(ready: ReadyAgent, input: Json): Promise<Json> {
   if (ready.input === undefined) return input
-  const checked = await ready.input.validate(input)
+  const where = `the input of agent "${ready.agent.name}"`
+  let checked: Validation
+  try {
+    checked = await ready.input.validate(input)
+  } catch (error) {
+    throw new OpspawnError(
+      'INPUT_INVALID',
+      `${where} could not be checked, its schema threw: ${toFailure(error, 'INTERNAL').message}`,
+      { cause: error },
+    )
+  }
   if (checked.issues === undefined) return input
-  throw new OpspawnError(
-    'INPUT_INVALID',
-    `the input of agent "${ready.agent.name}" does not fit its schema: ${describeIssues(checked.issues)}`,
-    {
-      details: { issues: checked.issues } as unknown as Json,
-    },
-  )
+  throw new OpspawnError('INPUT_INVALID', `${where} does not fit its schema: ${describeIssues(checked.issues)}`, {
+    details: { issues: checked.issues } as unknown as Json,
+  })
 }
 
 /** The conversation that a handoff passes on: everything but system messages, tool calls that nobody will answer left out. */

@@ -1,4 +1,13 @@
-import { type Json, OpspawnError, toJson, type ToolContext, type ToolEffect, type Validation } from '../core/index.ts'
+import {
+  type Json,
+  type LiveEvent,
+  OpspawnError,
+  toFailure,
+  toJson,
+  type ToolContext,
+  type ToolEffect,
+  type Validation,
+} from '../core/index.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import type { Limiter } from './limiter.ts'
@@ -34,6 +43,8 @@ function run(
   input: unknown,
   execution: Execution,
 ): Performed | Promise<Performed> {
+  // Checks and waiting for a place take time: what is over by then is not begun.
+  if (execution.isOver) throw execution.signal.reason
   const toolContext = new ToolCall(context, effect, execution)
   const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
   execution.limit(timeoutMs)
@@ -56,7 +67,9 @@ async function runVerified(
   const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
   execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
   const found = await ready.tool.verify?.(input, toolContext)
-  return accept(context, ready, found?.happened === true ? found.output : await ready.tool.execute(input, toolContext))
+  if (found?.happened === true) return accept(context, ready, found.output)
+  if (execution.isOver) throw execution.signal.reason
+  return accept(context, ready, await ready.tool.execute(input, toolContext))
 }
 
 function accept(context: RunContext, ready: ReadyTool, output: unknown): Performed | Promise<Performed> {
@@ -198,19 +211,26 @@ class ToolCall implements ToolContext {
     return undefined
   }
   progress(value: Json): void {
-    const { hub } = this.#context.engine
-    if (!this.#execution.isOver && hub.wantsLive(this.runId))
-      hub.live(this.runId, { type: 'tool-progress', key: this.key, value: toJson(value) })
+    this.#tell(() => ({ type: 'tool-progress', key: this.key, value: toJson(value) }))
   }
   log(message: string, data?: Json): void {
-    const { hub } = this.#context.engine
-    if (this.#execution.isOver || !hub.wantsLive(this.runId)) return
-    hub.live(this.runId, {
+    this.#tell(() => ({
       type: 'tool-log',
       key: this.key,
       message: String(message),
       ...(data === undefined ? undefined : { data: toJson(data) }),
-    })
+    }))
+  }
+
+  /** Being watched never changes what comes of a run: what cannot be told is a fault of the telling alone. */
+  #tell(makeEvent: () => LiveEvent): void {
+    const { hub } = this.#context.engine
+    if (this.#execution.isOver || !hub.wantsLive(this.runId)) return
+    try {
+      hub.live(this.runId, makeEvent())
+    } catch (error) {
+      hub.fault(toFailure(error, 'JSON_INVALID'), { where: `log of ${this.#effect.tool}`, runId: this.runId })
+    }
   }
 }
 

@@ -22,13 +22,15 @@ export function perform(context: RunContext, execution: Execution): Promise<Perf
 
 function performPlain(context: RunContext, execution: Execution): Promise<Performed> {
   const { effect } = execution
+  // Middleware may have held it back until it was too late.
+  if (execution.isOver) throw execution.signal.reason
   switch (effect.kind) {
     case 'model':
       return performModel(context, effect, execution)
     case 'tool':
       return performTool(context, effect, execution)
     case 'run':
-      return performRun(context, effect)
+      return performRun(context, effect, execution)
     case 'recall':
       return performRecall(context, effect, execution)
     case 'remember':

@@ -1,4 +1,14 @@
-import { type ArgumentCondition, canonicalJson, type Json, OpspawnError, type Policy, type PolicyRule } from '../core/index.ts'
+import {
+  type ArgumentCondition,
+  canonicalJson,
+  type Json,
+  OpspawnError,
+  type Policy,
+  type PolicyRule,
+  requireShape,
+  type Shape,
+  show,
+} from '../core/index.ts'
 
 /** A call that an agent wants to make. */
 export interface PolicyCall {
@@ -24,8 +34,24 @@ export interface CompiledPolicy {
 }
 
 const STRICTNESS = { allow: 0, ask: 1, deny: 2 } as const
-const CONDITION_MEMBERS: readonly string[] = ['equals', 'notEquals', 'oneOf', 'above', 'below', 'matches', 'exists']
-const RULE_MEMBERS: readonly string[] = ['verdict', 'name', 'agent', 'tool', 'tenant', 'arguments', 'reason']
+const CONDITION: Shape = {
+  equals: 'any?',
+  notEquals: 'any?',
+  oneOf: 'list?',
+  above: 'number?',
+  below: 'number?',
+  matches: 'text?',
+  exists: 'flag?',
+}
+const RULE: Shape = {
+  verdict: 'text',
+  name: 'text?',
+  agent: 'text?',
+  tool: 'text?',
+  tenant: 'text?',
+  arguments: 'object?',
+  reason: 'text?',
+}
 
 /**
  * Makes a policy ready: the strictest of the rules that apply decides, whatever their order.
@@ -33,6 +59,7 @@ const RULE_MEMBERS: readonly string[] = ['verdict', 'name', 'agent', 'tool', 'te
  * @throws OpspawnError `OPTIONS_INVALID` for an unknown verdict or member, so that a misspelt rule never passes as none
  */
 export function compilePolicy(policy: Policy): CompiledPolicy {
+  requirePolicy(policy)
   const rules = policy.rules.map(compileRule)
   const otherwise = policy.otherwise ?? 'allow'
   if (!Object.hasOwn(STRICTNESS, otherwise))
@@ -61,6 +88,11 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
   }
 }
 
+/** Checks the policy itself; its rules are checked as they are compiled. @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */
+export function requirePolicy(policy: Policy): void {
+  requireShape('policy', policy, { rules: 'list', otherwise: 'text?', approvalMs: 'positive?' })
+}
+
 interface CompiledRule {
   readonly verdict: Verdict
   readonly unconditional: boolean
@@ -69,15 +101,15 @@ interface CompiledRule {
 }
 
 function compileRule(rule: PolicyRule, index: number): CompiledRule {
-  const where = `policy rule ${rule.name === undefined ? index + 1 : `"${rule.name}"`}`
-  requireMembers(where, rule, RULE_MEMBERS)
+  const where = `policy rule ${rule?.name === undefined ? index + 1 : show(rule.name)}`
+  requireShape(where, rule, RULE)
   if (!Object.hasOwn(STRICTNESS, rule.verdict))
     throw new OpspawnError('OPTIONS_INVALID', `${where}: verdict "${String(rule.verdict)}" is none of allow, ask, deny`)
   const agent = pattern(rule.agent)
   const tool = pattern(rule.tool)
   const tenant = pattern(rule.tenant)
   const conditions = Object.entries(rule.arguments ?? {}).map(([path, condition]) => {
-    requireMembers(`${where}, ${path}`, condition, CONDITION_MEMBERS)
+    requireShape(`${where}, ${path}`, condition, CONDITION)
     if (!path.startsWith('/'))
       throw new OpspawnError('OPTIONS_INVALID', `${where}: "${path}" is not a JSON Pointer; begin it with "/"`)
     const steps = path
@@ -91,13 +123,6 @@ function compileRule(rule: PolicyRule, index: number): CompiledRule {
     unconditional: conditions.length === 0,
     names: (call) => agent(call.agent) && tool(call.tool) && tenant(call.tenant),
     fits: (input) => conditions.every((condition) => condition(input)),
-  }
-}
-
-function requireMembers(where: string, value: object, allowed: readonly string[]): void {
-  for (const member of Object.keys(value)) {
-    if (!allowed.includes(member))
-      throw new OpspawnError('OPTIONS_INVALID', `${where} has no member "${member}"; it may have ${allowed.join(', ')}`)
   }
 }
 

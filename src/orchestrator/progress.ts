@@ -1,14 +1,8 @@
 import { type Effect, type Outcome, toFailure } from '../core/index.ts'
-import type { Execution, Performed } from './execution.ts'
+import type { Execution } from './execution.ts'
 import type { RunContext } from './run-context.ts'
 import type { RunLog } from './run-log.ts'
 import { ONE_STEP, priceOf, settleCall } from './spending.ts'
-
-/** An execution that is over and not yet recorded. */
-export interface Settlement {
-  readonly execution: Execution
-  readonly result: { readonly performed: Performed } | { readonly thrown: unknown } | { readonly aborted: unknown }
-}
 
 /** Where a driver stands with its run, beside the history: nothing here is needed to go on after a crash. */
 export interface Progress {
@@ -20,10 +14,15 @@ export interface Progress {
   startable: string[]
   /** Keys of open effects with a `dueAt`. */
   readonly timed: Set<string>
-  settlements: Settlement[]
+  /** Executions that are over and not yet recorded. */
+  over: Execution[]
   /** Something happened that the planner has not seen. */
   askPlanner: boolean
   cancelling: boolean
+  /** Keys of run effects whose child has been asked to end. */
+  readonly toldChildren: Set<string>
+  /** Raised when a decision that is still being made does not count any more. */
+  turn: number
   /** When a cancelled run ends even if its children have not (store's clock). */
   cancelBy: number | undefined
 }
@@ -36,9 +35,11 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
     inFlight: [],
     startable: [],
     timed: new Set(),
-    settlements: [],
+    over: [],
     askPlanner: true,
     cancelling: false,
+    toldChildren: new Set(),
+    turn: 0,
     cancelBy: undefined,
   }
 }
@@ -58,10 +59,10 @@ export function endEffect(
   execution?: Execution,
   labels?: readonly string[],
 ): void {
-  const { context, log } = progress
+  const { log } = progress
   const record = log.view.effects.get(key)
   if (record === undefined || record.outcome !== undefined) return
-  const durationMs = execution === undefined ? 0 : Math.max(0, context.engine.clock.now() - execution.startedAt)
+  const durationMs = execution === undefined ? 0 : log.now() - execution.startedAt
   log.record(
     labels === undefined
       ? { type: 'effect-end', key, outcome, durationMs }

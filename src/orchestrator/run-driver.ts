@@ -1,12 +1,12 @@
 import { type Claim, foldHistory, type EffectRecord, OpspawnError, type RunOutcome, type Signal } from '../core/index.ts'
 import { decideOnce } from './deciding.ts'
 import type { ReadyAgent } from './definition.ts'
-import type { Engine } from './engine.ts'
+import { CANCEL, type Engine } from './engine.ts'
 import { Execution } from './execution.ts'
 import { cancelRun } from './finishing.ts'
 import { dueOutcome, matchSignals, openRecords, takeSignal } from './inbox.ts'
 import { perform } from './perform.ts'
-import { added, createProgress, endEffect, failEffect, type Progress, type Settlement } from './progress.ts'
+import { added, createProgress, endEffect, failEffect, type Progress } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
 import { RunLog } from './run-log.ts'
 import { loadSession } from './session.ts'
@@ -29,6 +29,7 @@ export class RunDriver {
   #wake: (() => void) | undefined
   #cancelTimer: (() => void) | undefined
   #draining = false
+  #abandoned = false
   #lost: { readonly reason: unknown } | undefined
 
   constructor(engine: Engine, claim: Claim, ready: ReadyAgent) {
@@ -67,11 +68,13 @@ export class RunDriver {
 
   /** The worker's patience is over: give the run back now. What is under way stays open in the history. */
   abandon(): void {
+    this.#draining = true
+    this.#abandoned = true
     const progress = this.#progress
     this.#stopAll(new OpspawnError('ORCHESTRATOR_DRAINING', 'the orchestrator stops; another worker goes on with the run'))
     if (progress === undefined) return
     progress.inFlight = []
-    progress.settlements = []
+    progress.over = []
   }
 
   /** Drives. Rejects only for faults of the store or of the engine itself; the run then stays claimed until its lease runs out. */
@@ -81,8 +84,12 @@ export class RunDriver {
       const { log } = progress
       for (;;) {
         if (this.#lost !== undefined) return 'lost'
+        log.tick()
         const advancing = this.#advance(progress)
-        if (advancing !== undefined) await advancing
+        if (advancing !== undefined && !(await this.#finishes(advancing, progress))) {
+          progress.turn += 1
+          if (!this.#abandoned) continue
+        }
         this.#announceUnsafe(progress)
         if (!log.isClean) {
           try {
@@ -95,16 +102,13 @@ export class RunDriver {
         }
         if (log.view.outcome !== undefined) return 'ended'
         this.#start(progress)
-        if (this.#draining && progress.inFlight.length === 0 && progress.settlements.length === 0)
-          return await this.#giveBack('drain')
+        if (this.#draining && progress.inFlight.length === 0 && progress.over.length === 0) return await this.#giveBack('drain')
         if (this.#isBusy(progress)) continue
         const dueAt = this.#nextDue(progress)
         if (dueAt !== undefined && dueAt <= log.now()) continue
         if (this.#mayPark(progress, dueAt)) return await this.#giveBack('wait', dueAt)
         await this.#rest(log, dueAt)
-        this.#wake = undefined
-        this.#cancelTimer?.()
-        this.#cancelTimer = undefined
+        this.#stopResting()
       }
     } catch (error) {
       this.#stopAll(error)
@@ -163,6 +167,31 @@ export class RunDriver {
       interrupted.add(key)
     }
     if (record.dueAt === undefined) progress.startable = added(progress.startable, key)
+  }
+
+  /**
+   * Waits for a step that takes time (an asynchronous planner or schema), but no longer than it matters: gives false when
+   * the run is cancelled, out of time, lost or abandoned first. What the step comes to then does not count.
+   */
+  async #finishes(advancing: Promise<void>, progress: Progress): Promise<boolean> {
+    const { log } = progress
+    const { durationMs } = log.view.limits
+    const endsAt = durationMs === undefined ? undefined : progress.context.startedAt + durationMs
+    let finished = false
+    const done = advancing.then(() => {
+      finished = true
+    })
+    // When it is not waited for any more, its failure is nobody's concern.
+    done.catch(() => {})
+    for (;;) {
+      await Promise.race([done, this.#rest(log, log.view.cancelReason === undefined ? endsAt : undefined)])
+      this.#stopResting()
+      if (finished) return true
+      log.tick()
+      const isCancelled = log.view.cancelReason === undefined && this.#inbox.some((signal) => signal.name === CANCEL)
+      const isLate = log.view.cancelReason === undefined && endsAt !== undefined && log.now() >= endsAt
+      if (isCancelled || isLate || this.#lost !== undefined || this.#abandoned) return false
+    }
   }
 
   /** Brings the run as far as it gets without waiting for the world: all of it is recorded, nothing is performed. */
@@ -256,31 +285,22 @@ export class RunDriver {
   }
 
   #execute(progress: Progress, record: EffectRecord): void {
-    const execution = new Execution(record, this.#engine.clock, this.#onAbort)
+    const execution = new Execution(record, progress.log.now(), this.#engine.clock, this.#onEnd)
     progress.inFlight = added(progress.inFlight, execution)
-    const fail = (thrown: unknown): void => {
-      if (execution.finish()) this.#settle(progress, { execution, result: { thrown } })
-    }
     try {
-      perform(progress.context, execution).then((performed) => {
-        if (execution.finish()) this.#settle(progress, { execution, result: { performed } })
-      }, fail)
+      perform(progress.context, execution).then(execution.succeed, execution.fail)
     } catch (thrown) {
-      fail(thrown)
+      execution.fail(thrown)
     }
   }
 
-  readonly #onAbort = (execution: Execution, aborted: unknown): void => {
-    if (execution.finish() && this.#progress !== undefined) this.#settle(this.#progress, { execution, result: { aborted } })
-  }
-
-  #settle(progress: Progress, settlement: Settlement): void {
-    progress.settlements = added(progress.settlements, settlement)
+  readonly #onEnd = (execution: Execution): void => {
+    if (this.#progress !== undefined) this.#progress.over = added(this.#progress.over, execution)
     this.#wake?.()
   }
 
   #isBusy(progress: Progress): boolean {
-    if (progress.settlements.length > 0 || this.#inbox.length > 0 || this.#lost !== undefined) return true
+    if (progress.over.length > 0 || this.#inbox.length > 0 || this.#lost !== undefined) return true
     return progress.askPlanner && progress.log.view.open === 0
   }
 
@@ -315,6 +335,12 @@ export class RunDriver {
       this.#wake = resolve
       if (dueAt !== undefined) this.#cancelTimer = this.#engine.clock.setTimer(dueAt - log.now(), resolve)
     })
+  }
+
+  #stopResting(): void {
+    this.#wake = undefined
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
   }
 
   async #giveBack(how: 'wait' | 'drain', dueAt?: number): Promise<DriveEnd> {

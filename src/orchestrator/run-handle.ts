@@ -1,100 +1,128 @@
 import {
   type ApprovalAnswer,
+  type EffectRecord,
   type Json,
   type OperationOptions,
   OpspawnError,
   type PendingApproval,
   type Run,
+  type RunEvent,
   type RunOutcome,
+  type RunStreamEvent,
   type RunView,
+  requireShape,
+  show,
   type Signal,
   toJson,
 } from '../core/index.ts'
 import { APPROVAL, CANCEL, type Engine } from './engine.ts'
 import { openEventStream } from './event-stream.ts'
 import { type ApprovalPayload, awaitsApproval, openRecords } from './inbox.ts'
-import { pollStore, readView, requireRecord } from './look-up.ts'
+import { pollStore, readRun, requireRecord } from './look-up.ts'
 import { createId } from './system.ts'
 
 /** What a handle needs of its orchestrator. */
 export interface HandleContext {
   readonly engine: Engine
-  /** Fires when the orchestrator is closed. */
-  readonly closed: AbortSignal
   readonly hold: () => () => void
 }
 
 /** Signal names that users may send: no reserved prefix, no control characters. */
-const SIGNAL_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$/
+const SIGNAL_TEXT = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,255}$/
 
-/** Makes the handle of a run that exists. */
-export function createRunHandle<Output>(context: HandleContext, id: string, agent: string): Run<Output> {
-  const { engine } = context
-  let result: Promise<RunOutcome<Output>> | undefined
-
-  async function answer(key: string, approved: boolean, { by, reason, signal }: ApprovalAnswer): Promise<void> {
-    if (typeof by !== 'string' || by === '') throw new OpspawnError('OPTIONS_INVALID', 'an approval needs `by`: who answers it')
-    const hash = await requirePending(engine, id, key, { signal })
-    const payload: ApprovalPayload = { key, hash, approved, by, ...(reason === undefined ? undefined : { reason }) }
-    const accepted = await send(
-      engine,
-      id,
-      { id: `approval:${key}`, name: APPROVAL, payload: payload as unknown as Json },
-      { signal },
-    )
-    if (!accepted) throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${id} has been answered already`)
-  }
-
-  return {
-    id,
-    agent,
-    get result() {
-      result ??= awaitResult<Output>(context, id)
-      return result
-    },
-    events: (afterSeq = 0, options = {}) => ({
-      [Symbol.asyncIterator]: () => openEventStream(context, id, afterSeq, options.signal),
-    }),
-    [Symbol.asyncIterator]: () => openEventStream(context, id, 0, undefined),
-    async cancel(reason = '', options) {
-      try {
-        await send(engine, id, { id: 'cancel', name: CANCEL, payload: { reason } }, options)
-      } catch (error) {
-        // What has ended needs no cancelling.
-        if (!OpspawnError.is(error, 'RUN_FINISHED')) throw error
-      }
-    },
-    approve: (key, given) => answer(key, true, given),
-    deny: (key, given) => answer(key, false, given),
-    async signal(name, payload = null, options = {}) {
-      if (!SIGNAL_NAME.test(name) || name.startsWith('opspawn.')) {
-        throw new OpspawnError(
-          'SIGNAL_INVALID',
-          `signal name ${JSON.stringify(name)} must be letters, digits, "_", ".", ":" or "-", and not begin with "opspawn."`,
-        )
-      }
-      await send(engine, id, { id: options.id ?? createId(), name, payload: toJson(payload) }, options)
-    },
-    async approvals(options) {
-      const view = await readView(engine, id, options)
-      return view.outcome === undefined
-        ? openRecords(view)
-            .filter(awaitsApproval)
-            .map((record) => describePending(view, record))
-        : []
-    },
-  }
+function requireText(what: string, value: unknown): void {
+  if (typeof value !== 'string') throw new OpspawnError('OPTIONS_INVALID', `${what} must be a text, not ${show(value)}`)
 }
 
-async function send(engine: Engine, runId: string, signal: Signal, options?: OperationOptions): Promise<boolean> {
-  const { accepted, task } = await engine.store.signal(runId, signal, options)
-  if (task !== undefined) engine.publish([task])
-  else if (accepted) engine.poke(runId)
-  return accepted
+/** A run in the hands of whoever started or found it. */
+export class RunHandle<Output> implements Run<Output> {
+  readonly id: string
+  readonly agent: string
+  readonly #context: HandleContext
+  #result: Promise<RunOutcome<Output>> | undefined
+
+  constructor(context: HandleContext, id: string, agent: string) {
+    this.#context = context
+    this.id = id
+    this.agent = agent
+  }
+
+  get result(): Promise<RunOutcome<Output>> {
+    this.#result ??= awaitResult(this.#context, this.id) as Promise<RunOutcome<Output>>
+    return this.#result
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<RunStreamEvent> {
+    return openEventStream(this.#context, this.id, 0, undefined)
+  }
+
+  events(afterSeq = 0, { signal }: OperationOptions = {}): AsyncIterable<RunStreamEvent> {
+    if (!Number.isInteger(afterSeq) || afterSeq < 0) {
+      throw new OpspawnError('OPTIONS_INVALID', `a cursor is the sequence number of an event, or 0, not ${String(afterSeq)}`)
+    }
+    return { [Symbol.asyncIterator]: () => openEventStream(this.#context, this.id, afterSeq, signal) }
+  }
+
+  async cancel(reason = '', options?: OperationOptions): Promise<void> {
+    requireText('cancel: reason', reason)
+    try {
+      await this.#send({ id: CANCEL, name: CANCEL, payload: { reason } }, options)
+    } catch (error) {
+      // What has ended needs no cancelling.
+      if (!OpspawnError.is(error, 'RUN_FINISHED')) throw error
+    }
+  }
+
+  approve(key: string, given: ApprovalAnswer): Promise<void> {
+    return this.#answer(key, true, given)
+  }
+
+  deny(key: string, given: ApprovalAnswer): Promise<void> {
+    return this.#answer(key, false, given)
+  }
+
+  async signal(name: string, payload: Json = null, options: OperationOptions & { readonly id?: string } = {}): Promise<void> {
+    const { id = createId() } = options
+    for (const [what, text] of Object.entries({ name, id })) {
+      if (typeof text === 'string' && SIGNAL_TEXT.test(text) && !text.startsWith('opspawn.')) continue
+      const rule = 'must be 1 to 256 letters, digits, "_", ".", ":" or "-", and not begin with "opspawn."'
+      throw new OpspawnError('SIGNAL_INVALID', `signal ${what} ${show(text)} ${rule}`)
+    }
+    await this.#send({ id, name, payload: toJson(payload) }, options)
+  }
+
+  async approvals(options?: OperationOptions): Promise<readonly PendingApproval[]> {
+    const { events, view } = await readRun(this.#context.engine, this.id, options)
+    if (view.outcome !== undefined) return []
+    return openRecords(view)
+      .filter(awaitsApproval)
+      .map((record) => describePending(view, record, events))
+  }
+
+  async #answer(key: string, approved: boolean, given: ApprovalAnswer): Promise<void> {
+    requireShape('the answer to an approval', given, { by: 'text', reason: 'text?', signal: 'any?' })
+    const { by, reason, signal } = given
+    if (by === '') throw new OpspawnError('OPTIONS_INVALID', 'the answer to an approval needs `by`: who gives it')
+    const hash = await requirePending(this.#context.engine, this.id, key, { signal })
+    const payload: ApprovalPayload = { key, hash, approved, by, ...(reason === undefined ? undefined : { reason }) }
+    const accepted = await this.#send(
+      { id: `opspawn.approval:${key}`, name: APPROVAL, payload: payload as unknown as Json },
+      { signal },
+    )
+    if (!accepted) throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${this.id} has been answered already`)
+  }
+
+  async #send(signal: Signal, options?: OperationOptions): Promise<boolean> {
+    const { engine } = this.#context
+    const { accepted, task } = await engine.store.signal(this.id, signal, options)
+    if (task !== undefined) engine.publish([task])
+    else if (accepted) engine.poke(this.id)
+    return accepted
+  }
 }
 
 async function requirePending(engine: Engine, runId: string, key: string, options: OperationOptions): Promise<string> {
-  const view = await readView(engine, runId, options)
+  const { view } = await readRun(engine, runId, options)
   const record = view.effects.get(key)
   if (record?.argumentsHash === undefined)
     throw new OpspawnError('APPROVAL_UNKNOWN', `run ${runId} asked for no approval "${key}"`)
@@ -104,57 +132,51 @@ async function requirePending(engine: Engine, runId: string, key: string, option
   return record.argumentsHash
 }
 
-function describePending(view: RunView, record: ReturnType<typeof openRecords>[number]): PendingApproval {
-  const { effect } = record
-  const question =
-    effect.kind === 'wait' && effect.for.type === 'approval'
-      ? effect.for.question
-      : `May ${view.agent} call ${effect.kind === 'tool' ? effect.tool : effect.kind === 'run' ? effect.agent : effect.kind}?`
-  return {
+function describePending(view: RunView, { effect, dueAt }: EffectRecord, events: readonly RunEvent[]): PendingApproval {
+  const request = events.find((event) => event.type === 'approval-request' && event.key === effect.key)
+  const pending: { -readonly [K in keyof PendingApproval]: PendingApproval[K] } = {
     runId: view.id,
     key: effect.key,
     agent: view.agent,
-    ...(effect.kind === 'tool' ? { tool: effect.tool, input: effect.input } : undefined),
-    ...(effect.kind === 'run' ? { tool: effect.agent, input: effect.input } : undefined),
-    question,
-    ...(record.dueAt === undefined ? undefined : { expiresAt: record.dueAt }),
+    question: request?.type === 'approval-request' ? request.question : '',
   }
+  if (effect.kind === 'tool' || effect.kind === 'run') {
+    pending.tool = effect.kind === 'tool' ? effect.tool : effect.agent
+    pending.input = effect.input
+  }
+  if (dueAt !== undefined) pending.expiresAt = dueAt
+  return pending
 }
 
 /** Waits for a run's end: told by the run itself where it is worked on here, looked up from time to time elsewhere. */
-async function awaitResult<Output>({ engine, closed, hold }: HandleContext, runId: string): Promise<RunOutcome<Output>> {
-  const release = hold()
-  let stop = (): void => {}
-  const ended = new Promise<RunOutcome>((resolve, reject) => {
+function awaitResult({ engine, hold }: HandleContext, runId: string): Promise<RunOutcome> {
+  return new Promise((resolve, reject) => {
+    const release = hold()
+    const settle = (act: () => void): void => {
+      unwatch()
+      unpoll?.()
+      release()
+      act()
+    }
+    const fail = (error: unknown): void => settle(() => reject(error as Error))
+    const look = (missing?: () => void): void => {
+      requireRecord(engine, runId).then(({ outcome }) => {
+        if (outcome !== undefined) settle(() => resolve(outcome))
+        else missing?.()
+      }, fail)
+    }
+    const closed = (): void => look(() => fail(closedError(runId)))
     const unwatch = engine.hub.watch(runId, {
       recorded(events) {
-        const last = events.at(-1)
-        if (last?.type === 'run-end') resolve(last.outcome)
+        const last = events[events.length - 1]
+        if (last?.type === 'run-end') settle(() => resolve(last.outcome))
       },
+      closed,
     })
-    const look = async (): Promise<void> => {
-      const { outcome } = await requireRecord(engine, runId)
-      if (outcome !== undefined) resolve(outcome)
-    }
-    const onClosed = (): void => {
-      look().then(() => reject(closedError(runId)), reject)
-    }
-    closed.addEventListener('abort', onClosed, { once: true })
-    const unpoll = engine.store.capabilities.multiProcess ? pollStore(engine, () => void look().catch(reject)) : () => {}
-    stop = () => {
-      unwatch()
-      unpoll()
-      closed.removeEventListener('abort', onClosed)
-    }
-    look().catch(reject)
-    if (closed.aborted) onClosed()
+    const unpoll = engine.store.capabilities.multiProcess ? pollStore(engine, () => look()) : undefined
+    if (engine.hub.isClosed) closed()
+    else look()
   })
-  try {
-    return (await ended) as RunOutcome<Output>
-  } finally {
-    stop()
-    release()
-  }
 }
 
 function closedError(runId: string): OpspawnError {

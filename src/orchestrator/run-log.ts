@@ -26,6 +26,7 @@ export class RunLog {
   readonly #fence: Fence
   /** What the store's clock is ahead of this worker's. */
   readonly #skewMs: number
+  #now: number
   #batch: RunEvent[] = []
   #committedSeq: number
   #consume: string[] | undefined
@@ -39,17 +40,22 @@ export class RunLog {
     this.origin = origin
     this.view = view
     this.#skewMs = storeNow - engine.clock.now()
+    this.#now = Math.max(view.now, storeNow)
     this.#committedSeq = view.seq
   }
 
-  /** The store's time as well as this worker knows it; never before the last event. */
+  /** Looks at the clock. What is recorded until the next look happened at the same time. */
+  tick(): void {
+    this.#now = Math.max(this.view.now, this.#engine.clock.now() + this.#skewMs)
+  }
+
+  /** The store's time at the last look, as well as this worker knows it; never before the last event. */
   now(): number {
-    return Math.max(this.view.now, this.#engine.clock.now() + this.#skewMs)
+    return this.#now
   }
 
   record(body: RunEventBody): void {
-    // The literal becomes the event: no copy is made on this path.
-    const event = Object.assign(body, { version: 1, seq: this.view.seq + 1, at: this.now() } as const)
+    const event: RunEvent = { ...body, version: 1, seq: this.view.seq + 1, at: this.#now }
     if (this.#batch.length === 0) this.#batch = [event]
     else this.#batch.push(event)
     applyEvent(this.view, event)
@@ -91,14 +97,18 @@ export class RunLog {
 
   /** Takes note that it was written, and tells whoever watches. */
   written(tasks: readonly TaskRef[]): void {
+    this.tick()
     const batch = this.#batch
     this.#committedSeq += batch.length
     this.#batch = []
     this.#consume = undefined
+    const told = this.#signals
     this.#signals = undefined
     this.#spending = undefined
     this.#engine.hub.recorded(this.origin.runId, batch)
     if (tasks.length > 0) this.#engine.publish(tasks)
+    // Those that wait were given tasks; one that runs in this process is told to look.
+    if (told !== undefined) for (const { runId } of told) this.#engine.poke(runId)
   }
 
   #changes(): Changes | undefined {

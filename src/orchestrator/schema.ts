@@ -42,6 +42,7 @@ export function compileSchema(
   }
   const documented = schema as DocumentedSchema
   if (documented.validator !== undefined) {
+    if (typeof documented.validator?.['~standard']?.validate !== 'function') refuse(where, 'its validator is no Standard Schema')
     return { jsonSchema: document(() => documented.jsonSchema, where), validate: standardCheck(documented.validator) }
   }
   const plain = schema as JsonObject

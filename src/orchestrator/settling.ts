@@ -1,16 +1,16 @@
 import { type EffectRecord, type Failure, type Outcome, toFailure } from '../core/index.ts'
-import type { Execution } from './execution.ts'
-import { endEffect, type Progress, type Settlement } from './progress.ts'
+import type { Execution, Performed } from './execution.ts'
+import { endEffect, type Progress } from './progress.ts'
 import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './retry.ts'
 
 /** Records what the executions that are over came to: an outcome, or another try. */
 export function takeSettlements(progress: Progress): void {
-  if (progress.settlements.length === 0) return
-  const { settlements } = progress
-  progress.settlements = []
-  for (const settlement of settlements) {
-    remove(progress, settlement.execution)
-    takeSettlement(progress, settlement)
+  const { over } = progress
+  if (over.length === 0) return
+  progress.over = []
+  for (const execution of over) {
+    remove(progress, execution)
+    takeSettlement(progress, execution)
   }
 }
 
@@ -22,24 +22,23 @@ function remove(progress: Progress, execution: Execution): void {
   else inFlight.splice(place, 1)
 }
 
-function takeSettlement(progress: Progress, { execution, result }: Settlement): void {
-  const { effect } = execution
+function takeSettlement(progress: Progress, execution: Execution): void {
+  const { effect, end, result } = execution
   const record = progress.log.view.effects.get(effect.key)
   if (record === undefined || record.outcome !== undefined) return
-  if ('performed' in result) {
-    const { performed } = result
-    if (performed !== 'later')
+  if (end === 'performed') {
+    const performed = result as Performed
+    if (performed !== 'later') {
       endEffect(progress, effect.key, { status: 'completed', value: performed.value }, execution, performed.labels)
+    }
     return
   }
-  if ('thrown' in result) {
-    takeFailure(progress, execution, record, result.thrown)
-    return
-  }
-  const failure = toFailure(result.aborted, 'INTERNAL')
-  if (failure.code === 'RUN_CANCELLED' || failure.code === 'RUN_TIMEOUT')
+  const failure = end === 'aborted' ? toFailure(result, 'INTERNAL') : undefined
+  if (failure?.code === 'RUN_CANCELLED' || failure?.code === 'RUN_TIMEOUT') {
     endEffect(progress, effect.key, cancelled(record, failure), execution)
-  else takeFailure(progress, execution, record, result.aborted)
+  } else {
+    takeFailure(progress, execution, record, result)
+  }
 }
 
 function cancelled(record: EffectRecord, failure: Failure): Outcome {

@@ -1,5 +1,6 @@
 import {
   type Amounts,
+  DEFAULT_LIMITS,
   type ModelEffect,
   type RunLimits,
   type RunView,
@@ -111,7 +112,7 @@ export function childLimits(own: RunLimits, parent: RunLimits, elapsedMs: number
   if (parent.tokens !== undefined) shared.tokens = parent.tokens
   if (parent.cost !== undefined) shared.cost = parent.cost
   if (parent.durationMs !== undefined) shared.durationMs = Math.max(1, parent.durationMs - elapsedMs)
-  if (parent.depth !== undefined) shared.depth = Math.max(1, parent.depth - 1)
+  shared.depth = (parent.depth ?? DEFAULT_LIMITS.depth) - 1
   return tightenLimits(own, shared)
 }
 

@@ -1,6 +1,6 @@
 import { type Claim, type DrainReport, type Fence, OpspawnError, type TaskRef, toFailure } from '../core/index.ts'
 import type { ReadyAgent } from './definition.ts'
-import { type Engine, MAX_DELIVERIES } from './engine.ts'
+import { CANCEL, type Engine, MAX_DELIVERIES } from './engine.ts'
 import { RunDriver } from './run-driver.ts'
 
 /** Works on the runs of a store: takes hints from the scheduler, claims, drives, shows that it lives, sweeps. */
@@ -91,7 +91,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
 
   async function work(claim: Claim, ready: ReadyAgent): Promise<void> {
     const { runId, deliveries } = claim.run
-    if (deliveries > MAX_DELIVERIES) {
+    if (deliveries > MAX_DELIVERIES && !claim.inbox.some((signal) => signal.name === CANCEL)) {
       await store.release(claim.fence, { how: 'quarantine' })
       fault(
         new OpspawnError('RUN_QUARANTINED', `run ${runId} was set aside after ${deliveries - 1} claims that ended in a crash`),
@@ -201,12 +201,23 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
       for (const { driver } of drivings.values()) driver.drain()
       const { left } = await scheduler.drain(deadlineMs)
       if (left > 0) for (const { driver } of drivings.values()) driver.abandon()
-      await Promise.all([...drivings.values()].map((driving) => driving.done.catch(() => {})))
+      await settled([...drivings.values()].map((driving) => driving.done))
       consumption.abort()
       await consuming?.catch(() => {})
       cancelBeat?.()
       return { handedBack: await stillOpen(held) }
     },
+  }
+
+  /** Waits for drivers that were told to stop: they need a turn or two of the store, but one that hangs is not waited for. */
+  async function settled(doing: readonly Promise<void>[]): Promise<void> {
+    if (doing.length === 0) return
+    let cancel = (): void => {}
+    const patience = new Promise<void>((resolve) => {
+      cancel = clock.setTimer(1_000, resolve)
+    })
+    await Promise.race([Promise.allSettled(doing), patience])
+    cancel()
   }
 
   async function stillOpen(runIds: readonly string[]): Promise<readonly string[]> {

@@ -12,7 +12,7 @@ import {
   answerText,
   inputMessage,
   modelAnswer,
-  requirePositive,
+  requireShape,
   systemMessage,
 } from '../../core/index.ts'
 import { askAgain, fail, outputFormat, readOutput, stopFault } from './answer.ts'
@@ -37,11 +37,14 @@ type ModelRecord = EffectRecord & { readonly effect: ModelEffect }
  */
 export function planExecutePlanner(options: PlanExecutePlannerOptions = {}): Planner {
   const { revisions = 2, maxSteps = 20, resultLimit = 8_000, answer = 'model', model } = options
-  requirePositive(
-    'planExecutePlanner',
-    options,
-    revisions === 0 ? ['maxSteps', 'resultLimit'] : ['revisions', 'maxSteps', 'resultLimit'],
-  )
+  requireShape('planExecutePlanner', options, {
+    model: 'text?',
+    revisions: 'count?',
+    maxSteps: 'positive?',
+    resultLimit: 'positive?',
+    answer: 'text?',
+    texts: 'object?',
+  })
   if (answer !== 'model' && answer !== 'last-step') {
     throw new OpspawnError(
       'OPTIONS_INVALID',

@@ -11,7 +11,7 @@ import {
   inputMessage,
   modelAnswer,
   offeredTool,
-  requirePositive,
+  requireShape,
   systemMessage,
   userMessage,
 } from '../../core/index.ts'
@@ -39,7 +39,14 @@ interface Settings {
  * @throws OpspawnError `LIMIT_INVALID`
  */
 export function reactPlanner(options: ReactPlannerOptions = {}): Planner {
-  requirePositive('reactPlanner', options, ['observationLimit'])
+  requireShape('reactPlanner', options, {
+    model: 'text?',
+    observationLimit: 'positive?',
+    stopSequences: 'list?',
+    settings: 'object?',
+    allowCutAnswer: 'flag?',
+    texts: 'object?',
+  })
   const { observationLimit = 8_000, stopSequences = ['\nObservation:'], allowCutAnswer = false, model } = options
   const shape = {
     ...(model === undefined ? undefined : { model }),

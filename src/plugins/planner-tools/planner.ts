@@ -17,6 +17,7 @@ import {
   offeredTool,
   systemMessage,
   userMessage,
+  requireShape,
 } from '../../core/index.ts'
 import { askAgain, fail, outputFormat, readOutput, stopFault } from './answer.ts'
 import { sortCalls } from './calls.ts'
@@ -38,6 +39,7 @@ type Settings = Omit<ToolsPlannerOptions, 'texts'> & { readonly texts: ToolsText
  * @throws OpspawnError `OPTIONS_INVALID`
  */
 export function toolsPlanner(options: ToolsPlannerOptions = {}): Planner {
+  requireShape('toolsPlanner', options, { model: 'text?', sessionTranscript: 'text?', allowCutAnswer: 'flag?', texts: 'object?' })
   const { sessionTranscript = 'answer' } = options
   if (sessionTranscript !== 'answer' && sessionTranscript !== 'full') {
     throw new OpspawnError(

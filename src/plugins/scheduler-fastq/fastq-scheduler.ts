@@ -1,7 +1,7 @@
 import fastq from 'fastq'
 import {
   OpspawnError,
-  requirePositive,
+  requireShape,
   type OperationOptions,
   type Scheduler,
   type SchedulerCapabilities,
@@ -27,8 +27,8 @@ export interface FastqSchedulerOptions {
  * @throws OpspawnError `LIMIT_INVALID`
  */
 export function fastqScheduler(options: FastqSchedulerOptions = {}): Scheduler {
+  requireShape('fastqScheduler', options, { capacity: 'positive?' })
   const { capacity = 100_000 } = options
-  requirePositive('fastqScheduler', { capacity }, ['capacity'])
   return new FastqScheduler(capacity)
 }
 

@@ -1,23 +1,26 @@
 import { OpspawnError, type RunFilter, type RunPage } from '../../core/index.ts'
-import { toRecord, type MemoryRun } from './memory-run.ts'
+import { forgetHistory, toRecord, type MemoryRun } from './memory-run.ts'
 
 const DEFAULT_PAGE = 100
 
 /** Finds runs: by id, by idempotency key, and for listings. Forgets the longest finished ones past `retain`. */
 export class Catalog {
   readonly #retain: number
+  readonly #retainHistories: number
   readonly #runs = new Map<string, MemoryRun>()
   readonly #keys = new Map<string, MemoryRun>()
   /** Runs of a session, of a parent and below a root, in order of acceptance. */
   readonly #sessions = new Map<string, Set<MemoryRun>>()
   readonly #children = new Map<string, Set<MemoryRun>>()
   readonly #trees = new Map<string, Set<MemoryRun>>()
-  /** Finished runs in the order in which they finished; those before `#forgotten` are gone. */
-  #finished: MemoryRun[] = []
-  #forgotten = 0
+  /** Finished runs in the order in which they finished: a set keeps that order and lets go of what is deleted. */
+  readonly #finished = new Set<MemoryRun>()
+  /** Those of them whose history is still there. */
+  readonly #told = new Set<MemoryRun>()
 
-  constructor(retain: number) {
+  constructor(retain: number, retainHistories: number) {
     this.#retain = retain
+    this.#retainHistories = retainHistories
   }
 
   get(runId: string): MemoryRun | undefined {
@@ -37,16 +40,20 @@ export class Catalog {
     if (rootId !== runId) join(this.#trees, rootId, run)
   }
 
-  /** Notes that a run has ended, and forgets the one that ended first when there are too many. */
+  /** Notes that a run has ended, and forgets first histories, then whole runs, of those that ended first. */
   finish(run: MemoryRun): void {
-    this.#finished.push(run)
-    if (this.#finished.length - this.#forgotten <= this.#retain) return
-    this.#remove(this.#finished[this.#forgotten] as MemoryRun)
-    this.#forgotten += 1
-    // Cut the list only now and then, so that forgetting stays cheap.
-    if (this.#forgotten >= 1024 && this.#forgotten * 2 >= this.#finished.length) {
-      this.#finished = this.#finished.slice(this.#forgotten)
-      this.#forgotten = 0
+    this.#finished.add(run)
+    this.#told.add(run)
+    const untold = this.#told.size > this.#retainHistories ? first(this.#told) : undefined
+    if (untold !== undefined) {
+      this.#told.delete(untold)
+      forgetHistory(untold)
+    }
+    const gone = this.#finished.size > this.#retain ? first(this.#finished) : undefined
+    if (gone !== undefined) {
+      this.#finished.delete(gone)
+      this.#told.delete(gone)
+      this.#remove(gone)
     }
   }
 
@@ -69,8 +76,8 @@ export class Catalog {
 
   clear(): void {
     for (const map of [this.#runs, this.#keys, this.#sessions, this.#children, this.#trees]) map.clear()
-    this.#finished = []
-    this.#forgotten = 0
+    this.#finished.clear()
+    this.#told.clear()
   }
 
   /** The smallest known group that holds all matches, in order of acceptance. */
@@ -129,4 +136,8 @@ function isMatch(run: MemoryRun, filter: RunFilter): boolean {
 
 function fits(wanted: string | undefined, value: string | undefined): boolean {
   return wanted === undefined || wanted === value
+}
+
+function first<T>(set: ReadonlySet<T>): T | undefined {
+  return set.values().next().value
 }

@@ -31,7 +31,9 @@ export interface MemoryRun {
   readonly priority: number
   readonly idempotencyKey: string | undefined
   readonly createdAt: number
-  readonly events: RunEvent[]
+  events: RunEvent[]
+  /** The last event's number, once the history is forgotten. */
+  forgottenAt: number | undefined
   status: RunStatus
   updatedAt: number
   epoch: number
@@ -74,6 +76,7 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
     idempotencyKey: run.idempotencyKey,
     createdAt: now,
     events: [],
+    forgottenAt: undefined,
     status: 'queued',
     updatedAt: now,
     epoch: 0,
@@ -164,12 +167,18 @@ export function removeSignals(run: MemoryRun, ids: readonly string[]): void {
   run.inbox = news.length === 0 ? told : [...told, ...news]
 }
 
+/** Lets go of an ended run's history; its summary stays. */
+export function forgetHistory(run: MemoryRun): void {
+  run.forgottenAt = run.events.length
+  run.events = []
+}
+
 /** The run as it is now, as a value that later changes do not touch. */
 export function toRecord(run: MemoryRun): RunRecord {
   return {
     ...run.summary,
     status: run.status,
-    seq: run.events.length,
+    seq: run.forgottenAt ?? run.events.length,
     epoch: run.epoch,
     deliveries: run.deliveries,
     createdAt: run.createdAt,

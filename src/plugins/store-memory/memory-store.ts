@@ -3,7 +3,8 @@ import {
   RUN_TRANSITIONS,
   canonicalJson,
   isFinal,
-  requirePositive,
+  URGENT_SIGNALS,
+  requireShape,
   requireTransition,
   type Changes,
   type Claim,
@@ -45,8 +46,10 @@ export interface MemoryStoreOptions {
   readonly clock?: Clock
   /** Unfinished runs that nobody owns, per queue; one more is refused with `QUEUE_FULL`. @default 10_000 */
   readonly capacity?: number
-  /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 1_000 */
+  /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 10_000 */
   readonly retain?: number
+  /** Finished runs whose history is kept; of the others only the summary can be listed. @default 200 */
+  readonly retainHistories?: number
 }
 
 /**
@@ -65,12 +68,17 @@ export interface MemoryStoreOptions {
  * @throws OpspawnError `LIMIT_INVALID`
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
-  const { clock, capacity = 10_000, retain = 1_000 } = options
-  requirePositive('memoryStore', { capacity, retain }, ['capacity', 'retain'])
-  return new MemoryStore(clock === undefined ? Date.now : () => clock.now(), capacity, retain)
+  requireShape('memoryStore', options, {
+    clock: 'object?',
+    capacity: 'positive?',
+    retain: 'positive?',
+    retainHistories: 'positive?',
+  })
+  const { clock, capacity = 10_000, retain = 10_000, retainHistories = 200 } = options
+  return new MemoryStore(clock === undefined ? Date.now : () => clock.now(), capacity, new Catalog(retain, retainHistories))
 }
 
-const NO_TASKS: readonly TaskRef[] = Object.freeze([])
+const NOTHING_TO_PUBLISH: Promise<readonly TaskRef[]> = Promise.resolve(Object.freeze([]))
 
 class MemoryStore implements Store {
   readonly spec = 'store/1'
@@ -88,10 +96,10 @@ class MemoryStore implements Store {
   #agenda = new Agenda()
   #accepted = 0
 
-  constructor(now: () => number, capacity: number, retain: number) {
+  constructor(now: () => number, capacity: number, catalog: Catalog) {
     this.#now = now
     this.#capacity = capacity
-    this.#catalog = new Catalog(retain)
+    this.#catalog = catalog
   }
 
   async create(
@@ -164,33 +172,46 @@ class MemoryStore implements Store {
     return { lost, inbox }
   }
 
-  async append(
+  /** Not an async function: it is called twice for every step of every run, and each frame costs as much as the write. */
+  append(
     fence: Fence,
     expectedSeq: number,
     events: readonly RunEvent[],
     changes?: Changes,
     options?: OperationOptions,
   ): Promise<readonly TaskRef[]> {
-    requireLive(options)
-    const run = this.#owned(fence)
+    try {
+      requireLive(options)
+      return this.#append(this.#owned(fence), expectedSeq, events, changes)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  #append(
+    run: MemoryRun,
+    expectedSeq: number,
+    events: readonly RunEvent[],
+    changes: Changes | undefined,
+  ): Promise<readonly TaskRef[]> {
+    const { runId } = run.origin
     if (run.events.length !== expectedSeq) {
       throw new OpspawnError(
         'SEQUENCE_CONFLICT',
-        `run ${fence.runId} is at event ${run.events.length}, not ${expectedSeq}; read it again`,
+        `run ${runId} is at event ${run.events.length}, not ${expectedSeq}; read it again`,
       )
     }
-    requireGapless(fence.runId, expectedSeq, events)
+    requireGapless(runId, expectedSeq, events)
     const now = this.#now()
     // Everything that can be refused comes first: from here on nothing throws, so an append is never half done.
-    if (changes?.end !== undefined)
-      requireTransition(RUN_TRANSITIONS, run.status, changes.end.outcome.status, `run ${fence.runId}`)
+    if (changes?.end !== undefined) requireTransition(RUN_TRANSITIONS, run.status, changes.end.outcome.status, `run ${runId}`)
     if (changes?.spending !== undefined) spend(run, changes.spending, this.#catalog)
     for (const event of events) run.events.push(event)
     run.updatedAt = now
-    if (changes === undefined) return NO_TASKS
+    if (changes === undefined) return NOTHING_TO_PUBLISH
     if (changes.consume !== undefined) removeSignals(run, changes.consume)
     if (changes.end !== undefined) this.#end(run, changes.end, now)
-    return changes.signals === undefined ? NO_TASKS : this.#send(changes.signals, now)
+    return changes.signals === undefined ? NOTHING_TO_PUBLISH : Promise.resolve(this.#send(changes.signals, now))
   }
 
   async release(fence: Fence, reason: ReleaseReason, options?: OperationOptions): Promise<TaskRef | undefined> {
@@ -228,12 +249,18 @@ class MemoryStore implements Store {
     const run = this.#known(runId)
     if (isFinal(run.status)) throw finished(runId)
     if (!addSignal(run, signal)) return { accepted: false }
-    return this.#wake(run, this.#now()) ? { accepted: true, task: run.task } : { accepted: true }
+    return this.#wake(run, signal.name, this.#now()) ? { accepted: true, task: run.task } : { accepted: true }
   }
 
   async read(runId: string, fromSeq: number, limit?: number, options?: OperationOptions): Promise<readonly RunEvent[]> {
     requireLive(options)
-    const { events } = this.#known(runId)
+    const { events, forgottenAt } = this.#known(runId)
+    if (forgottenAt !== undefined) {
+      throw new OpspawnError(
+        'RUN_UNKNOWN',
+        `the history of run ${runId} was let go; memoryStore keeps those of the last runs (retainHistories)`,
+      )
+    }
     const start = Math.max(fromSeq, 1) - 1
     return limit === undefined ? events.slice(start) : events.slice(start, start + limit)
   }
@@ -302,15 +329,18 @@ class MemoryStore implements Store {
     for (const { runId, signal } of signals) {
       const target = this.#catalog.get(runId)
       if (target === undefined || isFinal(target.status)) continue
-      if (addSignal(target, signal) && this.#wake(target, now)) tasks.push(target.task)
+      if (addSignal(target, signal) && this.#wake(target, signal.name, now)) tasks.push(target.task)
     }
     return tasks
   }
 
-  /** Makes a waiting run ready. */
-  #wake(run: MemoryRun, now: number): boolean {
-    if (run.status !== 'waiting') return false
-    makeQueued(run, now)
+  /** Makes a waiting run ready; for the engine's own requests also one that is due later or set aside. */
+  #wake(run: MemoryRun, name: string, now: number): boolean {
+    const isLater = run.status === 'queued' && run.dueAt !== undefined && run.dueAt > now
+    const isAside = run.status === 'paused' || run.status === 'quarantined'
+    if (run.status !== 'waiting' && !((isLater || isAside) && URGENT_SIGNALS.includes(name))) return false
+    if (run.status === 'quarantined') run.deliveries = 0
+    if (!isLater) makeQueued(run, now)
     run.dueAt = undefined
     this.#agenda.settle(run, now, true)
     return true

@@ -10,6 +10,10 @@ import type { MemoryRun } from './memory-run.ts'
  */
 export function spend(run: MemoryRun, change: SpendingChange, catalog: Catalog): void {
   const own = changed(run, change)
+  if (run.origin.parent === undefined) {
+    run.spending = own
+    return
+  }
   const above: [MemoryRun, Spending][] = []
   for (let member = parentOf(run, catalog); member !== undefined; member = parentOf(member, catalog)) {
     above.push([member, changed(member, change)])

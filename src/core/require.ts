@@ -1,0 +1,89 @@
+import { type ErrorCode, OpspawnError } from './errors.ts'
+
+/** Names of agents, tools, models and memories. Dots group (`web.search`); models are shown `_` in their place. */
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
+
+/** Checks a name. @throws OpspawnError `NAME_INVALID` */
+export function requireName(kind: string, name: unknown): asserts name is string {
+  if (typeof name === 'string' && NAME.test(name) && name !== '__proto__') return
+  const rule = 'must be 1 to 64 letters, digits, "_", "-" or ".", starting with a letter, digit or "_"'
+  throw new OpspawnError('NAME_INVALID', `${kind} name ${show(name)} ${rule}`)
+}
+
+/** What a member of an options object must be; with `?` it may be absent. */
+export type Kind = Base | `${Base}?`
+type Base = keyof typeof CHECKS
+
+/** The members of an options object. */
+export type Shape = Readonly<Record<string, Kind>>
+
+const CHECKS = {
+  any: (): boolean => true,
+  text: (value: unknown): boolean => typeof value === 'string',
+  flag: (value: unknown): boolean => typeof value === 'boolean',
+  function: (value: unknown): boolean => typeof value === 'function',
+  list: (value: unknown): boolean => Array.isArray(value),
+  object: (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value),
+  number: (value: unknown): boolean => Number.isFinite(value),
+  /** Above 0; Infinity is no limit. */
+  positive: (value: unknown): boolean => typeof value === 'number' && value > 0,
+  amount: (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0,
+  whole: (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0,
+  count: (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0,
+}
+
+const WORDS: Readonly<Record<Base, string>> = {
+  any: 'anything',
+  text: 'a text',
+  flag: 'true or false',
+  function: 'a function',
+  list: 'a list',
+  object: 'an object',
+  number: 'a number',
+  positive: 'a number above 0',
+  amount: 'a number, 0 or more',
+  whole: 'a whole number above 0',
+  count: 'a whole number, 0 or more',
+}
+
+/**
+ * Checks an options object: an object, no member that is not in the shape, each of its kind. One mechanism for everything
+ * that users hand in, so that a misspelt limit or rule never passes as none.
+ *
+ * @param code for what is not a number; numbers out of range are `LIMIT_INVALID`
+ * @param open members that are not in the shape are let pass: for parts that other packages make
+ * @throws OpspawnError `code`, `LIMIT_INVALID`
+ */
+export function requireShape(
+  where: string,
+  value: unknown,
+  shape: Shape,
+  code: ErrorCode = 'OPTIONS_INVALID',
+  open = false,
+): void {
+  if (!CHECKS.object(value)) throw new OpspawnError(code, `${where} must be an object, not ${show(value)}`)
+  const object = value as Readonly<Record<string, unknown>>
+  for (const member of Object.keys(object)) {
+    if (open || Object.hasOwn(shape, member)) continue
+    throw new OpspawnError(code, `${where} has no member ${show(member)}; it may have ${Object.keys(shape).join(', ')}`, {
+      details: { member },
+    })
+  }
+  for (const [member, kind] of Object.entries(shape)) {
+    const base = (kind.endsWith('?') ? kind.slice(0, -1) : kind) as Base
+    const item = object[member]
+    if ((item === undefined && base !== kind) || CHECKS[base](item)) continue
+    const isLimit = base === 'positive' || base === 'amount' || base === 'whole' || base === 'count'
+    throw new OpspawnError(isLimit ? 'LIMIT_INVALID' : code, `${where}: ${member} must be ${WORDS[base]}, not ${show(item)}`, {
+      details: { member },
+    })
+  }
+}
+
+/** Writes any value in short, for an error text. Never throws. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'function') return 'a function; did you forget to call it?'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}

@@ -1,0 +1,399 @@
+import { getEventListeners } from 'node:events'
+import { afterEach, describe, expect, test } from 'vitest'
+import { type Agent, defineAgent, defineExtension, OpspawnError, type StandardSchema } from '../../src/index.ts'
+import { manualClock, scriptedModel } from '../../src/testing/index.ts'
+import { ask, call, child, gate, never, noting, planner, stepsPlanner, untilAborted } from './support/parts.ts'
+import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, settle, until, world } from './support/world.ts'
+import { memoryStore } from './support/wrappers.ts'
+
+afterEach(closeAll)
+
+const CANCELLED = { status: 'cancelled', error: { code: 'RUN_CANCELLED' } }
+
+function waiting(tool = noting('wait', untilAborted)): Agent {
+  return defineAgent({ name: 'waiter', tools: [tool], planner: stepsPlanner([call('wait')]) }) as unknown as Agent
+}
+
+describe('what is under way', () => {
+  test.each(['generate', 'stream'] as const)('a running model call (%s) is aborted with the reason', async (how) => {
+    const model = scriptedModel([{ fault: 'hang', text: 'so far' }])
+    const agent = defineAgent({ name: 'talker', model })
+    const { ops, clock } = await world({ agents: [agent], watch: how === 'stream' })
+    const run = await ops.start(agent, 'hi')
+    await until(clock, 'the model is asked', () => model.calls.length === 1)
+    await run.cancel('changed my mind')
+    expect(await now(clock, run.result)).toMatchObject({ ...CANCELLED, error: { message: expect.stringContaining('changed my mind') as string } })
+    const signal = model.calls[0]?.options.abortSignal
+    expect(signal?.aborted).toBe(true)
+    expect(OpspawnError.is(signal?.reason, 'RUN_CANCELLED')).toBe(true)
+    expect(model.calls[0]?.method).toBe(how)
+  })
+
+  test('a running tool gets the reason through its signal', async () => {
+    const tool = noting('wait', untilAborted)
+    const { ops, clock } = await world({ agents: [waiting(tool)] })
+    const run = await ops.start('waiter', 'go')
+    await until(clock, 'the tool runs', () => tool.calls.length === 1)
+    await run.cancel('stop')
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+    const { signal } = tool.calls[0]?.context ?? {}
+    expect(OpspawnError.is(signal?.reason, 'RUN_CANCELLED')).toBe(true)
+  })
+
+  test('a tool that ignores its signal does not hold the run up', async () => {
+    const tool = noting('wait', never)
+    const { ops, clock } = await world({ agents: [waiting(tool)] })
+    const run = await ops.start('waiter', 'go')
+    await until(clock, 'the tool runs', () => tool.calls.length === 1)
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+  })
+
+  test('what a tool answers after the end is not recorded', async () => {
+    const late = gate<string>()
+    const tool = noting('wait', () => late.promise)
+    const { ops, clock } = await world({ agents: [waiting(tool)] })
+    const run = await ops.start('waiter', 'go')
+    await until(clock, 'the tool runs', () => tool.calls.length === 1)
+    await run.cancel()
+    await now(clock, run.result)
+    const before = await historyOf(ops, run.id)
+    late.open('too late')
+    await settle(clock)
+    expect(await historyOf(ops, run.id)).toEqual(before)
+  })
+
+  test('an unsafe call that was under way is on record as unknown, a pure one as cancelled (S5)', async () => {
+    const unsafe = noting('pay', never, { effect: 'unsafe' })
+    const pure = noting('look', never)
+    const agent = defineAgent({ name: 'waiter', tools: [unsafe, pure], planner: stepsPlanner([call('pay'), call('look')]) })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await until(clock, 'both run', () => unsafe.calls.length + pure.calls.length === 2)
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+    const history = await historyOf(ops, run.id)
+    expect(outcomeAt(history, 'pay')).toEqual({ status: 'unknown', code: 'EFFECT_UNKNOWN' })
+    expect(outcomeAt(history, 'look')?.status).toBe('cancelled')
+  })
+
+  test('three levels end within 100 ms, in process and without any time on the clock', async () => {
+    const tool = noting('wait', untilAborted)
+    const third = defineAgent({ name: 'third', tools: [tool], planner: stepsPlanner([call('wait')]) })
+    const second = defineAgent({ name: 'second', agents: [third], planner: stepsPlanner([child('third')]) })
+    const first = defineAgent({ name: 'first', agents: [second], planner: stepsPlanner([child('second')]) })
+    const { ops, clock } = await world({ agents: [first, second, third] })
+    const run = await ops.start(first, 'go')
+    await until(clock, 'the tool runs', () => tool.calls.length === 1)
+    const begun = performance.now()
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+    expect(performance.now() - begun).toBeLessThan(100)
+    expect(tool.calls[0]?.context.signal.aborted).toBe(true)
+  })
+
+  test('a model call three levels down is aborted', async () => {
+    const model = scriptedModel([{ fault: 'hang' }])
+    const third = defineAgent({ name: 'third', model })
+    const second = defineAgent({ name: 'second', agents: [third], planner: stepsPlanner([child('third')]) })
+    const first = defineAgent({ name: 'first', agents: [second], planner: stepsPlanner([child('second')]) })
+    const { ops, clock } = await world({ agents: [first, second, third] })
+    const run = await ops.start(first, 'go')
+    await until(clock, 'the model is asked', () => model.calls.length === 1)
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+    expect(model.calls[0]?.options.abortSignal?.aborted).toBe(true)
+  })
+})
+
+describe('what waits', () => {
+  test('a run in the queue, before its first claim, never begins', async () => {
+    const blocker = noting('wait', untilAborted)
+    const { ops, clock } = await world({ agents: [waiting(blocker)], concurrency: 1 })
+    const first = await ops.start('waiter', 'first')
+    await until(clock, 'the place is taken', () => blocker.calls.length === 1)
+    const second = await ops.start('waiter', 'second')
+    await second.cancel('not needed')
+    await first.cancel()
+    expect(await outcomeOf(clock, second)).toMatchObject(CANCELLED)
+    expect(blocker.calls).toHaveLength(1)
+    expect(ofType(await historyOf(ops, second.id), 'decision')).toEqual([])
+  })
+
+  test.fails('a run that is due later ends at once', async () => {
+    const tool = noting('wait')
+    const { ops, clock } = await world({ agents: [waiting(tool)] })
+    const run = await ops.start('waiter', 'go', { dueAt: clock.now() + 86_400_000 })
+    await run.cancel('not needed')
+    expect(await outcomeOf(clock, run, { steps: 10 })).toMatchObject(CANCELLED)
+    expect(tool.calls).toHaveLength(0)
+  })
+
+  test.each([200, 60_000])('a run in a retry delay of %i ms ends at once', async (baseMs) => {
+    const tool = noting(
+      'wait',
+      () => {
+        throw new OpspawnError('TOOL_FAILED', 'again, please', { retryable: true })
+      },
+      { retry: { attempts: 5, baseMs, maxMs: baseMs } },
+    )
+    const { ops, clock } = await world({ agents: [waiting(tool)], random: () => 0.99 })
+    const run = await ops.start('waiter', 'go')
+    await until(clock, 'it failed once', () => tool.calls.length === 1)
+    await settle(clock)
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+    await clock.advance(120_000)
+    expect(tool.calls).toHaveLength(1)
+  })
+
+  test.each([
+    ['time', { type: 'time', ms: 60_000 }],
+    ['a signal', { type: 'signal', name: 'never' }],
+    ['a person', { type: 'approval', question: 'Well?' }],
+  ] as const)('a run that waits for %s ends at once', async (_what, what) => {
+    const agent = defineAgent({ name: 'flow', planner: stepsPlanner([{ kind: 'wait', key: 'w', for: what }]) })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await until(clock, 'it waits', async () => (await ops.record(run.id)).status === 'waiting')
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+  })
+
+  test('a call that waits for a place of its tool never begins', async () => {
+    const open = gate<string>()
+    const tool = noting('wait', () => open.promise, { concurrency: 1 })
+    const { ops, clock } = await world({ agents: [waiting(tool)] })
+    const first = await ops.start('waiter', 'first')
+    await until(clock, 'the place is taken', () => tool.calls.length === 1)
+    const second = await ops.start('waiter', 'second')
+    await settle(clock)
+    await second.cancel()
+    expect(await now(clock, second.result)).toMatchObject(CANCELLED)
+    open.open('done')
+    expect(await now(clock, first.result)).toMatchObject({ status: 'completed' })
+    expect(tool.calls).toHaveLength(1)
+    const third = await ops.start('waiter', 'third')
+    expect(await now(clock, third.result)).toMatchObject({ status: 'completed' })
+  })
+
+  test.fails('a body is not entered any more when the run is cancelled while its arguments are checked', async () => {
+    const checking = gate<{ value: Record<string, string> }>()
+    const slow: StandardSchema<Record<string, string>> = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: () => checking.promise,
+        jsonSchema: { input: () => ({ type: 'object' }), output: () => ({ type: 'object' }) },
+      },
+    }
+    const tool = { ...noting('wait', () => 'entered', { effect: 'unsafe' }), input: slow }
+    const agent = defineAgent({ name: 'waiter', tools: [tool], planner: stepsPlanner([call('wait')]) })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await settle(clock)
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+    checking.open({ value: {} })
+    await settle(clock)
+    expect(tool.calls).toHaveLength(0)
+  })
+
+  test.fails('a body is not entered any more when the run is cancelled while middleware holds it back', async () => {
+    const holding = gate()
+    const tool = noting('wait', () => 'entered')
+    const guard = defineExtension({
+      name: 'guard',
+      setup: (host) => host.addMiddleware((_effect, _context, next) => holding.promise.then(next)),
+    })
+    const { ops, clock } = await world({ agents: [waiting(tool)], plugins: [guard] })
+    const run = await ops.start('waiter', 'go')
+    await settle(clock)
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+    holding.open()
+    await settle(clock)
+    expect(tool.calls).toHaveLength(0)
+  })
+})
+
+describe('asking for it', () => {
+  test('twice: the first reason counts and neither call fails', async () => {
+    const { ops, clock } = await world({ agents: [waiting()] })
+    const run = await ops.start('waiter', 'go')
+    await settle(clock)
+    await Promise.all([run.cancel('first'), run.cancel('second')])
+    const outcome = await now(clock, run.result)
+    expect(outcome).toMatchObject({ ...CANCELLED, error: { message: expect.stringContaining('first') as string } })
+    expect(ofType(await historyOf(ops, run.id), 'cancel-request')).toHaveLength(1)
+  })
+
+  test('after the end: nothing happens', async () => {
+    const agent = defineAgent({ name: 'quick', planner: planner(() => ({ type: 'finish', output: 1 })) })
+    const { ops } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    const outcome = await run.result
+    await run.cancel('too late')
+    expect((await ops.record(run.id)).outcome).toEqual(outcome)
+  })
+
+  test.fails("a user's signal with the id of a cancellation does not take its place", async () => {
+    const { ops, clock } = await world({ agents: [waiting()] })
+    const run = await ops.start('waiter', 'go')
+    await settle(clock)
+    await run.signal('hello', null, { id: 'cancel' })
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+  })
+
+  test('a cancellation without a reason says that it was cancelled', async () => {
+    const { ops, clock } = await world({ agents: [waiting()] })
+    const run = await ops.start('waiter', 'go')
+    await settle(clock)
+    await run.cancel()
+    expect(await now(clock, run.result)).toMatchObject({ error: { message: 'the run was cancelled' } })
+  })
+
+  test.fails('a planner that never answers can be cancelled', async () => {
+    const agent = defineAgent({
+      name: 'stuck',
+      planner: { spec: 'planner/1', name: 'stuck', decide: never },
+    })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await settle(clock)
+    await run.cancel()
+    expect(await outcomeOf(clock, run, { steps: 10 })).toMatchObject(CANCELLED)
+  })
+
+  test('the agent is idle afterwards, not in error', async () => {
+    const { ops, clock } = await world({ agents: [waiting()] })
+    const run = await ops.start('waiter', 'go')
+    await settle(clock)
+    await run.cancel()
+    await now(clock, run.result)
+    await settle(clock)
+    expect(ops.agents()[0]).toMatchObject({ status: 'idle', runs: [], lastError: undefined })
+  })
+})
+
+describe('what is left behind', () => {
+  test('no listener stays on signals that were handed in', async () => {
+    const { signal } = new AbortController()
+    const agent = defineAgent({ name: 'quick', planner: planner(() => ({ type: 'finish', output: 1 })) })
+    const { ops } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go', { signal })
+    for await (const _ of run.events(0, { signal }));
+    await run.cancel('', { signal })
+    await ops.record(run.id, { signal })
+    await run.approvals({ signal })
+    const iterator = run.events(0, { signal })[Symbol.asyncIterator]()
+    await iterator.next()
+    await iterator.return?.()
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+
+  test("no listener of the engine stays on a tool's signal", async () => {
+    const busy = gate<string>()
+    const tool = noting('wait', (_input, { signal }) => (signal.aborted ? '' : busy.promise), { concurrency: 1 })
+    const { ops, clock } = await world({ agents: [waiting(tool)] })
+    const runs = [await ops.start('waiter', 'a'), await ops.start('waiter', 'b'), await ops.start('waiter', 'c')]
+    await settle(clock)
+    busy.open('done')
+    for (const run of runs) await outcomeOf(clock, run)
+    for (const { context } of tool.calls) expect(getEventListeners(context.signal, 'abort')).toHaveLength(0)
+    expect(tool.calls).toHaveLength(3)
+  })
+
+  test("no listener stays on a model call's signal", async () => {
+    const model = scriptedModel(['one two three'])
+    const agent = defineAgent({ name: 'talker', model })
+    const { ops } = await world({ agents: [agent], watch: true })
+    await (await ops.start(agent, 'hi')).result
+    const signal = model.calls[0]?.options.abortSignal
+    expect(signal).toBeDefined()
+    if (signal !== undefined) expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+
+  test('no timer of a cancelled run stays on the clock', async () => {
+    const { ops, clock } = await world({ agents: [waiting()] })
+    await settle(clock)
+    const before = clock.pending
+    const run = await ops.start('waiter', 'go')
+    await settle(clock)
+    await run.cancel()
+    await now(clock, run.result)
+    await settle(clock)
+    expect(clock.pending).toBeLessThanOrEqual(before)
+  })
+
+  test('an events stream whose signal fires rejects with its reason', async () => {
+    const { ops, clock } = await world({ agents: [waiting()] })
+    const run = await ops.start('waiter', 'go')
+    const stop = new AbortController()
+    const watching = (async () => {
+      for await (const _ of run.events(0, { signal: stop.signal }));
+    })()
+    watching.catch(() => {})
+    await settle(clock)
+    stop.abort(new Error('looked enough'))
+    await expect(watching).rejects.toThrow('looked enough')
+  })
+})
+
+describe('time', () => {
+  test('durationMs ends a run and everything below it', async () => {
+    const tool = noting('wait', untilAborted)
+    const third = defineAgent({ name: 'third', tools: [tool], planner: stepsPlanner([call('wait')]) })
+    const second = defineAgent({ name: 'second', agents: [third], planner: stepsPlanner([child('third')]) })
+    const first = defineAgent({ name: 'first', agents: [second], planner: stepsPlanner([child('second')]), limits: { durationMs: 30_000 } })
+    const { ops, clock } = await world({ agents: [first, second, third] })
+    const run = await ops.start(first, 'go')
+    await clock.advance(29_999)
+    expect(await now(clock, run.result)).toBeUndefined()
+    await clock.advance(1)
+    expect(await now(clock, run.result)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+    expect((await ops.list({ rootId: run.id, status: ['running', 'waiting', 'queued'] })).runs).toEqual([])
+    expect(tool.calls[0]?.context.signal.aborted).toBe(true)
+  })
+
+  test('durationMs ends a run that waits for a person', async () => {
+    const tool = noting('wait', undefined, { approval: true })
+    const { ops, clock } = await world({ agents: [waiting(tool)] })
+    const run = await ops.start('waiter', 'go', { limits: { durationMs: 10_000 } })
+    await clock.advance(10_000)
+    expect(await now(clock, run.result)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+    expect(tool.calls).toHaveLength(0)
+  })
+
+  test('durationMs ends a run whose retry would come later', async () => {
+    const model = scriptedModel([{ fault: 'rate-limit', retryAfterMs: 60_000 }])
+    const agent = defineAgent({ name: 'talker', model, planner: stepsPlanner([ask('hi')]) })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go', { limits: { durationMs: 10_000 } })
+    await clock.advance(10_000)
+    expect(await now(clock, run.result)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+  })
+
+  test('cancelling during the time-out of a run changes nothing about its outcome', async () => {
+    const { ops, clock } = await world({ agents: [waiting()] })
+    const run = await ops.start('waiter', 'go', { limits: { durationMs: 10_000 } })
+    await clock.advance(10_000)
+    await run.cancel('too late')
+    expect(await now(clock, run.result)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+  })
+})
+
+describe('durable', () => {
+  test('a cancellation that was asked for on another orchestrator ends the run (S11)', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const tool = noting('wait', untilAborted)
+    const worker = await world({ agents: [waiting(tool)], store, clock })
+    const run = await worker.ops.start('waiter', 'go')
+    await until(clock, 'the tool runs', () => tool.calls.length === 1)
+    await store.signal(run.id, { id: 'cancel', name: 'opspawn.cancel', payload: { reason: 'from afar' } })
+    await clock.advance(5000)
+    expect(await now(clock, run.result)).toMatchObject(CANCELLED)
+  })
+})

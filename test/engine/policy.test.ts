@@ -1,0 +1,269 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { defineAgent, type Policy, type PolicyRule } from '../../src/index.ts'
+import { scriptedModel } from '../../src/testing/index.ts'
+import { ask, call, child, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
+import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, world } from './support/world.ts'
+
+afterEach(closeAll)
+
+type Fate = 'allowed' | 'asked' | 'denied'
+
+/** Calls a tool under rules and tells what became of the call. */
+async function fate(
+  rules: readonly PolicyRule[],
+  input = {},
+  { tool = noting('send'), otherwise, tenant }: { tool?: NotingTool; otherwise?: Policy['otherwise']; tenant?: string } = {},
+): Promise<Fate> {
+  const agent = defineAgent({ name: 'clerk', tools: [tool], planner: stepsPlanner([call(tool.name, input, 'it')]) })
+  const { ops, clock } = await world({
+    agents: [agent],
+    policy: { rules, ...(otherwise === undefined ? {} : { otherwise }) },
+  })
+  const run = await ops.start(agent, 'go', tenant === undefined ? {} : { tenant })
+  const outcome = await now(clock, run.result)
+  if (outcome === undefined) {
+    expect(tool.calls).toHaveLength(0)
+    expect(await run.approvals()).toHaveLength(1)
+    return 'asked'
+  }
+  const ended = outcomeAt(await historyOf(ops, run.id), 'it')
+  expect(tool.calls).toHaveLength(ended?.status === 'completed' ? 1 : 0)
+  return ended?.status === 'completed' ? 'allowed' : 'denied'
+}
+
+describe('which rule decides', () => {
+  test('without rules a call is allowed', async () => {
+    expect(await fate([])).toBe('allowed')
+  })
+
+  test('deny beats ask and allow wherever it stands', async () => {
+    const conditional = { arguments: { '/to': { equals: 'eve' } } } as const
+    for (const rules of [
+      [{ verdict: 'deny', ...conditional }, { verdict: 'ask' }, { verdict: 'allow' }],
+      [{ verdict: 'allow' }, { verdict: 'ask' }, { verdict: 'deny', ...conditional }],
+    ] satisfies PolicyRule[][]) {
+      expect(await fate(rules, { to: 'eve' })).toBe('denied')
+    }
+  })
+
+  test('ask beats allow wherever it stands', async () => {
+    expect(await fate([{ verdict: 'ask' }, { verdict: 'allow' }])).toBe('asked')
+    expect(await fate([{ verdict: 'allow' }, { verdict: 'ask' }])).toBe('asked')
+  })
+
+  test.each([
+    ['send', 'denied'],
+    ['s*', 'denied'],
+    ['*nd', 'denied'],
+    ['s*d', 'denied'],
+    ['*e*', 'denied'],
+    ['*', 'denied'],
+    ['sen', 'allowed'],
+    ['Send', 'allowed'],
+    ['s*x*d', 'allowed'],
+    ['send*send', 'allowed'],
+  ] as const)('tool pattern %s', async (pattern, expected) => {
+    expect(await fate([{ verdict: 'deny', tool: pattern, arguments: { '/to': { exists: true } } }], { to: 1 })).toBe(expected)
+  })
+
+  test('a rule of another agent or tenant does not apply', async () => {
+    expect(await fate([{ verdict: 'deny', agent: 'other' }])).toBe('allowed')
+    expect(await fate([{ verdict: 'deny', tenant: 'acme' }], {}, { tenant: 'globex' })).toBe('allowed')
+    expect(await fate([{ verdict: 'deny', tenant: 'acme' }], {}, { tenant: 'acme' })).toBe('denied')
+    expect(await fate([{ verdict: 'deny', agent: 'cl*' }])).toBe('denied')
+  })
+
+  test('otherwise: deny lets only what a rule allows pass', async () => {
+    expect(await fate([], {}, { otherwise: 'deny' })).toBe('denied')
+    expect(await fate([{ verdict: 'allow', tool: 'send' }], {}, { otherwise: 'deny' })).toBe('allowed')
+    expect(await fate([{ verdict: 'allow', arguments: { '/to': { equals: 'ada' } } }], { to: 'eve' }, { otherwise: 'deny' })).toBe(
+      'denied',
+    )
+  })
+
+  test('otherwise: ask asks where no rule applies', async () => {
+    expect(await fate([], {}, { otherwise: 'ask' })).toBe('asked')
+    expect(await fate([{ verdict: 'allow' }], {}, { otherwise: 'ask' })).toBe('allowed')
+  })
+
+  test.each([
+    ['equals', { equals: { b: 1, a: [2] } }, { v: { a: [2], b: 1 } }, true],
+    ['equals another', { equals: 1 }, { v: '1' }, false],
+    ['notEquals', { notEquals: 1 }, { v: 2 }, true],
+    ['notEquals same', { notEquals: 1 }, { v: 1 }, false],
+    ['notEquals missing', { notEquals: 1 }, {}, false],
+    ['oneOf', { oneOf: ['a', 'b'] }, { v: 'b' }, true],
+    ['oneOf none', { oneOf: ['a', 'b'] }, { v: 'c' }, false],
+    ['above', { above: 10 }, { v: 11 }, true],
+    ['above equal', { above: 10 }, { v: 10 }, false],
+    ['above text', { above: 10 }, { v: '11' }, false],
+    ['below', { below: 10 }, { v: 9 }, true],
+    ['matches', { matches: '*@corp.example' }, { v: 'eve@corp.example' }, true],
+    ['matches not', { matches: '*@corp.example' }, { v: 'eve@other.example' }, false],
+    ['matches number', { matches: '*' }, { v: 1 }, false],
+    ['exists', { exists: true }, { v: null }, true],
+    ['exists missing', { exists: true }, {}, false],
+    ['exists false', { exists: false }, {}, true],
+    ['all members', { above: 1, below: 3 }, { v: 2 }, true],
+    ['all members not', { above: 1, below: 3 }, { v: 3 }, false],
+  ] as const)('argument condition %s', async (_name, condition, input, applies) => {
+    expect(await fate([{ verdict: 'deny', arguments: { '/v': condition } }], input)).toBe(applies ? 'denied' : 'allowed')
+  })
+
+  test('pointers reach into lists and escaped keys', async () => {
+    const rules: PolicyRule[] = [{ verdict: 'deny', arguments: { '/a~1b/1/~0c': { equals: true } } }]
+    expect(await fate(rules, { 'a/b': [0, { '~c': true }] })).toBe('denied')
+    expect(await fate(rules, { 'a/b': [{ '~c': true }] })).toBe('allowed')
+  })
+
+  test('all argument conditions of a rule must hold', async () => {
+    const rules: PolicyRule[] = [{ verdict: 'deny', arguments: { '/a': { equals: 1 }, '/b': { equals: 2 } } }]
+    expect(await fate(rules, { a: 1 })).toBe('allowed')
+    expect(await fate(rules, { a: 1, b: 2 })).toBe('denied')
+  })
+})
+
+describe('what the model is shown', () => {
+  test('a tool that is denied whatever its arguments is not offered', async () => {
+    const model = scriptedModel([{ text: 'ok', expect: { toolNames: ['read'] } }])
+    const agent = defineAgent({ name: 'clerk', model, tools: [noting('read'), noting('send')] })
+    const { ops } = await world({ agents: [agent], policy: { rules: [{ verdict: 'deny', tool: 'send' }] } })
+    expect(await (await ops.start(agent, 'hi')).result).toMatchObject({ status: 'completed' })
+    model.assertComplete()
+  })
+
+  test('a tool that is denied only with some arguments is offered', async () => {
+    const model = scriptedModel([{ text: 'ok', expect: { toolNames: ['send'] } }])
+    const agent = defineAgent({ name: 'clerk', model, tools: [noting('send')] })
+    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'send', arguments: { '/to': { equals: 'eve' } } }]
+    const { ops } = await world({ agents: [agent], policy: { rules } })
+    await (await ops.start(agent, 'hi')).result
+    model.assertComplete()
+  })
+
+  test('a tool that is denied to one tenant is offered to the others', async () => {
+    const model = scriptedModel([
+      { text: 'a', expect: { toolNames: [] } },
+      { text: 'b', expect: { toolNames: ['send'] } },
+    ])
+    const agent = defineAgent({ name: 'clerk', model, tools: [noting('send')] })
+    const { ops } = await world({ agents: [agent], policy: { rules: [{ verdict: 'deny', tool: 'send', tenant: 'acme' }] } })
+    await (await ops.start(agent, 'hi', { tenant: 'acme' })).result
+    await (await ops.start(agent, 'hi', { tenant: 'globex' })).result
+    model.assertComplete()
+  })
+
+  test.fails('a planner that names a hidden tool does not get it shown to the model', async () => {
+    const model = scriptedModel(['ok'])
+    const agent = defineAgent({
+      name: 'clerk',
+      model,
+      tools: [noting('read'), noting('send')],
+      planner: stepsPlanner([{ ...ask('hi'), tools: ['read', 'send'] } as ReturnType<typeof ask>]),
+    })
+    const { ops } = await world({ agents: [agent], policy: { rules: [{ verdict: 'deny', tool: 'send' }] } })
+    await (await ops.start(agent, 'hi')).result
+    expect((model.calls[0]?.options.tools ?? []).map((tool) => tool.name)).toEqual(['read'])
+  })
+
+  test('a call of a hidden tool is refused all the same', async () => {
+    const send = noting('send')
+    const agent = defineAgent({ name: 'clerk', tools: [send], planner: stepsPlanner([call('send')]) })
+    const { ops } = await world({ agents: [agent], policy: { rules: [{ verdict: 'deny', tool: 'send' }] } })
+    const run = await ops.start(agent, 'hi')
+    await run.result
+    expect(send.calls).toHaveLength(0)
+    expect(outcomeAt(await historyOf(ops, run.id), 'send')?.status).not.toBe('completed')
+  })
+})
+
+describe('what a refusal says', () => {
+  test('the history names the rule and the model hears its reason', async () => {
+    const model = scriptedModel([
+      { toolCalls: [{ name: 'send', input: { to: 'eve' } }] },
+      { text: 'sorry', expect: { toolResults: [/Eve is not to be written to/] } },
+    ])
+    const send = noting('send')
+    const agent = defineAgent({ name: 'clerk', model, tools: [send] })
+    const rules: PolicyRule[] = [
+      { verdict: 'deny', name: 'no-eve', arguments: { '/to': { equals: 'eve' } }, reason: 'Eve is not to be written to' },
+    ]
+    const { ops } = await world({ agents: [agent], policy: { rules } })
+    const run = await ops.start(agent, 'hi')
+    expect(await run.result).toMatchObject({ status: 'completed' })
+    model.assertComplete()
+    const verdicts = ofType(await historyOf(ops, run.id), 'policy-verdict')
+    expect(verdicts).toMatchObject([{ verdict: 'deny', rule: 'no-eve', reason: 'Eve is not to be written to' }])
+    expect(send.calls).toHaveLength(0)
+  })
+
+  test('one denied call among several leaves the others alone', async () => {
+    const send = noting('send')
+    const effects = [call('send', { to: 'ada' }, 'a'), call('send', { to: 'eve' }, 'b'), call('send', { to: 'bob' }, 'c')]
+    const agent = defineAgent({ name: 'clerk', tools: [send], planner: stepsPlanner(effects) })
+    const rules: PolicyRule[] = [{ verdict: 'deny', arguments: { '/to': { equals: 'eve' } } }]
+    const { ops } = await world({ agents: [agent], policy: { rules } })
+    const run = await ops.start(agent, 'hi')
+    expect(await run.result).toEqual({ status: 'completed', output: ['send done', 'denied: POLICY_DENIED', 'send done'] })
+    expect(send.calls.map(({ input }) => input['to'])).toEqual(['ada', 'bob'])
+  })
+})
+
+describe('agents as tools', () => {
+  test('a rule about an agent holds where the agent is called like a tool', async () => {
+    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'helper', arguments: { '/input': { exists: false } } }]
+    const helper = defineAgent({ name: 'helper', planner: planner(() => ({ type: 'finish', output: 'helped' })) })
+    const agent = defineAgent({ name: 'clerk', agents: [helper], planner: stepsPlanner([child('helper')]) })
+    const { ops } = await world({ agents: [agent, helper], policy: { rules } })
+    expect(await (await ops.start(agent, 'hi')).result).toEqual({ status: 'completed', output: ['denied: POLICY_DENIED'] })
+    expect((await ops.list({ agent: 'helper' })).runs).toHaveLength(0)
+  })
+
+  test('an agent that may never be called is not offered', async () => {
+    const helper = defineAgent({ name: 'helper', planner: planner(() => ({ type: 'finish', output: 'helped' })) })
+    const model = scriptedModel([{ text: 'ok', expect: { toolNames: [] } }])
+    const agent = defineAgent({ name: 'clerk', model, agents: [helper] })
+    const { ops } = await world({ agents: [agent, helper], policy: { rules: [{ verdict: 'deny', tool: 'helper' }] } })
+    await (await ops.start(agent, 'hi')).result
+    model.assertComplete()
+  })
+
+  test('asking about an agent starts it only once approved', async () => {
+    const helper = defineAgent({ name: 'helper', planner: planner(() => ({ type: 'finish', output: 'helped' })) })
+    const agent = defineAgent({ name: 'clerk', agents: [helper], planner: stepsPlanner([child('helper')]) })
+    const { ops, clock } = await world({ agents: [agent, helper], policy: { rules: [{ verdict: 'ask', tool: 'helper' }] } })
+    const run = await ops.start(agent, 'hi')
+    expect(await now(clock, run.result)).toBeUndefined()
+    expect((await ops.list({ agent: 'helper' })).runs).toHaveLength(0)
+    await run.approve('helper', { by: 'ada' })
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['helped'] })
+  })
+
+  test('rules hold in child runs, by the name of the child agent', async () => {
+    const send = noting('send')
+    const helper = defineAgent({ name: 'helper', tools: [send], planner: stepsPlanner([call('send', { to: 'eve' })]) })
+    const agent = defineAgent({
+      name: 'clerk',
+      agents: [helper],
+      tools: [send],
+      planner: stepsPlanner([call('send', { to: 'eve' }), child('helper')]),
+    })
+    const rules: PolicyRule[] = [{ verdict: 'deny', agent: 'helper', arguments: { '/to': { equals: 'eve' } } }]
+    const { ops } = await world({ agents: [agent, helper], policy: { rules } })
+    const { output } = (await (await ops.start(agent, 'hi')).result) as { output?: unknown }
+    expect(output).toEqual(['send done', ['denied: POLICY_DENIED']])
+    expect(send.calls).toHaveLength(1)
+  })
+})
+
+describe('policies that are wrong', () => {
+  test.each([
+    ['an unknown verdict', { rules: [{ verdict: 'forbid' }] }],
+    ['a misspelt member', { rules: [{ verdict: 'deny', tools: 'send' }] }],
+    ['a misspelt condition', { rules: [{ verdict: 'deny', arguments: { '/to': { equal: 1 } } }] }],
+    ['a pointer without slash', { rules: [{ verdict: 'deny', arguments: { to: { equals: 1 } } }] }],
+    ['an unknown otherwise', { rules: [], otherwise: 'maybe' }],
+  ])('%s is refused at the start', async (_name, policy) => {
+    await expect(world({ policy: policy as unknown as Policy })).rejects.toMatchObject({ code: 'OPTIONS_INVALID' })
+  })
+})

@@ -1,0 +1,384 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { type Agent, defineAgent, defineExtension, defineTool, OpspawnError, type RunEvent, type Store } from '../../src/index.ts'
+import { manualClock, scriptedModel, type ScriptedModel } from '../../src/testing/index.ts'
+import { fleet } from './support/fleet.ts'
+import { ANYTHING, call, gate, never, noting, type NotingTool, stepsPlanner, untilAborted } from './support/parts.ts'
+import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, settle, until, world } from './support/world.ts'
+import { memoryStore, sharedStore } from './support/wrappers.ts'
+
+afterEach(closeAll)
+
+/** A store that one worker cannot reach for a while. */
+function cuttable(store: Store, isCut: () => boolean, changes: Partial<Store> = {}): Store {
+  const through = <T>(work: () => Promise<T>): Promise<T> =>
+    isCut() ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
+  return sharedStore(store, {
+    append: (...given) => through(() => store.append(...given)),
+    heartbeat: (...given) => through(() => store.heartbeat(...given)),
+    claim: (...given) => through(() => store.claim(...given)),
+    release: (...given) => through(() => store.release(...given)),
+    sweep: (...given) => through(() => store.sweep(...given)),
+    ...changes,
+  })
+}
+
+/** An agent with everything that a crash can hurt: two model turns of two calls each, a child, an unsafe tool. */
+function cast(): { agents: Agent[]; model: ScriptedModel; helperModel: ScriptedModel; pay: NotingTool; look: NotingTool } {
+  const pay = noting('pay', () => 'paid', { effect: 'unsafe' })
+  const look = noting('look', ({ n }) => `seen ${String(n)}`)
+  // Answers by what it is asked, so that a repeated call gives the same answer.
+  const model = scriptedModel(
+    [
+      ({ prompt }) => {
+        const told = prompt.filter((message) => message.role === 'tool').length
+        if (told === 0) return { toolCalls: [{ name: 'look', input: { n: 1 } }, { name: 'look', input: { n: 2 } }] }
+        if (told === 1) return { toolCalls: [{ name: 'pay', input: { to: 'ada' } }, { name: 'helper', input: { input: 'help' } }] }
+        return `done: ${JSON.stringify(prompt.at(-1)?.content).includes('EFFECT_UNKNOWN') ? 'payment unknown' : 'all well'}`
+      },
+    ],
+    { repeat: true },
+  )
+  const helperModel = scriptedModel([({ prompt }) => (prompt.length > 1 ? 'helped' : { toolCalls: [{ name: 'look', input: { n: 3 } }] })], {
+    repeat: true,
+  })
+  const helper = defineAgent({ name: 'helper', model: helperModel, tools: [look] })
+  const chief = defineAgent({ name: 'chief', model, tools: [look, pay], agents: [helper] })
+  return { agents: [chief, helper] as unknown as Agent[], model, helperModel, pay, look }
+}
+
+function recordedModelCalls(histories: readonly (readonly RunEvent[])[]): number {
+  return histories
+    .flat()
+    .filter((event) => event.type === 'effect-end' && event.outcome.status === 'completed' && JSON.stringify(event.outcome).includes('finishReason'))
+    .length
+}
+
+describe('a worker dies at every append of a run', async () => {
+  const reference = await fleet(cast().agents)
+  const run = await reference.first.ops.start('chief', 'go', { runId: 'the-run' })
+  const outcome = await outcomeOf(reference.clock, run)
+  const count = reference.appends()
+  await closeAll()
+
+  test('the reference run is as expected', () => {
+    expect(outcome).toEqual({ status: 'completed', output: 'done: all well' })
+    expect(count).toBeGreaterThan(8)
+  })
+
+  const places = Array.from({ length: count }, (_, index) => index)
+  describe.each(['before', 'after'] as const)('%s it is written', (moment) => {
+    test.each(places)('append %i: another worker goes on, nothing is lost or done twice (S1, S2, S5)', async (dieAt) => {
+      const { agents, model, helperModel, pay } = cast()
+      const group = await fleet(agents, { dieAt, moment })
+      await group.first.ops.start('chief', 'go', { runId: 'the-run' })
+      await until(group.clock, 'the first worker dies', () => group.isDead())
+      const { ops } = await group.second()
+      const ended = await outcomeOf(group.clock, await ops.run('the-run'))
+      const history = await historyOf(ops, 'the-run')
+      const runs = (await ops.list({ rootId: 'the-run' })).runs
+      const histories = await Promise.all(runs.map(({ runId }) => historyOf(ops, runId)))
+
+      expect(pay.calls.length).toBeLessThanOrEqual(1)
+      const paid = ofType(history, 'decision')
+        .flatMap(({ effects }) => effects)
+        .find((effect) => effect.kind === 'tool' && effect.tool === 'pay')
+      const payment = outcomeAt(history, paid?.key ?? '')
+      if (payment?.status === 'unknown') expect(ended).toEqual({ status: 'completed', output: 'done: payment unknown' })
+      else expect(ended).toEqual(outcome)
+      if (payment?.status === 'completed') expect(pay.calls).toHaveLength(1)
+
+      for (const events of histories) {
+        expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
+        const keys = ofType(events, 'effect-end').map(({ key }) => key)
+        expect(new Set(keys).size).toBe(keys.length)
+      }
+      // At most the one call whose answer was not written is made again; recorded ones never are.
+      const made = model.calls.length + helperModel.calls.length
+      expect(recordedModelCalls(histories)).toBe(5)
+      expect(made).toBeLessThanOrEqual(6)
+      expect(runs).toHaveLength(2)
+      expect((await ops.record('the-run')).spending.used.steps).toBe(5)
+      expect((await ops.record('the-run')).spending.reserved.steps).toBe(0)
+    })
+  })
+
+  test.each(places)('append %i, the store never answers again: another worker goes on all the same', async (dieAt) => {
+    const { agents, pay } = cast()
+    const group = await fleet(agents, { dieAt, death: 'silent' })
+    await group.first.ops.start('chief', 'go', { runId: 'the-run' })
+    await until(group.clock, 'the first worker dies', () => group.isDead())
+    const { ops } = await group.second()
+    expect(await outcomeOf(group.clock, await ops.run('the-run'))).toMatchObject({ status: 'completed' })
+    expect(pay.calls.length).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('an interrupted unsafe call (S5)', () => {
+  async function interrupted(tool: NotingTool) {
+    const agent = defineAgent({ name: 'payer', tools: [tool], planner: stepsPlanner([call(tool.name, { to: 'ada' })]) })
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    let dead = false
+    const mortal = cuttable(store, () => dead)
+    const first = await world({ agents: [agent], store: mortal, clock })
+    const run = await first.ops.start(agent, 'go')
+    await until(clock, 'the body is entered', () => tool.calls.length === 1)
+    dead = true
+    const second = await world({ agents: [agent], store: sharedStore(store), clock })
+    return { clock, store, agent, second, run: await second.ops.run(run.id) }
+  }
+
+  test('without verify it is EFFECT_UNKNOWN and the body is not entered again', async () => {
+    const tool = noting('pay', never, { effect: 'unsafe' })
+    const { clock, run } = await interrupted(tool)
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['unknown: EFFECT_UNKNOWN'] })
+    expect(tool.calls).toHaveLength(1)
+  })
+
+  test('verify says that it happened: its output is the result, the body is not entered again', async () => {
+    const tool = noting('pay', never, { effect: 'unsafe', verify: () => ({ happened: true, output: 'paid before' }) })
+    const { clock, run } = await interrupted(tool)
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['paid before'] })
+    expect(tool.calls).toHaveLength(1)
+  })
+
+  test('verify says that it did not happen: the body is entered with the same idempotency key (S4)', async () => {
+    const tool = noting('pay', (_input, { epoch }) => (epoch === 1 ? never() : 'paid now'), {
+      effect: 'unsafe',
+      verify: () => ({ happened: false }),
+    })
+    const { clock, run } = await interrupted(tool)
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['paid now'] })
+    expect(tool.calls).toHaveLength(2)
+    expect(tool.calls[0]?.context.idempotencyKey).toBe(tool.calls[1]?.context.idempotencyKey)
+    expect(tool.calls[1]?.context.epoch).toBeGreaterThan(tool.calls[0]?.context.epoch ?? 0)
+  })
+
+  test.fails('verify that throws leaves it unknown: nobody knows whether it happened', async () => {
+    const tool = noting('pay', (_input, { epoch }) => (epoch === 1 ? never() : 'paid twice'), {
+      effect: 'unsafe',
+      verify: () => {
+        throw new Error('the bank does not answer')
+      },
+    })
+    const { clock, run } = await interrupted(tool)
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['unknown: EFFECT_UNKNOWN'] })
+    expect(tool.calls).toHaveLength(1)
+  })
+
+  test.fails('verify that fails for now and a second crash: still verified before any second run', async () => {
+    let asked = 0
+    const tool = noting('pay', (_input, { epoch }) => (epoch === 1 ? never() : 'paid twice'), {
+      effect: 'unsafe',
+      retry: { attempts: 5, baseMs: 60_000, maxMs: 60_000 },
+      verify: () => {
+        asked += 1
+        if (asked === 1) throw Object.assign(new Error('reset'), { code: 'ECONNRESET' })
+        return { happened: true, output: 'paid before' }
+      },
+    })
+    const { clock, second, agent, store, run } = await interrupted(tool)
+    await clock.advance(20_000)
+    await until(clock, 'verify was asked', () => asked === 1)
+    await second.ops.drain(1)
+    const third = await world({ agents: [agent], store: sharedStore(store), clock })
+    expect(await outcomeOf(clock, await third.ops.run(run.id))).toEqual({ status: 'completed', output: ['paid before'] })
+    expect(tool.calls).toHaveLength(1)
+  })
+
+  test.each(['pure', 'idempotent'] as const)('a %s call is made again, with the same idempotency key (S2, S4)', async (effect) => {
+    const tool = noting('look', (_input, { epoch }) => (epoch === 1 ? never() : 'seen'), { effect })
+    const { clock, run } = await interrupted(tool)
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['seen'] })
+    expect(new Set(tool.calls.map(({ context }) => context.idempotencyKey)).size).toBe(1)
+    expect(tool.calls.map(({ context }) => context.attempt)).toEqual([1, 1])
+  })
+})
+
+describe('zombies (S7)', () => {
+  async function zombie() {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const late = gate<string>()
+    const tool = noting('step', (_input, context) => (context.epoch === 1 ? late.promise : 'new owner'))
+    const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
+    let cut = false
+    const appends: unknown[] = []
+    const first = await world({
+      agents: [agent],
+      clock,
+      store: cuttable(store, () => cut, {
+        append: (...given) => {
+          const appending = store.append(...given)
+          appending.then(
+            () => appends.push('written'),
+            (error: unknown) => appends.push((error as OpspawnError).code),
+          )
+          return appending
+        },
+      }),
+    })
+    const run = await first.ops.start(agent, 'go')
+    await until(clock, 'the body is entered', () => tool.calls.length === 1)
+    cut = true
+    const second = await world({ agents: [agent], store: sharedStore(store), clock })
+    return { clock, store, first, second, run, tool, late, appends, heal: () => (cut = false) }
+  }
+
+  test.fails('a worker that cannot reach its store stops by itself before its leases run out', async () => {
+    const { clock, tool } = await zombie()
+    await clock.advance(14_999)
+    const { signal } = tool.calls[0]?.context ?? {}
+    expect(signal?.aborted).toBe(true)
+    expect(OpspawnError.is(signal?.reason, 'LEASE_LOST')).toBe(true)
+  })
+
+  test.fails('a worker whose heartbeat never comes back stops by itself too', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const tool = noting('step', untilAborted)
+    const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
+    const { ops } = await world({ agents: [agent], clock, store: sharedStore(store, { heartbeat: () => never() }) })
+    await ops.start(agent, 'go')
+    await until(clock, 'the body is entered', () => tool.calls.length === 1)
+    await clock.advance(14_999)
+    expect(tool.calls[0]?.context.signal.aborted).toBe(true)
+  })
+
+  test('what the old owner writes late is refused whole, and the run has one result', async () => {
+    const { clock, second, run, late, appends, tool } = await zombie()
+    const handle = await second.ops.run(run.id)
+    expect(await outcomeOf(clock, handle)).toEqual({ status: 'completed', output: ['new owner'] })
+    const before = await historyOf(second.ops, run.id)
+    late.open('old owner')
+    await settle(clock)
+    expect(await historyOf(second.ops, run.id)).toEqual(before)
+    expect(ofType(before, 'effect-end')).toHaveLength(1)
+    expect(appends.filter((one) => one === 'written')).toHaveLength(1)
+    expect(tool.calls).toHaveLength(2)
+  })
+
+  test('a paused worker (no clock, no heartbeat) that writes after the takeover gets LEASE_LOST', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const late = gate<string>()
+    const tool = noting('step', (_input, context) => (context.epoch === 1 ? late.promise : never()))
+    const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
+    // A clock of its own that stands still: its process is stopped while the world goes on.
+    const codes: string[] = []
+    const stopped = await world({
+      agents: [agent],
+      clock: manualClock(clock.now()),
+      store: sharedStore(store, {
+        append: async (...given) => {
+          try {
+            return await store.append(...given)
+          } catch (error) {
+            codes.push((error as OpspawnError).code)
+            throw error
+          }
+        },
+      }),
+    })
+    const run = await stopped.ops.start(agent, 'go')
+    await until(stopped.clock, 'the body is entered', () => tool.calls.length === 1)
+    const second = await world({ agents: [agent], store: sharedStore(store), clock })
+    await clock.advance(20_000)
+    await until(clock, 'the second worker runs it', () => tool.calls.length === 2)
+    late.open('zombie')
+    await settle(stopped.clock)
+    expect(codes).toEqual(['LEASE_LOST'])
+    expect(stopped.faults).toMatchObject([{ failure: { code: 'LEASE_LOST' }, context: { runId: run.id } }])
+    expect(ofType(await store.read(run.id, 1), 'effect-end')).toEqual([])
+    expect(second.faults).toEqual([])
+  })
+
+  test('the agent of a worker that lost its run is not active any more', async () => {
+    const { clock, first } = await zombie()
+    await clock.advance(16_000)
+    await settle(clock)
+    expect(first.ops.agents()[0]).toMatchObject({ status: 'idle', runs: [] })
+  })
+
+  test('a worker that comes back takes up work again', async () => {
+    const { clock, first, heal } = await zombie()
+    await clock.advance(16_000)
+    heal()
+    const again = await first.ops.start('walker', 'again')
+    void again
+    await clock.advance(2000)
+    expect((await first.ops.list({ status: ['queued'] })).runs).toEqual([])
+  })
+})
+
+describe('a run that keeps crashing its workers (S6)', () => {
+  test('it is set aside after ten claims, others are unaffected, and whoever waits for its result is told', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const bad = defineAgent({ name: 'bad', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
+    const good = defineAgent({ name: 'good', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
+    const { ops, faults } = await world({
+      agents: [bad, good],
+      clock,
+      store: sharedStore(store, {
+        append: (...given) =>
+          given[0].runId === 'poison' ? Promise.reject(new OpspawnError('STORE_FAILED', 'crash')) : store.append(...given),
+      }),
+    })
+    await ops.start(bad, 'go', { runId: 'poison' })
+    await clock.advance(300_000)
+    expect(await ops.record('poison')).toMatchObject({ status: 'quarantined', deliveries: 11 })
+    expect(faults.some(({ failure }) => failure.code === 'RUN_QUARANTINED')).toBe(true)
+    expect(await now(clock, (await ops.start(good, 'go')).result)).toMatchObject({ status: 'completed' })
+  })
+})
+
+describe('lost and doubled hints', () => {
+  test('a run whose task was lost is found by the sweep (S1)', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const agent = defineAgent({ name: 'walker', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
+    const idle = await world({ agents: [agent], store: sharedStore(store), clock, work: false })
+    const run = await idle.ops.start(agent, 'go')
+    await world({ agents: [agent], store: sharedStore(store), clock })
+    await clock.advance(2500)
+    expect(await now(clock, run.result)).toMatchObject({ status: 'completed' })
+  })
+})
+
+describe('definitions (S16)', () => {
+  test.fails('a run is taken up only by a worker that knows its definition', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const make = (instructions: string): Agent =>
+      defineAgent({ name: 'walker', instructions, tools: [noting('step')], planner: stepsPlanner([call('step')]) }) as unknown as Agent
+    const old = await world({ agents: [make('old')], store: sharedStore(store), clock, work: false })
+    const run = await old.ops.start('walker', 'go')
+    await world({ agents: [make('new')], store: sharedStore(store), clock })
+    await clock.advance(10_000)
+    expect((await old.ops.record(run.id)).status).toBe('queued')
+    await world({ agents: [make('old')], store: sharedStore(store), clock })
+    expect(await outcomeOf(clock, run)).toMatchObject({ status: 'completed' })
+  })
+})
+
+test('faults may be injected by middleware: a tool call that is torn away is retried, another worker is not needed', async () => {
+  let torn = 0
+  const chaos = defineExtension({
+    name: 'chaos',
+    setup: (host) =>
+      host.addMiddleware(async (effect, context, next) => {
+        const value = await next()
+        if (effect.kind === 'tool' && context.attempt === 1) {
+          torn += 1
+          throw Object.assign(new Error('torn'), { code: 'ECONNRESET' })
+        }
+        return value
+      }),
+  })
+  const tool = defineTool({ name: 'look', description: 'Looks.', input: ANYTHING, effect: 'pure', execute: () => 'seen' })
+  const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('look')]) })
+  const { ops, clock } = await world({ agents: [agent], plugins: [chaos] })
+  expect(await outcomeOf(clock, await ops.start(agent, 'go'))).toEqual({ status: 'completed', output: ['seen'] })
+  expect(torn).toBe(1)
+})

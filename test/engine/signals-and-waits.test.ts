@@ -1,0 +1,288 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { type Agent, defineAgent, type Effect, type Json } from '../../src/index.ts'
+import { manualClock } from '../../src/testing/index.ts'
+import { call, gate, noting, planner, stepsPlanner } from './support/parts.ts'
+import { closeAll, historyOf, now, ofType, outcomeOf, settle, until, world } from './support/world.ts'
+import { memoryStore, sharedStore } from './support/wrappers.ts'
+
+afterEach(closeAll)
+
+function signal(name: string, key = name, deadlineMs?: number): Effect {
+  return { kind: 'wait', key, for: { type: 'signal', name, ...(deadlineMs === undefined ? {} : { deadlineMs }) } }
+}
+function time(ms: number, key = 'time'): Effect {
+  return { kind: 'wait', key, for: { type: 'time', ms } }
+}
+function flow(...decisions: Effect[][]): Agent {
+  return defineAgent({ name: 'flow', tools: [noting('step')], planner: stepsPlanner(...decisions) }) as unknown as Agent
+}
+async function started(...decisions: Effect[][]) {
+  const made = await world({ agents: [flow(...decisions)] })
+  return { ...made, run: await made.ops.start('flow', 'go') }
+}
+
+describe('signals (S10)', () => {
+  test('a signal wakes the run that waits for it and brings its payload', async () => {
+    const { ops, clock, run } = await started([signal('paid')])
+    await until(clock, 'it waits', async () => (await ops.record(run.id)).status === 'waiting')
+    await run.signal('paid', { amount: 3 })
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [{ amount: 3 }] })
+  })
+
+  test('an early signal is kept until a wait consumes it', async () => {
+    const { clock, run } = await started([time(5000)], [signal('paid')])
+    await run.signal('paid', 1)
+    await settle(clock)
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [1] })
+  })
+
+  test('a signal that came before the first claim is kept', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const idle = await world({ agents: [flow([signal('paid')])], store: sharedStore(store), clock, work: false })
+    const run = await idle.ops.start('flow', 'go')
+    await run.signal('paid', 1)
+    await world({ agents: [flow([signal('paid')])], store: sharedStore(store), clock })
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [1] })
+  })
+
+  test('each signal is consumed once', async () => {
+    const { clock, run } = await started([signal('paid', 'a')], [signal('paid', 'b')])
+    await run.signal('paid', 1)
+    await clock.advance(5000)
+    expect(await now(clock, run.result)).toBeUndefined()
+    await run.signal('paid', 2)
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [2] })
+  })
+
+  test('signals of one name are consumed in the order in which they came', async () => {
+    const { clock, run } = await started([time(100)], [signal('n', 'a'), signal('n', 'b'), signal('n', 'c')])
+    for (const payload of [1, 2, 3]) await run.signal('n', payload)
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [1, 2, 3] })
+  })
+
+  test('signals of other names stay where they are', async () => {
+    const { clock, run } = await started([signal('a')], [signal('b')])
+    await run.signal('b', 'B')
+    await run.signal('a', 'A')
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['B'] })
+  })
+
+  test('the same id counts once, also after it was consumed', async () => {
+    const { clock, run } = await started([signal('n', 'a')], [signal('n', 'b')])
+    await run.signal('n', 1, { id: 'one' })
+    await run.signal('n', 1, { id: 'one' })
+    await settle(clock)
+    await run.signal('n', 1, { id: 'one' })
+    expect(await now(clock, run.result)).toBeUndefined()
+    await run.signal('n', 2, { id: 'two' })
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [2] })
+  })
+
+  test('two waits of one decision for the same name take one signal each', async () => {
+    const { clock, run } = await started([signal('n', 'a'), signal('n', 'b')])
+    await settle(clock)
+    await run.signal('n', 1)
+    expect(await now(clock, run.result)).toBeUndefined()
+    await run.signal('n', 2)
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [1, 2] })
+  })
+
+  test('a deadline ends a wait with WAIT_EXPIRED, and a later signal waits for the next', async () => {
+    const { clock, run } = await started([signal('n', 'a', 10_000)], [signal('n', 'b')])
+    await clock.advance(9_999)
+    expect(await now(clock, run.result)).toBeUndefined()
+    await clock.advance(1)
+    await run.signal('n', 'late')
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: ['late'] })
+  })
+
+  test('WAIT_EXPIRED is data for the planner', async () => {
+    const { clock, run } = await started([signal('n', 'a', 10_000)])
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['failed: WAIT_EXPIRED'] })
+  })
+
+  test('a signal and its deadline at the same moment give one outcome', async () => {
+    const { ops, clock, run } = await started([signal('n', 'a', 10_000)])
+    await clock.advance(9_999)
+    const sending = run.signal('n', 1)
+    await clock.advance(1)
+    await sending
+    await outcomeOf(clock, run)
+    expect(ofType(await historyOf(ops, run.id), 'effect-end').filter(({ key }) => key === 'a')).toHaveLength(1)
+  })
+
+  test('a signal to a run that is busy is heard when it gets there', async () => {
+    const open = gate()
+    const agent = defineAgent({
+      name: 'flow',
+      tools: [noting('step', () => open.promise)],
+      planner: stepsPlanner([call('step')], [signal('n')]),
+    })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await settle(clock)
+    await run.signal('n', 1)
+    open.open()
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [1] })
+  })
+
+  test('a payload is copied: the sender may change it afterwards', async () => {
+    const { clock, run } = await started([time(10)], [signal('n')])
+    const payload = { n: 1 }
+    await run.signal('n', payload)
+    payload.n = 2
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [{ n: 1 }] })
+  })
+
+  test.each(['opspawn.cancel', 'opspawn.x', '', ' ', 'a b', '-a', 'ä', 'x'.repeat(129)])('the name %j is refused', async (name) => {
+    const { run } = await started([signal('n')])
+    await expect(run.signal(name)).rejects.toMatchObject({ code: 'SIGNAL_INVALID' })
+  })
+
+  test('a payload that is not JSON is refused', async () => {
+    const { run } = await started([signal('n')])
+    await expect(run.signal('n', 1n as unknown as Json)).rejects.toMatchObject({ code: 'JSON_INVALID' })
+  })
+
+  test('a signal to a finished run is refused with RUN_FINISHED', async () => {
+    const { run } = await started()
+    await run.result
+    await expect(run.signal('n')).rejects.toMatchObject({ code: 'RUN_FINISHED' })
+  })
+})
+
+describe('time', () => {
+  test.each([5, 900, 10_000, 86_400_000 * 40])('a wait of %i ms ends then and not before', async (ms) => {
+    const timing = { sweepMs: 86_400_000, heartbeatMs: 86_400_000 }
+    const { ops, clock } = await world({ agents: [flow([time(ms)])], timing })
+    const run = await ops.start('flow', 'go')
+    await settle(clock)
+    await clock.advance(ms - 1)
+    expect(await now(clock, run.result)).toBeUndefined()
+    await clock.advance(1)
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [null] })
+  })
+
+  test('a wait of no time is over at once', async () => {
+    const { clock, run } = await started([time(0)])
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [null] })
+  })
+
+  test('waits of one decision end each at its own time', async () => {
+    const { ops, clock, run } = await started([time(3000, 'a'), time(1000, 'b'), time(2000, 'c')])
+    await outcomeOf(clock, run)
+    expect(ofType(await historyOf(ops, run.id), 'effect-end').map(({ key }) => key)).toEqual(['b', 'c', 'a'])
+  })
+
+  test('a run that waits holds no place of its agent', async () => {
+    const agent = { ...flow([time(60_000)]), concurrency: 1 }
+    const { ops, clock } = await world({ agents: [agent] })
+    const runs = [await ops.start(agent, 1), await ops.start(agent, 2), await ops.start(agent, 3)]
+    await until(clock, 'all wait', async () => (await ops.list({ status: ['waiting'] })).runs.length === 3)
+    await clock.advance(60_000)
+    for (const run of runs) expect(await now(clock, run.result)).toMatchObject({ status: 'completed' })
+  })
+
+  test('dueAt: a run is not worked on before', async () => {
+    const agent = flow([call('step')])
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go', { dueAt: clock.now() + 30_000 })
+    await clock.advance(29_999)
+    expect((await ops.record(run.id)).status).toBe('queued')
+    await clock.advance(1)
+    expect(await now(clock, run.result)).toMatchObject({ status: 'completed' })
+  })
+})
+
+describe('reactive planners', () => {
+  test('it is asked as each effect settles and may add more meanwhile', async () => {
+    const gates = { a: gate<string>(), b: gate<string>(), c: gate<string>() }
+    const tool = noting('step', ({ which }) => gates[which as 'a'].promise)
+    const seen: string[][] = []
+    const agent = defineAgent({
+      name: 'flow',
+      tools: [tool],
+      planner: planner(
+        (run) => {
+          const done = run.settled.map((record) => record.effect.key)
+          seen.push(done)
+          if (run.decisions === 0)
+            return { type: 'act', effects: [call('step', { which: 'a' }, 'a'), call('step', { which: 'b' }, 'b')] }
+          if (done.includes('b') && !run.effects.has('c')) return { type: 'act', effects: [call('step', { which: 'c' }, 'c')] }
+          return run.open > 0 ? { type: 'idle' } : { type: 'finish', output: done }
+        },
+        { reactive: true },
+      ),
+    })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await settle(clock)
+    gates.b.open('b')
+    await until(clock, 'c runs', () => tool.calls.length === 3)
+    gates.c.open('c')
+    await settle(clock)
+    gates.a.open('a')
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: ['b', 'c', 'a'] })
+    expect(seen).toContainEqual(['b'])
+  })
+
+  test('a planner that is not reactive is asked when all have settled', async () => {
+    const gates = { a: gate<string>(), b: gate<string>() }
+    const agent = defineAgent({
+      name: 'flow',
+      tools: [noting('step', ({ which }) => gates[which as 'a'].promise)],
+      planner: planner((run) => {
+        expect(run.open).toBe(0)
+        if (run.decisions > 0) return { type: 'finish', output: run.settled.length }
+        return { type: 'act', effects: [call('step', { which: 'a' }, 'a'), call('step', { which: 'b' }, 'b')] }
+      }),
+    })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await settle(clock)
+    gates.a.open('')
+    await settle(clock)
+    gates.b.open('')
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: 2 })
+  })
+
+  test('it may wait for a signal beside work, and finish with whichever comes first', async () => {
+    const agent = defineAgent({
+      name: 'flow',
+      tools: [noting('step', () => new Promise(() => {}))],
+      planner: planner(
+        (run) => {
+          if (run.decisions === 0) return { type: 'act', effects: [call('step'), signal('stop')] }
+          const first = run.settled[0]
+          return first === undefined ? { type: 'idle' } : { type: 'finish', output: first.effect.key }
+        },
+        { reactive: true },
+      ),
+    })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await settle(clock)
+    await run.signal('stop')
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: 'stop' })
+  })
+
+  test('signals that no wait has consumed are in the view', async () => {
+    const agent = defineAgent({
+      name: 'flow',
+      planner: planner(
+        (run) => {
+          if (run.decisions === 0) return { type: 'act', effects: [signal('never')] }
+          return run.signals.length < 2 ? { type: 'idle' } : { type: 'finish', output: run.signals.map(({ payload }) => payload) }
+        },
+        { reactive: true },
+      ),
+    })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    await settle(clock)
+    await run.signal('a', 1)
+    await run.signal('b', 2)
+    expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [1, 2] })
+  })
+})

@@ -1,0 +1,45 @@
+import type { OperationOptions, Scheduler, Store, TaskRef } from '../../../src/index.ts'
+import { fastqScheduler } from '../../../src/plugins/scheduler-fastq/index.ts'
+import { memoryStore } from '../../../src/plugins/store-memory/index.ts'
+
+export { fastqScheduler, memoryStore }
+
+/** A store like another, with some calls changed. Not disposed with an orchestrator, so that two can share what is behind it. */
+export function wrapStore(inner: Store, changes: Partial<Store> = {}): Store {
+  return {
+    spec: 'store/1',
+    name: inner.name,
+    capabilities: inner.capabilities,
+    create: (...given) => inner.create(...given),
+    claim: (...given) => inner.claim(...given),
+    heartbeat: (...given) => inner.heartbeat(...given),
+    append: (...given) => inner.append(...given),
+    release: (...given) => inner.release(...given),
+    sweep: (...given) => inner.sweep(...given),
+    signal: (...given) => inner.signal(...given),
+    read: (...given) => inner.read(...given),
+    list: (...given) => inner.list(...given),
+    ...changes,
+  }
+}
+
+/** The same store as another process would see it: handles look for news in it. */
+export function sharedStore(inner: Store, changes: Partial<Store> = {}): Store {
+  return wrapStore(inner, { capabilities: { ...inner.capabilities, multiProcess: true }, ...changes })
+}
+
+/** A scheduler like another, with publication changed. */
+export function wrapScheduler(
+  inner: Scheduler,
+  publish: (tasks: readonly TaskRef[], pass: (tasks: readonly TaskRef[]) => Promise<void>) => Promise<void>,
+): Scheduler {
+  return {
+    spec: 'scheduler/1',
+    name: inner.name,
+    capabilities: inner.capabilities,
+    publish: (tasks: readonly TaskRef[], options?: OperationOptions) => publish(tasks, (passed) => inner.publish(passed, options)),
+    consume: (...given) => inner.consume(...given),
+    depth: (queue) => inner.depth(queue),
+    drain: (deadlineMs) => inner.drain(deadlineMs),
+  }
+}

@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'vitest'
+import { agent, callModel, callTool, ended, errorOf, expectFailure, gate, guardFile, historyOf, manualClock, modelOf, once, open, play, reply, scriptedModel, tool, turns } from './harness.ts'
+
+guardFile()
+
+describe('a time limit of a tool', () => {
+  test('aborts the signal at that time and not before', async () => {
+    const clock = manualClock()
+    let signal: AbortSignal | undefined
+    let deadline: number | undefined
+    const slow = tool(
+      'slow',
+      (_input, context) => {
+        signal = context.signal
+        deadline = context.deadline
+        return new Promise(() => {})
+      },
+      { timeoutMs: 3_000, retry: { attempts: 1 } },
+    )
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'slow')), { tools: [slow] })], clock })
+    const begun = clock.now()
+    const run = await ops.start('subject', 'go')
+    await clock.advance(2_999)
+    expect(deadline).toBe(begun + 3_000)
+    expect(signal?.aborted).toBe(false)
+    await clock.advance(1)
+    expect(signal?.aborted).toBe(true)
+    expect((await ended(run, clock)).status).toBe('completed')
+    const end = (await historyOf(run)).find((event) => event.type === 'effect-end')
+    expect(end).toMatchObject({ durationMs: 3_000, outcome: { error: { code: 'TOOL_TIMEOUT' } } })
+  })
+  test('is two minutes where nothing is said, or what timing.toolMs says', async () => {
+    const slow = tool('slow', () => new Promise(() => {}), { retry: { attempts: 1 } })
+    const subject = agent('subject', once(callTool('a', 'slow')), { tools: [slow] })
+    expectFailure((await play(subject)).effect('a'), 'TOOL_TIMEOUT', '120000')
+    expectFailure((await play(subject, { options: { timing: { toolMs: 500 } } })).effect('a'), 'TOOL_TIMEOUT', '500')
+  })
+  test('holds for each execution anew, and a pure tool is tried again', async () => {
+    let calls = 0
+    const slow = tool(
+      'slow',
+      () => {
+        calls += 1
+        return calls < 3 ? new Promise(() => {}) : 'third'
+      },
+      { timeoutMs: 1_000 },
+    )
+    const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
+    expect(played.effect('a')).toEqual({ status: 'completed', value: 'third' })
+    expect(played.retries('a').map((event) => event.error.code)).toEqual(['TOOL_TIMEOUT', 'TOOL_TIMEOUT'])
+  })
+  test('of an unsafe tool is not followed by a second call (S5)', async () => {
+    let calls = 0
+    const slow = tool(
+      'slow',
+      () => {
+        calls += 1
+        return new Promise(() => {})
+      },
+      { timeoutMs: 1_000, effect: 'unsafe' },
+    )
+    const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
+    expect(calls).toBe(1)
+    expect(errorOf(played.effect('a')).message).toMatch(/not known/)
+  })
+  test('leaves no timer behind when the tool is quick', async () => {
+    const clock = manualClock()
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'quick')), { tools: [tool('quick', () => 1)] })], clock })
+    await turns()
+    const before = clock.pending
+    const run = await ops.start('subject', 'go')
+    await ended(run, clock)
+    expect(clock.pending).toBeLessThanOrEqual(before)
+  })
+  test('longer than timers can count does not fall at once', async () => {
+    const quick = tool('quick', async () => {
+      await turns(2)
+      return 'in time'
+    }, { timeoutMs: 2 ** 40 })
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'quick')), { tools: [quick] })] })
+    expect((await (await ops.start('subject', 'go')).result).status).toBe('completed')
+  })
+  test('a tool that heeds its signal may say more, and the code stays', async () => {
+    const heeds = tool('heeds', (_input, context) => new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(new Error('cleaned up')))), { timeoutMs: 100, retry: { attempts: 1 } })
+    expectFailure((await play(agent('subject', once(callTool('a', 'heeds')), { tools: [heeds] }))).effect('a'), 'TOOL_TIMEOUT')
+  })
+})
+
+describe('a time limit of a model', () => {
+  test('aborts its signal, counts as unavailable and is tried again', async () => {
+    const signals: AbortSignal[] = []
+    const model = modelOf((options, call) => {
+      signals.push(options.abortSignal as AbortSignal)
+      return call === 1 ? new Promise(() => {}) : reply('second')
+    })
+    const played = await play(agent('subject', once(callModel('m')), { model, modelTimeoutMs: 1_000 }))
+    expect(played.effect('m').status).toBe('completed')
+    expect(signals.map((signal) => signal.aborted)).toEqual([true, false])
+    expect(played.retries('m')[0]?.error).toMatchObject({ code: 'MODEL_UNAVAILABLE', message: expect.stringMatching(/test\/m.*1000 ms/) as string })
+  })
+  test('holds for a stream that hangs in the middle', async () => {
+    const clock = manualClock()
+    const model = scriptedModel([{ fault: 'hang', text: 'half' }, 'whole'], { clock })
+    const played = await play(agent('subject', once(callModel('m')), { model, modelTimeoutMs: 1_000 }), { watch: true, clock })
+    expect(JSON.stringify(played.effect('m'))).toMatch('whole')
+  })
+  test('holds for a stream that never begins', async () => {
+    const clock = manualClock()
+    const model = scriptedModel([{ fault: 'hang' }, 'whole'], { clock })
+    const played = await play(agent('subject', once(callModel('m')), { model, modelTimeoutMs: 1_000 }), { watch: true, clock })
+    expect(JSON.stringify(played.effect('m'))).toMatch('whole')
+  })
+  test('is five minutes where nothing is said, or what timing.modelMs says', async () => {
+    const model = modelOf(() => new Promise(() => {}))
+    const subject = agent('subject', once(callModel('m')), { model, retry: { attempts: 1 } })
+    expectFailure((await play(subject)).effect('m'), 'MODEL_UNAVAILABLE', '300000')
+    expectFailure((await play(subject, { options: { timing: { modelMs: 700 } } })).effect('m'), 'MODEL_UNAVAILABLE', '700')
+  })
+})
+
+describe('late results are ignored (S2)', () => {
+  test('of a tool', async () => {
+    const late = gate<string>()
+    const slow = tool('slow', () => late.promise, { timeoutMs: 100, retry: { attempts: 1 } })
+    const clock = manualClock()
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'slow'), callTool('b', 'waits')), { tools: [slow, tool('waits', () => held.promise)] })], clock })
+    const held = gate<string>()
+    const run = await ops.start('subject', 'go')
+    await clock.advance(500)
+    late.open('too late')
+    await turns()
+    held.open('b')
+    await ended(run, clock)
+    const ends = (await historyOf(run)).filter((event) => event.type === 'effect-end' && event.key === 'a')
+    expect(ends).toHaveLength(1)
+    expect(ends[0]).toMatchObject({ outcome: { status: 'failed', error: { code: 'TOOL_TIMEOUT' } } })
+  })
+  test('of a tool that rejects after its time, with no unhandled rejection', async () => {
+    let reject: (error: Error) => void = () => {}
+    const slow = tool('slow', () => new Promise((_, no) => (reject = no)), { timeoutMs: 100, retry: { attempts: 1 } })
+    const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
+    reject(new Error('too late'))
+    await turns()
+    expectFailure(played.effect('a'), 'TOOL_TIMEOUT')
+  })
+  test('of a first attempt do not settle the second', async () => {
+    const first = gate<string>()
+    const second = gate<string>()
+    let calls = 0
+    const slow = tool(
+      'slow',
+      () => {
+        calls += 1
+        return calls === 1 ? first.promise : second.promise
+      },
+      { timeoutMs: 1_000 },
+    )
+    const clock = manualClock()
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'slow')), { tools: [slow] })], clock, random: () => 0 })
+    const run = await ops.start('subject', 'go')
+    await clock.advance(1_100)
+    expect(calls).toBe(2)
+    first.open('first')
+    await turns()
+    expect((await ops.record(run.id)).outcome).toBeUndefined()
+    second.open('second')
+    await ended(run, clock)
+    expect((await historyOf(run)).find((event) => event.type === 'effect-end')).toMatchObject({ outcome: { value: 'second' } })
+  })
+  test('of a model', async () => {
+    const late = gate<object>()
+    const model = modelOf((_options, call) => (call === 1 ? late.promise : reply('second')))
+    const played = await play(agent('subject', once(callModel('m')), { model, modelTimeoutMs: 100 }))
+    late.open(reply('first'))
+    await turns()
+    expect(JSON.stringify(played.effect('m'))).toMatch('second')
+  })
+})
+
+describe('the time of a run', () => {
+  test('ends it with RUN_TIMEOUT and stops everything', async () => {
+    let aborted = 0
+    const stuck = tool('stuck', (_input, context) => {
+      context.signal.addEventListener('abort', () => (aborted += 1))
+      return new Promise(() => {})
+    })
+    const played = await play(agent('subject', once(callTool('a', 'stuck'), callTool('b', 'stuck')), { tools: [stuck], limits: { durationMs: 5_000 } }))
+    expectFailure(played.outcome, 'RUN_TIMEOUT', '5000')
+    expect(aborted).toBe(2)
+    expect(played.history.find((event) => event.type === 'cancel-request')).toMatchObject({ timeout: true })
+  })
+  test('reaches child runs (S11)', async () => {
+    const child = agent('child', once(callTool('c', 'stuck')), { tools: [tool('stuck', () => new Promise(() => {}))] })
+    const played = await play(agent('subject', once({ kind: 'run', key: 'a', agent: 'child', input: 1 }), { agents: [child], limits: { durationMs: 5_000 } }), { agents: [child] })
+    expectFailure(played.outcome, 'RUN_TIMEOUT')
+    const [record] = (await played.ops.list({ parentId: played.run.id })).runs
+    expect(['cancelled', 'failed']).toContain(record?.status)
+  })
+  test('counts from acceptance, the wait in the queue included', async () => {
+    const clock = manualClock()
+    const busy = agent('busy', once(callTool('a', 'stuck')), { tools: [tool('stuck', () => new Promise(() => {}), { timeoutMs: 20_000 })], concurrency: 1, limits: { durationMs: 8_000 } })
+    const ops = await open({ agents: [busy], clock })
+    const first = await ops.start('busy', 1)
+    const second = await ops.start('busy', 2)
+    expectFailure(await ended(first, clock, 9_000), 'RUN_TIMEOUT')
+    expectFailure(await ended(second, clock, 3_000), 'RUN_TIMEOUT')
+  })
+  test('of a start cuts that of the agent', async () => {
+    const stuck = tool('stuck', () => new Promise(() => {}))
+    const subject = agent('subject', once(callTool('a', 'stuck')), { tools: [stuck], limits: { durationMs: 50_000 } })
+    expectFailure((await play(subject, { start: { limits: { durationMs: 2_000 } } })).outcome, 'RUN_TIMEOUT', '2000')
+    expectFailure((await play(subject, { start: { limits: { durationMs: 90_000 } } })).outcome, 'RUN_TIMEOUT', '50000')
+  })
+})

@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises'
+import { globSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
+import { node, root, runExample, startExample, startProcess } from './run-example.ts'
+
+// A test starts up to two processes, several tests at once.
+vi.setConfig({ testTimeout: 30_000 })
+
+describe.concurrent('examples', () => {
+  it('custom-tool: the body is entered only with arguments that fit', async () => {
+    const { code, stdout } = await runExample('custom-tool')
+    expect(stdout).toContain('refused tool "order" was not called, its arguments are wrong: /count')
+    expect(stdout).toContain('refused there is no "cocoa"; there is tea, coffee')
+    expect(stdout).toContain('live    {"looking":"tea"}\nresult  {"ordered":2,"left":1}\nanswer  I ordered 2 packets')
+    expect(stdout).toContain('entered for 1 order')
+    expect(code).toBe(0)
+  })
+
+  it('custom-planner: asks all, takes the cheapest that answers', async () => {
+    const { code, stdout } = await runExample('custom-planner')
+    expect(stdout).toContain('decided: quote-north, quote-south, quote-west\n')
+    expect(stdout).toContain('quote-west: west does not answer')
+    expect(stdout).toContain('bought a desk from south for 95')
+    expect(code).toBe(0)
+  })
+
+  it('handoff: the other agent answers, within one budget', async () => {
+    const { code, stdout } = await runExample('handoff')
+    expect(stdout).toContain('front-desk is active')
+    expect(stdout).toContain('billing is active')
+    expect(stdout).toContain('answer: Invoice A-17 over 40 is paid.')
+    expect(stdout).toContain('both together: 3 model calls, 45 tokens')
+    expect(code).toBe(0)
+  })
+
+  it('approval: nothing is paid before somebody agrees', async () => {
+    const approved = await runExample('approval', ['--approve'], { env: { USER: 'eve' } })
+    expect(approved.stdout).toMatch(/May support call refund\?[^]*eve approved it[^]*pays 40 to Ada[^]*Ada has her 40 back/)
+    expect(approved.code).toBe(0)
+  })
+
+  it.each([['--deny'], []])('approval: nothing is paid without an answer or against it %s', async (...args: string[]) => {
+    const denied = await runExample('approval', args)
+    expect(denied.stdout).toContain('denied it')
+    expect(denied.stdout).toContain('answer: I may not refund this.')
+    expect(denied.stdout).not.toContain('pays')
+    expect(denied.code).toBe(0)
+  })
+
+  it('cancellation: reaches the tool, the child run and the run, and keeps what was done', async () => {
+    const { code, stdout } = await runExample('cancellation')
+    expect(stdout).toContain('tool:   told to stop while sending to Cy')
+    expect(stdout).toContain('run:    cancelled, secretary: the run was cancelled: the list is wrong')
+    expect(stdout).toContain('child:  cancelled, mailer')
+    expect(stdout).toContain('send {"to":"Ada"}: completed\n  send {"to":"Ben"}: completed\n  send {"to":"Cy"}: unknown')
+    expect(stdout).not.toContain('Dot')
+    expect(code).toBe(0)
+  })
+
+  it('structured-output: a value of the type, or a typed failure', async () => {
+    const { code, stdout } = await runExample('structured-output')
+    expect(stdout).toContain('careful: invoice A-17 over 40.00 EUR')
+    expect(stdout).toMatch(/hasty: not accepted: \/total .+\nhasty: invoice A-17 over 40\.00 EUR/)
+    expect(stdout).toMatch(/stubborn: not accepted: \/total .+\nstubborn: failed, OUTPUT_INVALID/)
+    expect(code).toBe(0)
+  })
+
+  it('react-and-plan: three planners, one answer', async () => {
+    const { code, stdout } = await runExample('react-and-plan')
+    expect(stdout.match(/Bergen: it rains there\./g)).toHaveLength(3)
+    expect(stdout).toContain('tools:\n  model\n  weather {"city":"Bergen"} + weather {"city":"Lisbon"}\n  model\n')
+    expect(code).toBe(0)
+  })
+
+  it.each(['express', 'fastify'])('%s: asks, loses the connection, resumes, stops', async (name) => {
+    const { code, stdout } = await runExample(name, ['--demo'])
+    expect(stdout).toContain('POST /ask: 202')
+    expect(stdout).toMatch(/id: 3 {2}event: decision[^\n]+\n {2}id: 5 [^\n]+\nthe connection is lost behind event 5/)
+    expect(stdout).toMatch(/Last-Event-ID: 5\n {2}id: 7 /)
+    expect(stdout).toContain('event: text-delta  data: {"delta":"Yes,"}')
+    expect(stdout).toContain('"status":"completed","output":"Yes, take one: it rains in Bergen."')
+    expect(stdout).toContain('GET /runs/nobody: 404 {"code":"RUN_UNKNOWN"')
+    expect(stdout).toContain('POST /ask without a question: 400 {"code":"INPUT_INVALID"')
+    expect(stdout).toContain('stopped, 0 runs handed back')
+    expect(code).toBe(0)
+  })
+
+  it.each(['express', 'fastify'])('%s: stops gracefully while a run is watched', async (name) => {
+    const running = startExample(name)
+    const origin = /http:\S+/.exec(await running.written('listening on http'))?.[0] ?? ''
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'once' }
+    const ask = (): Promise<Response> =>
+      fetch(`${origin}/ask`, { method: 'POST', headers, body: JSON.stringify({ question: 'Umbrella?' }) })
+    const { id } = (await (await ask()).json()) as { id: string }
+    expect(await (await ask()).json()).toEqual({ id })
+    const broken = await fetch(`${origin}/ask`, { method: 'POST', headers, body: '{"question"' })
+    expect(broken.status).toBe(400)
+    const watching = await fetch(`${origin}/runs/${id}/events`)
+    const read = watching.text().catch(() => 'cut')
+    running.child.kill('SIGTERM')
+    const { code, stdout } = await running.ended
+    expect(stdout).toMatch(/stopped, [01] runs handed back to the store/)
+    expect(code).toBe(0)
+    await read
+  })
+})
+
+describe('the list of examples', () => {
+  const names = globSync('examples/*/main.ts', { cwd: root }).map((file) => basename(dirname(file)))
+
+  it('names every example in examples/README.md', async () => {
+    const readme = await readFile(join(root, 'examples/README.md'), 'utf8')
+    for (const name of names) expect(readme).toContain(`(${name}/main.ts)`)
+    expect(readme.match(/\/main\.ts\)/g)).toHaveLength(names.length)
+  })
+
+  it('is told by the command that runs them, which runs one by its name', async () => {
+    const script = join(root, 'scripts/example.ts')
+    const unknown = await startProcess(node, [script, 'nothing']).ended
+    expect(unknown.stderr).toContain('There is no example "nothing"')
+    for (const name of names) expect(unknown.stderr).toContain(name)
+    expect(unknown.code).toBe(1)
+    const known = await startProcess(node, [script, 'approval', '--deny']).ended
+    expect(known.stdout).toContain('denied it')
+    expect(known.code).toBe(0)
+  })
+})
