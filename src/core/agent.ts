@@ -5,7 +5,7 @@ import type { Memory } from './memory.ts'
 import type { Model, ModelSettings } from './model.ts'
 import type { Planner } from './planner.ts'
 import type { InferInput, InferOutput, Schema } from './schema.ts'
-import { requireName, requireShape, type Shape, show } from './require.ts'
+import { named, requireName, requireShape, type Shape, show } from './require.ts'
 import { requireRetry, type RetryPolicy, type Tool } from './tool.ts'
 
 /** Another agent that an agent may call like a tool, or hand the conversation over to. */
@@ -54,7 +54,7 @@ export interface Agent<Input = unknown, Output = unknown> {
 
 /** What {@link defineAgent} takes: an agent's members, with shorter forms for some. */
 export interface AgentOptions<I extends Schema = Schema, O extends Schema = Schema> extends Partial<
-  Omit<Agent, 'spec' | 'name' | 'models' | 'delegates' | 'memories' | 'input' | 'output'>
+  Omit<Agent, 'name' | 'models' | 'input' | 'output'>
 > {
   readonly name: string
   /** The only model, or the one called `default`. */
@@ -75,13 +75,8 @@ export interface AgentOptions<I extends Schema = Schema, O extends Schema = Sche
 export function defineAgent<I extends Schema = Schema<string>, O extends Schema = Schema<string>>(
   options: AgentOptions<I, O>,
 ): Agent<InferInput<I>, InferOutput<O>> {
-  requireShape(
-    'defineAgent',
-    options,
-    { ...AGENT, ...SHORTER, spec: 'any?', models: 'object?', tools: 'list?', limits: 'any?' },
-    'AGENT_INVALID',
-  )
-  const { model, models, agents = [], memory, tools = [], limits = {}, ...rest } = options
+  requireShape(named('agent', options, 'defineAgent'), options, GIVEN, 'AGENT_INVALID')
+  const { model, models, agents = [], memory, tools = [], limits = {}, delegates = [], memories = [], ...rest } = options
   const where = `agent ${show(options.name)}`
   if (model !== undefined && models?.['default'] !== undefined) {
     throw new OpspawnError('AGENT_INVALID', `${where} has both model and models.default; give one`)
@@ -91,8 +86,8 @@ export function defineAgent<I extends Schema = Schema<string>, O extends Schema 
     spec: 'agent/1',
     models: model === undefined ? { ...models } : { ...models, default: model },
     tools,
-    delegates: agents.map((entry) => toDelegate(where, entry)),
-    memories: memory === undefined ? [] : isList(memory) ? memory : [memory],
+    delegates: [...delegates, ...agents].map((entry) => toDelegate(where, entry)),
+    memories: memory === undefined ? memories : isList(memory) ? memory : [memory],
     limits,
   } as Agent<InferInput<I>, InferOutput<O>>
   requireAgent(agent)
@@ -116,7 +111,19 @@ const AGENT: Shape = {
   retry: 'any?',
   capabilities: 'list?',
 }
-const SHORTER: Shape = { model: 'any?', agents: 'list?', memory: 'any?' }
+/** What `defineAgent` takes: also a whole agent, so that one can be made from another by spreading. */
+const GIVEN: Shape = {
+  ...AGENT,
+  spec: 'any?',
+  models: 'object?',
+  tools: 'list?',
+  limits: 'any?',
+  model: 'any?',
+  agents: 'list?',
+  memory: 'any?',
+  delegates: 'list?',
+  memories: 'list?',
+}
 
 /**
  * Checks an agent, however it was made.

@@ -1,6 +1,6 @@
 import { OpspawnError } from './errors.ts'
 import type { Json } from './json.ts'
-import { requireName, requireShape, type Shape, show } from './require.ts'
+import { named, requireName, requireShape, type Shape, show } from './require.ts'
 import type { InferOutput, Schema } from './schema.ts'
 
 /**
@@ -105,7 +105,7 @@ const LABELS: readonly string[] = ['private', 'untrusted', 'outbound']
  * @throws OpspawnError `NAME_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`
  */
 export function defineTool<S extends Schema, Output>(options: ToolOptions<S, Output>): Tool<InferOutput<S>, Output> {
-  requireShape('defineTool', options, { ...TOOL, effect: 'any?' })
+  requireShape(named('tool', options, 'defineTool'), options, { ...TOOL, effect: 'any?' })
   const tool = { ...options, spec: 'tool/1', effect: options.effect ?? 'unsafe' } as Tool<InferOutput<S>, Output>
   requireTool(tool)
   return tool

@@ -35,7 +35,7 @@ export class Hub {
       throw new OpspawnError('OPTIONS_INVALID', `there is no event ${show(type)} to listen to; there are ${EVENTS.join(', ')}`)
     if (typeof listener !== 'function')
       throw new OpspawnError('OPTIONS_INVALID', `a listener is a function, not ${show(listener)}`)
-    const guarded = (...values: unknown[]): void => this.#call(type, listener, ...values)
+    const guarded = (...values: unknown[]): void => this.#call(type, undefined, listener, ...values)
     this.#bus.on(type, guarded)
     return () => this.#bus.off(type, guarded)
   }
@@ -72,7 +72,7 @@ export class Hub {
   recorded(runId: string, events: readonly RunEvent[]): void {
     const watchers = this.#watchers.get(runId)
     if (watchers !== undefined) for (const watcher of watchers) watcher.recorded(events)
-    for (const observer of this.#observers) for (const event of events) this.#call('observer', observer, runId, event)
+    for (const observer of this.#observers) for (const event of events) this.#call('observer', runId, observer, runId, event)
     if (this.#bus.listenerCount('event') > 0) for (const event of events) this.#bus.emit('event', runId, event)
   }
 
@@ -99,17 +99,19 @@ export class Hub {
   }
 
   /** A listener that throws, or whose promise rejects, harms nobody. */
-  #call(type: string, listener: unknown, ...values: unknown[]): void {
+  #call(type: string, runId: string | undefined, listener: unknown, ...values: unknown[]): void {
     try {
       const returned = (listener as (...values: unknown[]) => unknown)(...values) as PromiseLike<unknown> | undefined
-      if (typeof returned?.then === 'function') returned.then(undefined, (error: unknown) => this.#blame(type, error))
+      if (typeof returned?.then === 'function') returned.then(undefined, (error: unknown) => this.#blame(type, runId, error))
     } catch (error) {
-      this.#blame(type, error)
+      this.#blame(type, runId, error)
     }
   }
 
-  #blame(type: string, error: unknown): void {
+  #blame(type: string, runId: string | undefined, error: unknown): void {
     // A fault listener that fails has nobody left to tell.
-    if (type !== 'fault') this.fault(toFailure(error, 'INTERNAL'), { where: `listener of ${type}` })
+    if (type === 'fault') return
+    const where = type === 'observer' ? type : `listener of ${type}`
+    this.fault(toFailure(error, 'INTERNAL'), runId === undefined ? { where } : { where, runId })
   }
 }

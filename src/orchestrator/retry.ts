@@ -41,7 +41,7 @@ export function modelFault(thrown: unknown, now: number): Fault {
   const call = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as {
     statusCode?: unknown
     isRetryable?: unknown
-    responseHeaders?: Record<string, string | undefined>
+    responseHeaders?: unknown
   }
   const status = typeof call.statusCode === 'number' ? call.statusCode : undefined
   const network = status === undefined && isNetworkError(thrown)
@@ -95,16 +95,25 @@ function isNetworkError(thrown: unknown): boolean {
 }
 
 /** Reads `retry-after-ms`, then `retry-after` in seconds or as a date; at most an hour is believed. */
-function retryAfter(headers: Record<string, string | undefined> | undefined, now: number): number | undefined {
-  if (typeof headers !== 'object' || headers === null) return undefined
-  const exact = Number.parseFloat(headers['retry-after-ms'] ?? '')
+function retryAfter(headers: unknown, now: number): number | undefined {
+  const exact = Number.parseFloat(headerOf(headers, 'retry-after-ms') ?? '')
   if (Number.isFinite(exact)) return clampWait(exact)
-  const text = headers['retry-after']
+  const text = headerOf(headers, 'retry-after')
   if (text === undefined) return undefined
-  const seconds = Number.parseFloat(text)
-  if (Number.isFinite(seconds) && /^[\d.]+$/.test(text.trim())) return clampWait(seconds * 1000)
+  if (/^[\d.]+$/.test(text)) return clampWait(Number.parseFloat(text) * 1000)
   const date = Date.parse(text)
   return Number.isNaN(date) ? undefined : clampWait(date - now)
+}
+
+/** A header's text from a platform's `Headers` or a plain record, in whatever letters its name is written. */
+function headerOf(headers: unknown, name: string): string | undefined {
+  if (typeof headers !== 'object' || headers === null) return undefined
+  const { get } = headers as { get?: unknown }
+  const found: unknown =
+    typeof get === 'function'
+      ? (get as (name: string) => unknown).call(headers, name)
+      : Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1]
+  return typeof found === 'string' || typeof found === 'number' ? String(found).trim() : undefined
 }
 
 function clampWait(ms: number): number {

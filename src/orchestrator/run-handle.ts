@@ -28,7 +28,7 @@ export interface HandleContext {
 }
 
 /** Signal names that users may send: no reserved prefix, no control characters. */
-const SIGNAL_TEXT = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,255}$/
+const SIGNAL_TEXT = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$/
 
 function requireText(what: string, value: unknown): void {
   if (typeof value !== 'string') throw new OpspawnError('OPTIONS_INVALID', `${what} must be a text, not ${show(value)}`)
@@ -85,7 +85,7 @@ export class RunHandle<Output> implements Run<Output> {
     const { id = createId() } = options
     for (const [what, text] of Object.entries({ name, id })) {
       if (typeof text === 'string' && SIGNAL_TEXT.test(text) && !text.startsWith('opspawn.')) continue
-      const rule = 'must be 1 to 256 letters, digits, "_", ".", ":" or "-", and not begin with "opspawn."'
+      const rule = 'must be 1 to 128 letters, digits, "_", ".", ":" or "-", and not begin with "opspawn."'
       throw new OpspawnError('SIGNAL_INVALID', `signal ${what} ${show(text)} ${rule}`)
     }
     await this.#send({ id, name, payload: toJson(payload) }, options)

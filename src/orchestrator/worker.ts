@@ -1,6 +1,7 @@
 import { type Claim, type DrainReport, type Fence, OpspawnError, type TaskRef, toFailure } from '../core/index.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine, MAX_DELIVERIES } from './engine.ts'
+import type { Limiter } from './limiter.ts'
 import { RunDriver } from './run-driver.ts'
 
 /** Works on the runs of a store: takes hints from the scheduler, claims, drives, shows that it lives, sweeps. */
@@ -35,8 +36,8 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
   const { store, scheduler, clock, hub, timing, workerId } = engine
   const definitions = [...engine.agents.values()].map((ready) => `${ready.agent.name}@${ready.hash}`)
   const drivings = new Map<string, Driving>()
-  /** Runs for which a place in their agent's limit is kept while their task comes round again. */
-  const admitted = new Set<string>()
+  /** Runs that wait for a place in their agent's limit. */
+  const deferred = new Set<string>()
   const consumption = new AbortController()
   let consuming: Promise<void> | undefined
   let draining = false
@@ -65,28 +66,39 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
         poke(task.runId)
         return
       }
-      if (!takePlace(ready, task)) return
-      try {
-        const [claim] = await store.claim({ workerId, runId: task.runId, leaseMs: timing.leaseMs, definitions })
-        if (claim !== undefined) await work(claim, ready)
-      } finally {
-        ready.limiter?.give()
-      }
+      if (ready.limiter === undefined) await take(task, ready)
+      else if (ready.limiter.tryTake()) await takeWithPlace(task, ready, ready.limiter)
+      else defer(task, ready, ready.limiter)
     } catch (error) {
       fault(error, 'worker', task.runId)
     }
   }
 
-  /** Without a free place the task comes round again when there is one; meanwhile it takes up no slot. */
-  function takePlace(ready: ReadyAgent, task: TaskRef): boolean {
-    if (ready.limiter === undefined || admitted.delete(task.runId) || ready.limiter.tryTake()) return true
-    ready.limiter.take(() => {
-      admitted.add(task.runId)
-      scheduler.publish([task]).catch(() => {
-        if (admitted.delete(task.runId)) ready.limiter?.give()
-      })
+  async function take(task: TaskRef, ready: ReadyAgent): Promise<void> {
+    const [claim] = await store.claim({ workerId, runId: task.runId, leaseMs: timing.leaseMs, definitions })
+    if (claim !== undefined) await work(claim, ready)
+  }
+
+  async function takeWithPlace(task: TaskRef, ready: ReadyAgent, limiter: Limiter): Promise<void> {
+    try {
+      await take(task, ready)
+    } finally {
+      limiter.give()
+    }
+  }
+
+  /**
+   * Without a free place the task waits here, once, and takes up no slot of the scheduler's. It does not go back to the
+   * scheduler, which may lose it, and the place with it.
+   */
+  function defer(task: TaskRef, ready: ReadyAgent, limiter: Limiter): void {
+    if (deferred.has(task.runId)) return
+    deferred.add(task.runId)
+    limiter.take(() => {
+      deferred.delete(task.runId)
+      if (draining) limiter.give()
+      else takeWithPlace(task, ready, limiter).catch((error: unknown) => fault(error, 'worker', task.runId))
     })
-    return false
   }
 
   async function work(claim: Claim, ready: ReadyAgent): Promise<void> {
@@ -199,9 +211,10 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
       cancelSweep?.()
       const held = [...drivings.keys()]
       for (const { driver } of drivings.values()) driver.drain()
-      const { left } = await scheduler.drain(deadlineMs)
-      if (left > 0) for (const { driver } of drivings.values()) driver.abandon()
-      await settled([...drivings.values()].map((driving) => driving.done))
+      await Promise.all([scheduler.drain(deadlineMs), settled(deadlineMs)])
+      for (const { driver } of drivings.values()) driver.abandon()
+      // They need a turn or two of the store; one that hangs is not waited for.
+      await settled(1_000)
       consumption.abort()
       await consuming?.catch(() => {})
       cancelBeat?.()
@@ -209,15 +222,15 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     },
   }
 
-  /** Waits for drivers that were told to stop: they need a turn or two of the store, but one that hangs is not waited for. */
-  async function settled(doing: readonly Promise<void>[]): Promise<void> {
-    if (doing.length === 0) return
-    let cancel = (): void => {}
+  /** Waits for all drivers, so long. */
+  async function settled(ms: number): Promise<void> {
+    if (drivings.size === 0) return
+    let timer: NodeJS.Timeout | undefined
     const patience = new Promise<void>((resolve) => {
-      cancel = clock.setTimer(1_000, resolve)
+      timer = setTimeout(resolve, ms)
     })
-    await Promise.race([Promise.allSettled(doing), patience])
-    cancel()
+    await Promise.race([Promise.allSettled([...drivings.values()].map((driving) => driving.done)), patience])
+    clearTimeout(timer)
   }
 
   async function stillOpen(runIds: readonly string[]): Promise<readonly string[]> {

@@ -319,7 +319,7 @@ test('the full transcript leaves out the system message and what was said before
   step(done('noted'))
   step(said('Now.'))
   const decision = next() as Decision & { type: 'finish' }
-  expect(decision.messages?.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'tool', 'assistant'])
+  expect(decision.messages?.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant'])
   expect(JSON.stringify(decision.messages)).not.toContain('Before.')
   const handed = play(planner, { definition: { tools: [expert], instructions: undefined } })
   handed.step(answered([call('c1', 'expert')]))
