@@ -10,7 +10,7 @@ import { requireRetry, type RetryPolicy, type Tool } from './tool.ts'
 
 /** Another agent that an agent may call like a tool, or hand the conversation over to. */
 export interface Delegate {
-  /** Name of a registered agent. */
+  /** Name of a registered agent; models see it as a tool of that name, and as `transfer_to_<name>` where it is a handoff. */
   readonly agent: string
   /** What the model sees. @default the agent's own description */
   readonly description?: string

@@ -28,8 +28,8 @@ export type RunEventBody =
       readonly type: 'decision'
       readonly effects: readonly Effect[]
       readonly state?: Json
-      /** What was set aside for model calls under a token or cost limit, by key. */
-      readonly reserved?: { readonly [key: string]: Amounts }
+      /** What was set aside for model calls under a token or cost limit. */
+      readonly reserved?: readonly { readonly key: string; readonly amounts: Amounts }[]
     }
   /** A policy rule asked for an approval of a call, or forbade it. What is allowed without more ado is not noted. */
   | {

@@ -11,29 +11,29 @@ import type { Agent } from './agent.ts'
 /** How to start a run. */
 export interface StartOptions extends OperationOptions {
   /** @default made up */
-  readonly runId?: string
+  readonly runId?: string | undefined
   /** @default 'default' */
-  readonly tenant?: string
+  readonly tenant?: string | undefined
   /** Runs of one session see each other's messages. */
-  readonly session?: string
+  readonly session?: string | undefined
   /** Conversation before the input, besides the session's. */
-  readonly messages?: readonly Message[]
+  readonly messages?: readonly Message[] | undefined
   /** Tighter limits than the agent's; looser ones are cut to the agent's. */
-  readonly limits?: RunLimits
+  readonly limits?: RunLimits | undefined
   /** The same key with the same agent and input gives the run that exists already. */
-  readonly idempotencyKey?: string
+  readonly idempotencyKey?: string | undefined
   /** Not before (epoch milliseconds). */
-  readonly dueAt?: number
+  readonly dueAt?: number | undefined
   /** Higher first. @default 0 */
-  readonly priority?: number
-  readonly metadata?: JsonObject
+  readonly priority?: number | undefined
+  readonly metadata?: JsonObject | undefined
 }
 
 /** Who answers an approval, and why. */
 export interface ApprovalAnswer extends OperationOptions {
   /** A person or service, for the record. Agents have no way to answer. */
   readonly by: string
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 /** A call that waits for a person. */
@@ -84,7 +84,7 @@ export interface AgentState {
 
 /** What listeners of an orchestrator hear. */
 export interface OrchestratorEvents {
-  /** Something was recorded. */
+  /** Something was recorded about a run that is worked on here. */
   readonly event: (runId: string, event: RunEvent) => void
   /** Something is happening. */
   readonly live: (runId: string, event: LiveEvent) => void
@@ -125,4 +125,6 @@ export interface Orchestrator extends AsyncDisposable {
   on<E extends keyof OrchestratorEvents>(type: E, listener: OrchestratorEvents[E]): () => void
   /** Stops intake, lets runs reach a safe point until the deadline, hands the rest back. Idempotent. */
   drain(deadlineMs?: number): Promise<DrainReport>
+  /** Drains and disposes of all parts, last first: what `await using` does, for Node 22, which does not know it. Idempotent. */
+  close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import type { Failure } from './errors.ts'
-import { OpspawnError } from './errors.ts'
+import { OpspawnError, toError } from './errors.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { RunLimits, Spending } from './budget.ts'
@@ -58,6 +58,12 @@ export type RunOutcome<Output = Json> =
   | { readonly status: 'completed'; readonly output: Output }
   | { readonly status: 'failed'; readonly error: Failure }
   | { readonly status: 'cancelled'; readonly error: Failure }
+
+/** The output of a run that completed. @throws OpspawnError the failure of one that did not */
+export function outputOf<Output>(outcome: RunOutcome<Output>): Output {
+  if (outcome.status === 'completed') return outcome.output
+  throw toError(outcome.error)
+}
 
 /** The place of a child run under its parent. */
 export interface RunParent {

@@ -160,10 +160,13 @@ export interface Store {
   ): Promise<readonly TaskRef[]>
   /** Gives a run up. With signals left in the inbox, `wait` makes it ready again at once; the task to publish comes back. */
   release(fence: Fence, reason: ReleaseReason, options?: OperationOptions): Promise<TaskRef | undefined>
-  /** Finds runs that are ready and that nobody works on: due, expired or forgotten by the scheduler. */
+  /**
+   * Finds runs that are ready and that nobody works on: due, expired or forgotten by the scheduler; of these queues and
+   * definitions only, if they are given, so that no worker uses up the hints of another.
+   */
   sweep(
     limit: number,
-    options?: OperationOptions,
+    options?: OperationOptions & Pick<ClaimQuery, 'queues' | 'definitions'>,
   ): Promise<{
     readonly tasks: readonly TaskRef[]
     /** The next time at which something falls due. */ readonly nextDueAt?: number

@@ -225,7 +225,7 @@ function openEffect(view: ViewInWork, effect: Effect, event: RunEvent & { type: 
     started: false,
     approval: undefined,
     dueAt: undefined,
-    reserved: event.reserved?.[effect.key],
+    reserved: event.reserved?.find(({ key }) => key === effect.key)?.amounts,
     argumentsHash: undefined,
   }
   if (effect.kind === 'wait') {

@@ -77,13 +77,19 @@ export async function compose(parts: Parts, hub: Hub): Promise<Composition> {
   const dispose = (): Promise<void> => undo(disposers)
   try {
     for (const plugin of allParts(parts)) register(registry, plugin, disposers)
+    let isOpen = true
+    const whileOpen = (act: () => void): void => {
+      if (isOpen) return act()
+      throw new OpspawnError('PLUGIN_INVALID', 'an extension can change the orchestrator only while it is set up')
+    }
     const host: ExtensionHost = {
-      add: (plugin) => register(registry, plugin, disposers),
-      addRule: (rule) => void rules.push(rule),
-      addMiddleware: (layer) => void middleware.push(layer),
-      observe: (listener) => hub.observe(listener),
+      add: (plugin) => whileOpen(() => register(registry, plugin, disposers)),
+      addRule: (rule) => whileOpen(() => void rules.push(rule)),
+      addMiddleware: (layer) => whileOpen(() => void middleware.push(layer)),
+      observe: (listener) => whileOpen(() => hub.observe(listener)),
     }
     await setUp(registry.extensions, host, disposers)
+    isOpen = false
     if (parts.policy !== undefined) requirePolicy(parts.policy)
     const policy = compilePolicy({ ...parts.policy, rules: [...(parts.policy?.rules ?? []), ...rules] })
     const store = only('store', registry.stores)

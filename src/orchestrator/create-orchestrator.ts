@@ -198,10 +198,11 @@ function assemble(
       draining ??= worker.drain(deadlineMs)
       return draining
     },
-    [Symbol.asyncDispose]() {
+    close() {
       disposing ??= close()
       return disposing
     },
+    [Symbol.asyncDispose]: () => orchestrator.close(),
   }
 
   async function close(): Promise<void> {

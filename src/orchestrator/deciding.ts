@@ -1,4 +1,4 @@
-import { type Amounts, type Decision, type Json, OpspawnError, toFailure, type Validation } from '../core/index.ts'
+import { type Amounts, type Decision, type Json, OpspawnError, toFailure, type Validation, toJson } from '../core/index.ts'
 import { admit } from './admission.ts'
 import { decide } from './decision.ts'
 import { finishRun } from './finishing.ts'
@@ -127,11 +127,14 @@ function askPerson(progress: Progress, key: string, ask: { readonly question: st
 }
 
 /** Sets aside what the model calls of a decision may use; gives the amounts to record where they are more than a step each. */
-function reserve(progress: Progress, decision: Decision & { type: 'act' }): Record<string, Amounts> | undefined {
+function reserve(
+  progress: Progress,
+  decision: Decision & { type: 'act' },
+): { readonly key: string; readonly amounts: Amounts }[] | undefined {
   const { context, log } = progress
   const { limits } = log.view
   const metered = limits.tokens !== undefined || limits.cost !== undefined
-  let recorded: Record<string, Amounts> | undefined
+  let recorded: { key: string; amounts: Amounts }[] | undefined
   for (const effect of decision.effects) {
     if (effect.kind !== 'model') continue
     let amounts = ONE_STEP
@@ -141,8 +144,8 @@ function reserve(progress: Progress, decision: Decision & { type: 'act' }): Reco
       const price = model === undefined ? undefined : priceOf(context.engine.prices, model.provider, model.modelId)
       const most = effect.settings?.maxOutputTokens ?? agent.settings?.maxOutputTokens ?? UNBOUNDED_ANSWER
       amounts = estimateCall(log.view, effect, limits, most, price)
-      recorded ??= {}
-      recorded[effect.key] = amounts
+      recorded ??= []
+      recorded.push({ key: effect.key, amounts })
     }
     log.spend({ reserve: amounts })
   }
@@ -188,11 +191,17 @@ function uncheckable(progress: Progress, thrown: unknown): void {
   })
 }
 
+function isValidation(checked: unknown): checked is Validation {
+  if (typeof checked !== 'object' || checked === null) return false
+  return 'issues' in checked && checked.issues !== undefined ? Array.isArray(checked.issues) : 'value' in checked
+}
+
 function concludeWith(progress: Progress, { output, messages }: Decision & { type: 'finish' }, checked: Validation): void {
   const { log } = progress
   const { view } = log
+  if (!isValidation(checked)) throw new TypeError('it gave neither a value nor a list of issues')
   if (checked.issues === undefined) {
-    finishRun(progress, { status: 'completed', output: checked.value as Json }, messages)
+    finishRun(progress, { status: 'completed', output: toJson(checked.value, { maxSize: view.limits.payload }) }, messages)
   } else if (view.rejected.length < view.limits.repairs) {
     log.record({ type: 'output-reject', output, issues: checked.issues })
     progress.askPlanner = true

@@ -1,4 +1,15 @@
-import { type Decision, type Effect, OpspawnError, type Planner, type RunView, toJson } from '../core/index.ts'
+import {
+  type Decision,
+  type Effect,
+  OpspawnError,
+  type Planner,
+  requireShape,
+  type RunView,
+  type Shape,
+  show,
+  toFailure,
+  toJson,
+} from '../core/index.ts'
 
 const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 'wait']
 
@@ -46,13 +57,15 @@ function checkDecision(planner: Planner, view: RunView, decision: Decision): Dec
     }
     case 'fail': {
       const { error } = decision as Decision & { type: 'fail' }
-      if (typeof error?.code === 'string' && typeof error.message === 'string') return decision
+      if (typeof error?.code === 'string' && typeof error.message === 'string') {
+        return { type: 'fail', error: { ...error, retryable: error.retryable === true } }
+      }
       throw invalid(planner, 'fails without an error of { code, message, retryable }')
     }
     default:
       throw invalid(
         planner,
-        `is of type ${JSON.stringify((decision as { type?: unknown } | undefined | null)?.type) ?? 'undefined'}; act, idle, finish and fail are known`,
+        `is of type ${show((decision as { type?: unknown } | undefined | null)?.type)}; act, idle, finish and fail are known`,
       )
   }
 }
@@ -72,27 +85,61 @@ function checkAct(planner: Planner, view: RunView, decision: Decision & { type: 
 
 function checkEffect(planner: Planner, view: RunView, effects: readonly Effect[], index: number): Effect {
   const effect = effects[index] as Effect
-  if (typeof effect?.key !== 'string' || effect.key === '') throw invalid(planner, 'has an effect without a key')
+  if (typeof effect?.key !== 'string' || effect.key === '' || effect.key.length > 256) {
+    throw invalid(
+      planner,
+      `has an effect whose key is ${show((effect as { key?: unknown } | undefined | null)?.key)}; a key has 1 to 256 characters`,
+    )
+  }
   if (!KINDS.includes(effect.kind)) {
-    throw invalid(planner, `has an effect of unknown kind ${JSON.stringify(effect.kind)}; known are ${KINDS.join(', ')}`)
+    throw invalid(planner, `has an effect of unknown kind ${show(effect.kind)}; known are ${KINDS.join(', ')}`)
   }
   if (view.effects.has(effect.key) || (index > 0 && effects.findIndex((other) => other?.key === effect.key) < index)) {
-    throw invalid(planner, `repeats the effect key "${effect.key}"; keys are unique in a run`)
+    throw invalid(planner, `repeats the effect key ${show(effect.key)}; keys are unique in a run`)
   }
-  if (effect.kind === 'tool' || effect.kind === 'run')
-    return { ...effect, input: copy(planner, `input of "${effect.key}"`, effect.input, view) }
-  if (effect.kind === 'model') {
-    if (effect.continues !== undefined && view.effects.get(effect.continues)?.effect.kind !== 'model') {
-      throw invalid(
-        planner,
-        `has model effect "${effect.key}" that continues "${effect.continues}", which is no earlier model effect`,
-      )
-    }
-    if (effect.continues === undefined && (effect.messages === undefined || effect.messages.length === 0)) {
-      throw invalid(planner, `has model effect "${effect.key}" without messages`)
-    }
+  switch (effect.kind) {
+    case 'tool':
+    case 'run':
+      return { ...effect, input: copy(planner, `input of "${effect.key}"`, effect.input, view) }
+    case 'model':
+      checkModel(planner, view, effect)
+      return effect
+    case 'wait':
+      checkWait(planner, effect)
+      return effect
+    case 'recall':
+      if (typeof effect.query !== 'string') throw invalid(planner, `has recall effect "${effect.key}" without a query`)
+      return effect
+    default:
+      return { ...effect, entries: copy(planner, `entries of "${effect.key}"`, effect.entries, view) }
   }
-  return effect
+}
+
+function checkModel(planner: Planner, view: RunView, { key, continues, messages }: Effect & { kind: 'model' }): void {
+  if (continues !== undefined && view.effects.get(continues)?.effect.kind !== 'model') {
+    throw invalid(planner, `has model effect "${key}" that continues ${show(continues)}, which is no earlier model effect`)
+  }
+  if (continues === undefined && !(Array.isArray(messages) && messages.length > 0)) {
+    throw invalid(planner, `has model effect "${key}" without messages`)
+  }
+}
+
+const WAITS: Readonly<Record<string, Shape>> = {
+  time: { type: 'text', ms: 'amount' },
+  signal: { type: 'text', name: 'text', deadlineMs: 'amount?' },
+  approval: { type: 'text', question: 'text', details: 'any?', deadlineMs: 'amount?' },
+}
+
+function checkWait(planner: Planner, effect: Effect & { kind: 'wait' }): void {
+  const type: unknown = (effect.for as { type?: unknown } | undefined | null)?.type
+  const shape = typeof type === 'string' && Object.hasOwn(WAITS, type) ? WAITS[type] : undefined
+  if (shape === undefined)
+    throw invalid(planner, `has wait effect "${effect.key}" for ${show(type)}; time, signal and approval are known`)
+  try {
+    requireShape(`wait "${effect.key}"`, effect.for, shape)
+  } catch (error) {
+    throw invalid(planner, `cannot be carried out: ${describe(error)}`, error)
+  }
 }
 
 function copy<T>(planner: Planner, what: string, value: T, view: RunView): T {
@@ -108,5 +155,5 @@ function invalid(planner: Planner, what: string, cause?: unknown): OpspawnError 
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return toFailure(error, 'INTERNAL').message
 }

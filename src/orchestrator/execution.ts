@@ -49,7 +49,7 @@ export class Execution {
 
   /** Starts the time limit. */
   arm(ms: number, makeReason: () => unknown): void {
-    if (this.#isOver) return
+    if (this.#isOver || this.#disarm !== undefined) return
     this.#disarm = this.#clock.setTimer(ms, () => this.abort(makeReason()))
   }
 

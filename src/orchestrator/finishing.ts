@@ -23,6 +23,13 @@ export function finishRun(progress: Progress, outcome: RunOutcome, messages?: re
   log.end(outcome, inSession ? (messages ?? defaultTranscript(view.input, outcome)) : undefined)
 }
 
+/** Ends a run that the engine itself, or a part that it trusted, cannot go on with: better a typed end than a run that hangs. */
+export function failRun(progress: Progress, error: unknown): void {
+  const failure = toFailure(error, 'INTERNAL')
+  progress.context.engine.hub.fault(failure, { where: 'driver', runId: progress.log.view.id })
+  if (progress.log.view.outcome === undefined) finishRun(progress, { status: 'failed', error: failure })
+}
+
 function stopOpen(progress: Progress): void {
   const { log, inFlight } = progress
   const error = new OpspawnError('RUN_CANCELLED', 'the run ended before this was done')

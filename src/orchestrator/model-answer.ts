@@ -10,6 +10,8 @@ import {
   OpspawnError,
   toJson,
   type TokenUsage,
+  show,
+  toFailure,
 } from '../core/index.ts'
 
 /** The parts of a model's reply that an answer is made of, however it came. */
@@ -30,40 +32,66 @@ export interface RawAnswer {
  * @throws OpspawnError `MODEL_ANSWER_INVALID` when the reply is not of the specified shape, `PAYLOAD_TOO_LARGE`
  */
 export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): ModelAnswer {
-  if (!Array.isArray(raw.content))
-    throw new OpspawnError('MODEL_ANSWER_INVALID', `model ${model.provider}/${model.modelId} gave no content list`)
-  const answer: { -readonly [K in keyof ModelAnswer]: ModelAnswer[K] } = {
-    content: raw.content.map((part) => recordPart(part, maxSize)),
-    finishReason: typeof raw.finishReason === 'string' ? raw.finishReason : (raw.finishReason?.unified ?? 'other'),
-    usage: recordUsage(raw.usage),
-    provider: model.provider,
-    modelId: raw.modelId ?? model.modelId,
+  try {
+    if (!Array.isArray(raw.content)) throw new TypeError(`content is ${show(raw.content)}, not a list`)
+    const { finishReason, structuredOutputText, responseId, modelId, warnings } = raw
+    const answer: { -readonly [K in keyof ModelAnswer]: ModelAnswer[K] } = {
+      content: raw.content.map((part) => recordPart(part, maxSize)),
+      finishReason: requireText(
+        'finishReason',
+        typeof finishReason === 'string' ? finishReason : (finishReason?.unified ?? 'other'),
+      ),
+      usage: recordUsage(raw.usage),
+      provider: model.provider,
+      modelId: modelId === undefined ? model.modelId : requireText('modelId', modelId),
+    }
+    if (structuredOutputText !== undefined)
+      answer.structuredOutputText = requireText('structuredOutputText', structuredOutputText)
+    if (responseId !== undefined) answer.responseId = requireText('response id', responseId)
+    if (warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
+    return answer
+  } catch (error) {
+    if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) throw error
+    throw invalidAnswer(model, toFailure(error, 'INTERNAL').message, error)
   }
-  if (raw.structuredOutputText !== undefined) answer.structuredOutputText = raw.structuredOutputText
-  if (raw.responseId !== undefined) answer.responseId = raw.responseId
-  if (raw.warnings.length > 0) answer.warnings = raw.warnings.map((warning) => toJson(warning))
-  return answer
+}
+
+/** What a model gave is no answer. */
+export function invalidAnswer(model: Model, what: string, cause?: unknown): OpspawnError {
+  return new OpspawnError(
+    'MODEL_ANSWER_INVALID',
+    `model ${model.provider}/${model.modelId} gave no answer that can be used: ${what}`,
+    { cause },
+  )
+}
+
+function requireText(what: string, value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new TypeError(`${what} is ${show(value)}, not a text`)
 }
 
 function recordPart(part: ModelPart, maxSize: number): AnswerPart {
   const known = part as { type: string; text?: unknown; input?: unknown; data?: unknown; providerMetadata?: object }
-  if (known.type === 'text' && known.providerMetadata === undefined && typeof known.text === 'string') {
-    if (known.text.length > maxSize)
-      throw new OpspawnError(
-        'PAYLOAD_TOO_LARGE',
-        `a text part has ${known.text.length} characters, more than the limit of ${maxSize}`,
-      )
-    return { type: 'text', text: known.text }
+  requireText('the type of a part', (known as { type?: unknown } | undefined | null)?.type)
+  if (known.type === 'text' || known.type === 'reasoning') {
+    const text = requireText(`the text of a ${known.type} part`, known.text)
+    if (known.providerMetadata === undefined && known.type === 'text' && text.length <= maxSize) return { type: 'text', text }
   }
-  if (known.type === 'tool-call' && typeof known.input !== 'string') {
-    // Not as specified, but it happens in hand-written models: arguments given as data.
-    return toJson({ ...known, input: JSON.stringify(known.input ?? {}) }, { maxSize }) as AnswerPart
+  if (known.type === 'tool-call') {
+    const { toolCallId, toolName } = part as { toolCallId?: unknown; toolName?: unknown }
+    requireText('the toolCallId of a tool call', toolCallId)
+    requireText('the toolName of a tool call', toolName)
+    // Arguments as data are not as specified, but hand-written models give them.
+    if (typeof known.input !== 'string')
+      return toJson({ ...known, input: JSON.stringify(known.input ?? {}) }, { maxSize }) as AnswerPart
   }
   if (known.data !== undefined) return toJson({ ...known, data: recordData(known.data) }, { maxSize }) as AnswerPart
   return toJson(known, { maxSize }) as AnswerPart
 }
 
 function recordData(data: unknown): Json | object {
+  if (data instanceof Uint8Array) return { type: 'data', data: Buffer.from(data).toString('base64') }
+  if (typeof data === 'string') return { type: 'data', data }
   const file = data as { type?: unknown; data?: unknown; url?: unknown }
   if (file.data instanceof Uint8Array) return { type: 'data', data: Buffer.from(file.data).toString('base64') }
   if (file.url !== undefined) return { type: 'url', url: String(file.url) }

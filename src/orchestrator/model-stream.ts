@@ -1,4 +1,4 @@
-import { type LiveEvent, type ModelPart, type ModelStream, OpspawnError } from '../core/index.ts'
+import { type LiveEvent, type ModelPart, type ModelStream, OpspawnError, show } from '../core/index.ts'
 import type { RawAnswer } from './model-answer.ts'
 
 /** A text or reasoning block while it grows. Blocks interleave, so they are kept by id. */
@@ -70,9 +70,13 @@ class Assembly {
   }
 
   take(part: ModelPart): void {
+    if (typeof part?.type !== 'string')
+      throw new OpspawnError('MODEL_ANSWER_INVALID', `the model stream held ${show(part)} instead of a part`)
     const { type } = part
     if (type === 'text-delta' || type === 'reasoning-delta') {
       const { id, delta, providerMetadata } = part as unknown as { id: string; delta: string; providerMetadata?: object }
+      if (typeof delta !== 'string')
+        throw new OpspawnError('MODEL_ANSWER_INVALID', `a ${type} part held ${show(delta)} instead of a text`)
       const block = this.#block(id, type === 'text-delta' ? 'text' : 'reasoning', providerMetadata)
       block.text += delta
       this.#emit({ type, key: this.#key, delta })

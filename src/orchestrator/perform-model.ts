@@ -8,9 +8,11 @@ import {
   type ModelEffect,
   type ModelResult,
   OpspawnError,
+  type ModelStream,
+  show,
 } from '../core/index.ts'
 import type { Execution, Performed } from './execution.ts'
-import { recordAnswer } from './model-answer.ts'
+import { invalidAnswer, recordAnswer } from './model-answer.ts'
 import { readModelStream } from './model-stream.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -44,16 +46,19 @@ async function stream(context: RunContext, model: Model, options: ModelCallOptio
     hub.live(runId, event)
   }
   const result = await model.doStream(options)
-  const raw = await readModelStream(result.stream, execution.effect.key, emit, execution.signal)
+  const parts: unknown = (result as { stream?: unknown } | undefined | null)?.stream
+  if (!isStream(parts)) throw invalidAnswer(model, 'doStream gave no stream')
+  const raw = await readModelStream(parts, execution.effect.key, emit, execution.signal)
   return { value: recordAnswer(model, raw, context.view.limits.payload) as unknown as Json }
+}
+
+function isStream(value: unknown): value is ModelStream {
+  return typeof value === 'object' && value !== null && ('getReader' in value || Symbol.asyncIterator in value)
 }
 
 function recordResult(model: Model, result: ModelResult, maxSize: number): ModelAnswer {
   if (typeof result !== 'object' || result === null) {
-    throw new OpspawnError(
-      'MODEL_ANSWER_INVALID',
-      `model ${model.provider}/${model.modelId} gave ${String(result)} instead of a result`,
-    )
+    throw invalidAnswer(model, `doGenerate gave ${show(result)}`)
   }
   const { content, finishReason, usage, structuredOutputText, response, warnings } = result
   return recordAnswer(
@@ -65,7 +70,7 @@ function recordResult(model: Model, result: ModelResult, maxSize: number): Model
       structuredOutputText,
       responseId: response?.id,
       modelId: response?.modelId,
-      warnings: warnings ?? NO_WARNINGS,
+      warnings: Array.isArray(warnings) ? warnings : NO_WARNINGS,
     },
     maxSize,
   )

@@ -11,6 +11,7 @@ import {
   type RunView,
   type Signal,
   toFailure,
+  toJson,
   type Validation,
 } from '../core/index.ts'
 import type { ReadyAgent } from './definition.ts'
@@ -100,7 +101,8 @@ export async function checkInput(ready: ReadyAgent, input: Json): Promise<Json> 
       { cause: error },
     )
   }
-  if (checked.issues === undefined) return input
+  // The run gets what the schema made of it: defaults and transforms count.
+  if (checked.issues === undefined) return checked.value === input ? input : toJson(checked.value)
   throw new OpspawnError('INPUT_INVALID', `${where} does not fit its schema: ${describeIssues(checked.issues)}`, {
     details: { issues: checked.issues } as unknown as Json,
   })

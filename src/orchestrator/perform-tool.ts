@@ -7,6 +7,7 @@ import {
   type ToolContext,
   type ToolEffect,
   type Validation,
+  type Verification,
 } from '../core/index.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
@@ -66,7 +67,19 @@ async function runVerified(
 ): Promise<Performed> {
   const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
   execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
-  const found = await ready.tool.verify?.(input, toolContext)
+  let found: Verification | undefined
+  try {
+    found = await ready.tool.verify?.(input, toolContext)
+  } catch (error) {
+    // Nobody knows, and trying again might make it happen twice.
+    throw new OpspawnError(
+      'EFFECT_UNKNOWN',
+      `tool "${ready.tool.name}" was interrupted and could not be verified: ${toFailure(error, 'TOOL_FAILED').message}`,
+      {
+        cause: error,
+      },
+    )
+  }
   if (found?.happened === true) return accept(context, ready, found.output)
   if (execution.isOver) throw execution.signal.reason
   return accept(context, ready, await ready.tool.execute(input, toolContext))
@@ -82,11 +95,14 @@ function accept(context: RunContext, ready: ReadyTool, output: unknown): Perform
 /** Checks a tool's arguments; a promise only where its schema gives one. @throws OpspawnError `TOOL_INPUT_INVALID` */
 export function validInput(ready: ReadyTool, effect: { readonly input: Json }): unknown {
   const checked = ready.input.validate(effect.input)
-  return checked instanceof Promise ? checked.then((later) => acceptInput(ready, later)) : acceptInput(ready, checked)
+  return checked instanceof Promise
+    ? checked.then((later) => acceptInput(ready, effect.input, later))
+    : acceptInput(ready, effect.input, checked)
 }
 
-function acceptInput(ready: ReadyTool, checked: Validation): unknown {
-  if (checked.issues === undefined) return checked.value
+function acceptInput(ready: ReadyTool, input: Json, checked: Validation): unknown {
+  // The body gets a copy: what it does to its input must not change what is recorded.
+  if (checked.issues === undefined) return checked.value === input ? toJson(input) : checked.value
   throw new OpspawnError(
     'TOOL_INPUT_INVALID',
     `tool "${ready.tool.name}" was not called, its arguments are wrong: ${describeIssues(checked.issues)}`,
@@ -96,7 +112,8 @@ function acceptInput(ready: ReadyTool, checked: Validation): unknown {
   )
 }
 
-function validOutput(ready: ReadyTool, output: unknown, context: RunContext): Json | Promise<Json> {
+/** Checks and copies a result. @throws OpspawnError `TOOL_OUTPUT_INVALID`, `PAYLOAD_TOO_LARGE` */
+export function validOutput(ready: ReadyTool, output: unknown, context: RunContext): Json | Promise<Json> {
   const json = recordOutput(ready, output, context)
   if (ready.output === undefined) return json
   const checked = ready.output.validate(json)

@@ -2,16 +2,18 @@ import {
   type Effect,
   type EffectContext,
   type Json,
+  type ModelAnswer,
   OpspawnError,
   type RecallEffect,
   type RememberEffect,
+  show,
   toJson,
 } from '../core/index.ts'
 import type { ReadyAgent } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { performModel } from './perform-model.ts'
 import { performRun } from './perform-run.ts'
-import { performTool } from './perform-tool.ts'
+import { idempotencyKey, performTool, validOutput } from './perform-tool.ts'
 import type { RunContext } from './run-context.ts'
 
 /** Performs one execution of an effect, through the middleware if there is any. Rejects when it failed. */
@@ -45,6 +47,16 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
   const { effect } = execution
   if (effect.kind === 'run') return performPlain(context, execution)
   const { engine, view } = context
+  // Middleware is under the effect's time limit too.
+  const limitMs = timeLimit(context, effect)
+  execution.arm(
+    limitMs,
+    () =>
+      new OpspawnError(
+        effect.kind === 'model' ? 'MODEL_UNAVAILABLE' : 'TOOL_TIMEOUT',
+        `"${effect.key}" was not done within ${limitMs} ms`,
+      ),
+  )
   let labels: readonly string[] | undefined
   const effectContext: EffectContext = {
     runId: view.id,
@@ -63,7 +75,38 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
     return performed.value
   }
   const value = await call(0)
-  return { value: toJson(value, { maxSize: view.limits.payload }), labels }
+  return { value: await accepted(context, effect, value), labels }
+}
+
+/** What middleware gives in place of a value must be one. */
+async function accepted(context: RunContext, effect: Effect, value: unknown): Promise<Json> {
+  if (effect.kind === 'tool') {
+    const ready = context.ready.tools.get(effect.tool)
+    if (ready !== undefined) return validOutput(ready, value, context)
+  }
+  const json = toJson(value, { maxSize: context.view.limits.payload })
+  if (effect.kind === 'model' && !isAnswer(json)) {
+    throw new OpspawnError(
+      'MODEL_ANSWER_INVALID',
+      `middleware gave ${show(value)} for model effect "${effect.key}"; it needs content, finishReason and usage`,
+    )
+  }
+  return json
+}
+
+function isAnswer(value: Json): boolean {
+  const answer = (typeof value === 'object' && value !== null ? value : {}) as Partial<ModelAnswer>
+  return (
+    Array.isArray(answer.content) &&
+    typeof answer.finishReason === 'string' &&
+    typeof answer.usage === 'object' &&
+    answer.usage !== null
+  )
+}
+
+function timeLimit({ ready, engine }: RunContext, effect: Effect): number {
+  if (effect.kind === 'model') return ready.agent.modelTimeoutMs ?? engine.timing.modelMs
+  return (effect.kind === 'tool' ? ready.tools.get(effect.tool)?.tool.timeoutMs : undefined) ?? engine.timing.toolMs
 }
 
 async function performRecall(context: RunContext, effect: RecallEffect, execution: Execution): Promise<Performed> {
@@ -77,7 +120,10 @@ async function performRecall(context: RunContext, effect: RecallEffect, executio
 
 async function performRemember(context: RunContext, effect: RememberEffect, execution: Execution): Promise<Performed> {
   const handle = memoryOf(context, effect.memory)
-  return { value: toJson(await handle.append(effect.entries, { signal: execution.signal })) }
+  // An id of its own for every entry, so that a repetition after a failure writes nothing twice.
+  const key = idempotencyKey(context.view.id, effect.key)
+  const entries = effect.entries.map((entry, index) => (entry.id === undefined ? { ...entry, id: `${key}-${index}` } : entry))
+  return { value: toJson(await handle.append(entries, { signal: execution.signal })) }
 }
 
 function memoryOf(

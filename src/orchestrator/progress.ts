@@ -21,6 +21,8 @@ export interface Progress {
   cancelling: boolean
   /** Keys of run effects whose child has been asked to end. */
   readonly toldChildren: Set<string>
+  /** Keys of model calls that found no budget. */
+  readonly unreserved: Set<string>
   /** Raised when a decision that is still being made does not count any more. */
   turn: number
   /** When a cancelled run ends even if its children have not (store's clock). */
@@ -39,6 +41,7 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
     askPlanner: true,
     cancelling: false,
     toldChildren: new Set(),
+    unreserved: new Set(),
     turn: 0,
     cancelBy: undefined,
   }
@@ -79,8 +82,8 @@ function settleSpending(
   reserved: typeof ONE_STEP | undefined,
   outcome: Outcome,
 ): void {
-  // A call that found no budget had nothing reserved.
-  if (outcome.status === 'failed' && outcome.error.code === 'BUDGET_EXCEEDED') return
+  // A call that found no budget had nothing set aside.
+  if (progress.unreserved.has(effect.key)) return
   const { engine, ready } = progress.context
   const answer = outcome.status === 'completed' ? (outcome.value as unknown as Parameters<typeof settleCall>[1]) : undefined
   const model = reserved === undefined ? undefined : ready.agent.models[effect.model ?? 'default']

@@ -38,24 +38,30 @@ export interface Fault {
  */
 export function modelFault(thrown: unknown, now: number): Fault {
   if (OpspawnError.is(thrown)) return { failure: toFailure(thrown, 'MODEL_FAILED') }
-  const call = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as {
-    statusCode?: unknown
-    isRetryable?: unknown
-    responseHeaders?: unknown
-  }
-  const status = typeof call.statusCode === 'number' ? call.statusCode : undefined
-  const network = status === undefined && isNetworkError(thrown)
+  const status = safely(() => (thrown as { statusCode?: unknown }).statusCode)
+  const network = typeof status !== 'number' && isNetworkError(thrown)
   let code: ErrorCode = 'MODEL_FAILED'
   if (status === 429) code = 'MODEL_RATE_LIMITED'
-  else if (network || status === 408 || status === 409 || (status !== undefined && status >= 500)) code = 'MODEL_UNAVAILABLE'
+  else if (network || status === 408 || status === 409 || (typeof status === 'number' && status >= 500))
+    code = 'MODEL_UNAVAILABLE'
   const failure = toFailure(thrown, code)
+  const isRetryable = safely(() => (thrown as { isRetryable?: unknown }).isRetryable)
   return {
     failure: {
       ...failure,
-      retryable: typeof call.isRetryable === 'boolean' ? call.isRetryable || network : failure.retryable,
-      ...(status === undefined ? undefined : { details: { status } }),
+      retryable: typeof isRetryable === 'boolean' ? isRetryable || network : failure.retryable,
+      ...(typeof status === 'number' ? { details: { status } } : undefined),
     },
-    retryAfterMs: retryAfter(call.responseHeaders, now),
+    retryAfterMs: safely(() => retryAfter((thrown as { responseHeaders?: unknown }).responseHeaders, now)),
+  }
+}
+
+/** Anything can be thrown, also what throws when it is looked at. */
+function safely<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
   }
 }
 

@@ -1,9 +1,17 @@
-import { type Claim, foldHistory, type EffectRecord, OpspawnError, type RunOutcome, type Signal } from '../core/index.ts'
+import {
+  type Claim,
+  foldHistory,
+  type EffectRecord,
+  OpspawnError,
+  type RunEvent,
+  type RunOutcome,
+  type Signal,
+} from '../core/index.ts'
 import { decideOnce } from './deciding.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine } from './engine.ts'
 import { Execution } from './execution.ts'
-import { cancelRun } from './finishing.ts'
+import { cancelRun, failRun } from './finishing.ts'
 import { dueOutcome, matchSignals, openRecords, takeSignal } from './inbox.ts'
 import { perform } from './perform.ts'
 import { added, createProgress, endEffect, failEffect, type Progress } from './progress.ts'
@@ -90,7 +98,9 @@ export class RunDriver {
           progress.turn += 1
           if (!this.#abandoned) continue
         }
-        this.#announceUnsafe(progress)
+        // Decided once for the round: what is announced is begun, or a deploy would make it unknown.
+        const begins = !this.#draining
+        if (begins) this.#announceUnsafe(progress)
         if (!log.isClean) {
           try {
             log.written(await log.write())
@@ -101,7 +111,7 @@ export class RunDriver {
           }
         }
         if (log.view.outcome !== undefined) return 'ended'
-        this.#start(progress)
+        if (begins) this.#start(progress)
         if (this.#draining && progress.inFlight.length === 0 && progress.over.length === 0) return await this.#giveBack('drain')
         if (this.#isBusy(progress)) continue
         const dueAt = this.#nextDue(progress)
@@ -139,6 +149,7 @@ export class RunDriver {
     }
     const progress = createProgress(context, log)
     this.#progress = progress
+    this.#tellBeginning(events)
     if (view.decisions === 0) {
       const isFresh =
         view.session !== undefined && first.origin.depth === 0 && !events.some((event) => event.type === 'session-load')
@@ -151,6 +162,12 @@ export class RunDriver {
     progress.askPlanner = view.open === 0 || this.#ready.planner.reactive === true
     for (const record of openRecords(view)) this.#resume(progress, record, interrupted)
     return progress
+  }
+
+  /** What the store wrote by itself, the acceptance and this claim, is told here. */
+  #tellBeginning(events: readonly RunEvent[]): void {
+    const claimed = events.findLastIndex((event) => event.type === 'run-claim')
+    this.#engine.hub.recorded(this.#claim.run.runId, this.#claim.fence.epoch === 1 ? events : events.slice(claimed))
   }
 
   #resume(progress: Progress, record: EffectRecord, interrupted: Set<string>): void {
@@ -196,10 +213,25 @@ export class RunDriver {
 
   /** Brings the run as far as it gets without waiting for the world: all of it is recorded, nothing is performed. */
   #advance(progress: Progress): void | Promise<void> {
-    takeSettlements(progress)
-    if (this.#inbox.length > 0) this.#takeInbox(progress)
-    this.#takeDue(progress)
-    return progress.log.view.cancelReason === undefined ? this.#askPlanner(progress) : cancelRun(progress)
+    try {
+      takeSettlements(progress)
+      if (this.#inbox.length > 0) this.#takeInbox(progress)
+      this.#takeDue(progress)
+      if (progress.log.view.cancelReason !== undefined) return cancelRun(progress)
+      const asking = this.#askPlanner(progress)
+      return asking === undefined ? undefined : this.#guard(progress, asking)
+    } catch (error) {
+      return failRun(progress, error)
+    }
+  }
+
+  async #guard(progress: Progress, asking: Promise<void>): Promise<void> {
+    const { turn } = progress
+    try {
+      await asking
+    } catch (error) {
+      if (progress.turn === turn) failRun(progress, error)
+    }
   }
 
   #askPlanner(progress: Progress): void | Promise<void> {
@@ -252,20 +284,22 @@ export class RunDriver {
     const { log } = progress
     log.dropReserve()
     for (const { effect, outcome } of log.view.latest) {
-      if (effect.kind === 'model' && outcome === undefined) failEffect(progress, effect.key, 'failed', error)
+      if (effect.kind !== 'model' || outcome !== undefined) continue
+      progress.unreserved.add(effect.key)
+      failEffect(progress, effect.key, 'failed', error)
     }
     progress.startable = progress.startable.filter((key) => log.view.effects.get(key)?.outcome === undefined)
   }
 
   /** The start of an unsafe call is on record before its body is entered (S5). */
   #announceUnsafe({ log, startable, inFlight }: Progress): void {
-    if (startable.length === 0) return
     let places = log.view.limits.parallel - inFlight.length
     for (const key of startable) {
-      if (places <= 0 || this.#draining) return
-      places -= 1
+      if (places <= 0) return
       const record = log.view.effects.get(key)
-      if (record?.effect.kind !== 'tool' || record.started) continue
+      if (record === undefined || record.outcome !== undefined) continue
+      places -= 1
+      if (record.effect.kind !== 'tool' || record.started) continue
       if (this.#ready.tools.get(record.effect.tool)?.tool.effect === 'unsafe') {
         log.record({ type: 'effect-start', key, attempt: record.failures + 1 })
       }
@@ -273,15 +307,17 @@ export class RunDriver {
   }
 
   #start(progress: Progress): void {
-    const { startable, inFlight, log } = progress
-    if (startable.length === 0 || this.#draining) return
-    const places = Math.min(log.view.limits.parallel - inFlight.length, startable.length)
-    for (let place = 0; place < places; place += 1) {
-      const record = log.view.effects.get(startable[place] as string)
+    const { startable, log } = progress
+    if (startable.length === 0) return
+    let taken = 0
+    while (taken < startable.length && progress.inFlight.length < log.view.limits.parallel) {
+      const record = log.view.effects.get(startable[taken] as string)
+      taken += 1
+      // What has settled meanwhile (a child that ended while it waited for a place) takes up none.
       if (record !== undefined && record.outcome === undefined) this.#execute(progress, record)
     }
-    if (places === startable.length) progress.startable = []
-    else if (places > 0) startable.splice(0, places)
+    if (taken === startable.length) progress.startable = []
+    else if (taken > 0) startable.splice(0, taken)
   }
 
   #execute(progress: Progress, record: EffectRecord): void {

@@ -56,9 +56,9 @@ export class RunLog {
 
   record(body: RunEventBody): void {
     const event: RunEvent = { ...body, version: 1, seq: this.view.seq + 1, at: this.#now }
+    applyEvent(this.view, event)
     if (this.#batch.length === 0) this.#batch = [event]
     else this.#batch.push(event)
-    applyEvent(this.view, event)
   }
 
   consume(signalId: string): void {

@@ -53,6 +53,10 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   const { engine, ready } = context
   const { effect } = execution
   const { failure, retryAfterMs } = understand(effect.kind, thrown, engine.clock.now())
+  if (failure.code === 'EFFECT_UNKNOWN') {
+    endEffect(progress, effect.key, { status: 'unknown', error: failure }, execution)
+    return
+  }
   const tool = effect.kind === 'tool' ? ready.tools.get(effect.tool)?.tool : undefined
   const policy = (effect.kind === 'model' ? ready.agent.retry : tool?.retry) ?? DEFAULT_RETRY
   const mayRepeat = failure.retryable && (tool?.effect !== 'unsafe' || tool.retry !== undefined)

@@ -26,6 +26,7 @@ export interface WorkerOptions {
 const SWEEP_BATCH = 500
 
 interface Driving {
+  readonly claimedAt: number
   readonly driver: RunDriver
   readonly fence: Fence
   readonly done: Promise<void>
@@ -44,7 +45,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
   let nextSweepAt = Infinity
   let cancelSweep: (() => void) | undefined
   let cancelBeat: (() => void) | undefined
-  let lastBeat = clock.now()
+  let cancelLimit: (() => void) | undefined
 
   function fault(error: unknown, where: string, runId?: string): void {
     hub.fault(toFailure(error, 'INTERNAL'), runId === undefined ? { where } : { where, runId })
@@ -76,7 +77,10 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
 
   async function take(task: TaskRef, ready: ReadyAgent): Promise<void> {
     const [claim] = await store.claim({ workerId, runId: task.runId, leaseMs: timing.leaseMs, definitions })
-    if (claim !== undefined) await work(claim, ready)
+    if (claim === undefined) return
+    // It was being claimed while the worker began to stop.
+    if (draining) await store.release(claim.fence, { how: 'drain' })
+    else await work(claim, ready)
   }
 
   async function takeWithPlace(task: TaskRef, ready: ReadyAgent, limiter: Limiter): Promise<void> {
@@ -115,7 +119,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     const driver = new RunDriver(engine, claim, ready)
     const release = options.hold()
     const done = drive(driver, claim, ready).finally(release)
-    drivings.set(runId, { driver, fence: claim.fence, done })
+    drivings.set(runId, { driver, fence: claim.fence, done, claimedAt: clock.now() })
     try {
       await done
     } finally {
@@ -151,24 +155,32 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
 
   function scheduleBeat(): void {
     cancelBeat = clock.setTimer(timing.heartbeatMs, () => {
+      // A beat that hangs holds up neither the next one nor the limit.
       void keepAlive()
+      if (!draining || drivings.size > 0) scheduleBeat()
     })
   }
 
-  /** A worker that cannot reach its store stops by itself before its leases run out (S7). */
   async function keepAlive(): Promise<void> {
     const sentAt = clock.now()
     try {
       if (drivings.size > 0) await beat([...drivings.values()].map((driving) => driving.fence))
-      lastBeat = sentAt
+      limitLease(sentAt)
     } catch (error) {
       fault(error, 'heartbeat')
-      if (clock.now() - lastBeat > timing.leaseMs - 2_000) {
-        for (const { driver } of drivings.values())
-          driver.lose(new OpspawnError('LEASE_LOST', 'the store could not be reached in time', { cause: error }))
-      }
     }
-    if (!draining || drivings.size > 0) scheduleBeat()
+  }
+
+  /** A worker that cannot reach its store stops by itself before its leases run out, counted from the last beat that arrived (S7). */
+  function limitLease(sentAt: number): void {
+    cancelLimit?.()
+    const endsAt = sentAt + timing.leaseMs - Math.min(2_000, timing.leaseMs / 4)
+    cancelLimit = clock.setTimer(Math.max(0, endsAt - clock.now()), () => {
+      for (const { driver, claimedAt } of drivings.values()) {
+        if (claimedAt <= sentAt)
+          driver.lose(new OpspawnError('LEASE_LOST', 'the store could not be reached before the lease ran out'))
+      }
+    })
   }
 
   function wakeAt(at: number): void {
@@ -183,7 +195,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
   async function sweep(): Promise<void> {
     nextSweepAt = Infinity
     try {
-      const { tasks, nextDueAt } = await store.sweep(SWEEP_BATCH)
+      const { tasks, nextDueAt } = await store.sweep(SWEEP_BATCH, { queues: options.queues, definitions })
       publish(tasks)
       if (nextDueAt !== undefined) wakeAt(nextDueAt)
     } catch (error) {
@@ -211,26 +223,20 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
       cancelSweep?.()
       const held = [...drivings.keys()]
       for (const { driver } of drivings.values()) driver.drain()
-      await Promise.all([scheduler.drain(deadlineMs), settled(deadlineMs)])
+      const stopped = Promise.all([
+        scheduler.drain(deadlineMs),
+        Promise.allSettled([...drivings.values()].map(({ done }) => done)),
+      ])
+      await within(deadlineMs, stopped)
       for (const { driver } of drivings.values()) driver.abandon()
       // They need a turn or two of the store; one that hangs is not waited for.
-      await settled(1_000)
+      await within(LAST_TURNS_MS, Promise.allSettled([...drivings.values()].map(({ done }) => done)))
       consumption.abort()
-      await consuming?.catch(() => {})
+      await within(LAST_TURNS_MS, consuming)
       cancelBeat?.()
-      return { handedBack: await stillOpen(held) }
+      cancelLimit?.()
+      return { handedBack: (await within(LAST_TURNS_MS, stillOpen(held))) ?? held }
     },
-  }
-
-  /** Waits for all drivers, so long. */
-  async function settled(ms: number): Promise<void> {
-    if (drivings.size === 0) return
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms)
-    })
-    await Promise.race([Promise.allSettled([...drivings.values()].map((driving) => driving.done)), patience])
-    clearTimeout(timer)
   }
 
   async function stillOpen(runIds: readonly string[]): Promise<readonly string[]> {
@@ -240,5 +246,23 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
       if (runs[0] !== undefined && runs[0].outcome === undefined) open.push(runId)
     }
     return open
+  }
+}
+
+/** How long a stopping worker waits for what should take no time, in milliseconds. */
+const LAST_TURNS_MS = 1_000
+
+/** Waits for work, so long; gives nothing when it takes longer or fails. */
+async function within<T>(ms: number, work: Promise<T> | undefined): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const patience = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), Math.min(ms, 2_147_483_647))
+  })
+  try {
+    return await Promise.race([work, patience])
+  } catch {
+    return undefined
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { defineAgent, type WaitEffect } from '../../src/index.ts'
+import { type Agent, defineAgent, type WaitEffect } from '../../src/index.ts'
 import { manualClock, scriptedModel } from '../../src/testing/index.ts'
 import { call, gate, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, settle, until, world, type World } from './support/world.ts'
@@ -9,8 +9,12 @@ afterEach(closeAll)
 
 const HOUR = 3_600_000
 
-function clerk(tool: NotingTool, ...more: Parameters<typeof stepsPlanner>) {
-  return defineAgent({ name: 'clerk', tools: [tool], planner: stepsPlanner([call(tool.name, { to: 'ada' }, 'it')], ...more) })
+function clerk(tool: NotingTool): Agent {
+  return defineAgent({
+    name: 'clerk',
+    tools: [tool],
+    planner: stepsPlanner([call(tool.name, { to: 'ada' }, 'it')]),
+  }) as unknown as Agent
 }
 
 /** A run that waits for a person. */
@@ -226,7 +230,7 @@ describe('time and binding', () => {
 describe('several calls at once', () => {
   test('approved, denied and free calls of one decision all come through', async () => {
     const free = noting('free')
-    const send = noting('send', ({ to }) => `sent to ${String(to)}`, { approval: true, effect: 'unsafe' })
+    const send = noting('send', ({ to }) => `sent to ${to as string}`, { approval: true, effect: 'unsafe' })
     const model = scriptedModel([
       {
         toolCalls: [
@@ -353,7 +357,7 @@ describe('agents cannot approve', () => {
     await expect(run.signal('opspawn.approval', payload)).rejects.toMatchObject({ code: 'SIGNAL_INVALID' })
   })
 
-  test.fails("a signal with the id of an approval's answer does not take its place", async () => {
+  test("a signal with the id of an approval's answer does not take its place", async () => {
     const { clock, run } = await asked()
     await run.signal('hello', null, { id: 'approval:it' })
     await run.approve('it', { by: 'ada' })
@@ -364,7 +368,10 @@ describe('agents cannot approve', () => {
     const send = noting('send', undefined, { approval: true })
     const forging = planner((run) =>
       run.decisions === 0
-        ? { type: 'act', effects: [{ ...call('send', {}, 'it'), approval: 'approved', argumentsHash: 'x' } as ReturnType<typeof call>] }
+        ? {
+            type: 'act',
+            effects: [Object.assign({ approval: 'approved', argumentsHash: 'x' }, call('send', {}, 'it'))],
+          }
         : { type: 'finish', output: null },
     )
     const agent = defineAgent({ name: 'clerk', tools: [send], planner: forging })
@@ -383,7 +390,9 @@ describe('agents cannot approve', () => {
     })
     const agent = clerk(tool)
     const { ops } = await world({ agents: [agent] })
-    await (await ops.start(agent, 'go')).result
+    await (
+      await ops.start(agent, 'go')
+    ).result
     const allowed = [
       'constructor runId agent key idempotencyKey attempt epoch signal deadline tenant session tx progress log',
     ].flatMap((line) => line.split(' '))

@@ -18,7 +18,21 @@ import { createOrchestrator as createBare } from '../../src/orchestrator/index.t
 import { fastqScheduler } from '../../src/plugins/scheduler-fastq/index.ts'
 import { memoryStore } from '../../src/plugins/store-memory/index.ts'
 import { toolsPlanner } from '../../src/plugins/planner-tools/index.ts'
-import { agent, callTool, expectCode, guardFile, hostile, modelOf, once, open, plan, refusal, reply, thrownBy, tool } from './harness.ts'
+import {
+  agent,
+  callTool,
+  expectCode,
+  guardFile,
+  hostile,
+  modelOf,
+  once,
+  open,
+  plan,
+  refusal,
+  reply,
+  thrownBy,
+  tool,
+} from './harness.ts'
 
 guardFile()
 
@@ -77,7 +91,9 @@ describe('duplicate and unknown parts', () => {
   })
   test('a tool and a delegate that a model would see under one name are refused', async () => {
     const other = agent('x', idle)
-    expect((await refusal({ agents: [agent('subject', idle, { tools: [x], agents: [other] }), other] })).code).toBe('NAME_DUPLICATE')
+    expect((await refusal({ agents: [agent('subject', idle, { tools: [x], agents: [other] }), other] })).code).toBe(
+      'NAME_DUPLICATE',
+    )
   })
   test('an extension that needs one that is not there is refused with both names', async () => {
     const error = await refusal({ plugins: [defineExtension({ name: 'upper', requires: ['lower'], setup() {} })] })
@@ -208,7 +224,11 @@ describe('missing capabilities', () => {
 
 describe('schemas', () => {
   const withInput = (input: Schema): Promise<unknown> =>
-    open({ agents: [agent('subject', idle, { tools: [defineTool({ name: 'odd', description: '', input, execute: () => 1 }) as Tool] })] })
+    open({
+      agents: [
+        agent('subject', idle, { tools: [defineTool({ name: 'odd', description: '', input, execute: () => 1 }) as Tool] }),
+      ],
+    })
 
   test.each([
     ['a zod date', z.object({ at: z.date() })],
@@ -251,7 +271,11 @@ describe('schemas', () => {
   test('a tool output that is a zod transform is refused with tool and side', async () => {
     const output = z.string().transform((text) => text.length) as never
     const odd = tool('odd', () => 'x', { output })
-    await expectCode(() => open({ agents: [agent('subject', idle, { tools: [odd] })] }), 'SCHEMA_NOT_CONVERTIBLE', /"odd", output/)
+    await expectCode(
+      () => open({ agents: [agent('subject', idle, { tools: [odd] })] }),
+      'SCHEMA_NOT_CONVERTIBLE',
+      /"odd", output/,
+    )
   })
   test('an agent output that is a zod date is refused with agent and side', async () => {
     const bad = agent('subject', idle, { output: z.date() as never })
@@ -270,12 +294,23 @@ describe('schemas', () => {
 describe('limits', () => {
   const bad = [0, -1, Number.NaN, 'many'] as never[]
   const members = ['steps', 'tokens', 'cost', 'durationMs', 'decisions', 'parallel', 'effects', 'depth', 'payload'] as const
-  test.each(members.flatMap((member) => bad.map((value) => [member, value] as const)))('limits.%s of %s is refused by name', async (member, value) => {
-    const error = await expectCode(() => agent('subject', idle, { limits: { [member]: value } }), 'LIMIT_INVALID', member, 'agent "subject"')
-    expect(error.details).toEqual({ member })
-  })
+  test.each(members.flatMap((member) => bad.map((value) => [member, value] as const)))(
+    'limits.%s of %s is refused by name',
+    async (member, value) => {
+      const error = await expectCode(
+        () => agent('subject', idle, { limits: { [member]: value } }),
+        'LIMIT_INVALID',
+        member,
+        'agent "subject"',
+      )
+      expect(error.details).toEqual({ member })
+    },
+  )
   test.each([-1, Number.NaN, 'many'] as never[])('limits.repairs of %s is refused', async (repairs) => {
     await expectCode(() => agent('subject', idle, { limits: { repairs } }), 'LIMIT_INVALID', 'repairs')
+  })
+  test('limits.depth may be 0: no children at all', () => {
+    expect(agent('subject', idle, { limits: { depth: 0 } }).limits.depth).toBe(0)
   })
   test('limits.repairs may be 0', () => {
     expect(agent('subject', idle, { limits: { repairs: 0 } }).limits.repairs).toBe(0)
@@ -372,7 +407,11 @@ describe('names', () => {
   test('the model name __proto__ is refused', async () => {
     await expectCode(() => agent('subject', idle, { models: hostile(modelOf(() => reply('x'))) }), 'NAME_INVALID', '__proto__')
   })
-  test.each(['__proto__', 'a b', 'a'.repeat(300)])('an agent written as plain data with the name %j is refused', async (name) => {
+  test.each([
+    ['__proto__', '__proto__'],
+    ['two words', 'a b'],
+    ['300 letters', 'a'.repeat(300)],
+  ])('an agent written as plain data with a wrong name is refused: %s', async (_name, name) => {
     expect((await refusal({ agents: [{ ...subject, name }] })).code).toBe('NAME_INVALID')
   })
   test.each(['__proto__', 'a b'])('a tool written as plain data with the name %j is refused', async (name) => {
@@ -445,7 +484,9 @@ describe('agents and tools with wrong members', () => {
     const loose = { spec: 'tool/1', name: 'x', description: 'x', input: { type: 'object' }, effect, execute: fail } as never
     const ops = await open({ agents: [agent('subject', idle, { tools: [loose] })], random: () => 0 }).catch(() => undefined)
     if (ops === undefined) return
-    await (await ops.start('subject', 'go')).result
+    await (
+      await ops.start('subject', 'go')
+    ).result
     expect(calls).toBe(1)
   })
   test.each([
@@ -505,7 +546,9 @@ describe('policies', () => {
   })
   test('a __proto__ pointer looks only at own members', async () => {
     const ops = await open({
-      policy: { rules: [{ verdict: 'deny', arguments: { '/__proto__/toString': { exists: true }, '/constructor': { exists: true } } }] },
+      policy: {
+        rules: [{ verdict: 'deny', arguments: { '/__proto__/toString': { exists: true }, '/constructor': { exists: true } } }],
+      },
       agents: [agent('subject', once(callTool('a', 'x', { a: 1 })), { tools: [x] })],
     })
     const run = await ops.start('subject', 'go')

@@ -2,20 +2,42 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Model } from '../../src/index.ts'
 import { reactPlanner } from '../../src/plugins/planner-react/index.ts'
-import { agent, callModel, errorOf, expectFailure, guardFile, hostile, modelOf, once, play, providerError, reply, scriptedModel, tool } from './harness.ts'
+import {
+  agent,
+  callModel,
+  errorOf,
+  expectFailure,
+  guardFile,
+  hostile,
+  modelOf,
+  once,
+  play,
+  providerError,
+  reply,
+  scriptedModel,
+  tool,
+} from './harness.ts'
 
 guardFile()
 
 const trap = (): never => {
   throw new Error('trap')
 }
-const asked = (model: Model, watch = false) => play(agent('subject', once(callModel('m')), { model, retry: { attempts: 2 } }), { watch })
+const asked = (model: Model, watch = false) =>
+  play(agent('subject', once(callModel('m')), { model, retry: { attempts: 2 } }), { watch })
 /** A model whose stream gives the same as its whole answer would. */
-const streaming = (give: () => unknown): Model => ({ ...modelOf(() => trap()), doStream: (async () => give()) as Model['doStream'] })
+const streaming = (give: () => unknown): Model => ({
+  ...modelOf(() => trap()),
+  doStream: (async () => give()) as Model['doStream'],
+})
 async function* parts(...list: unknown[]): AsyncGenerator<unknown> {
   yield* list
 }
-const finish = { type: 'finish', finishReason: { unified: 'stop' }, usage: { inputTokens: { total: 1 }, outputTokens: { total: 1 } } }
+const finish = {
+  type: 'finish',
+  finishReason: { unified: 'stop' },
+  usage: { inputTokens: { total: 1 }, outputTokens: { total: 1 } },
+}
 
 describe('a model that answers nonsense gives MODEL_ANSWER_INVALID with its name', () => {
   test.each([
@@ -39,14 +61,34 @@ describe('a model that answers nonsense gives MODEL_ANSWER_INVALID with its name
     ['a part with a map', { ...reply('x'), content: [{ type: 'custom', kind: 'a.b', data: new Map() }] }],
     ['a part with a bigint', { ...reply('x'), content: [{ type: 'custom', kind: 'a.b', n: 10n }] }],
     ['a part with __proto__', { ...reply('x'), content: [{ type: 'custom', kind: 'a.b', more: hostile() }] }],
-    ['a part with a getter that throws', { ...reply('x'), content: [{ type: 'custom', get kind(): never { return trap() } }] }],
+    [
+      'a part with a getter that throws',
+      {
+        ...reply('x'),
+        content: [
+          {
+            type: 'custom',
+            get kind(): never {
+              return trap()
+            },
+          },
+        ],
+      },
+    ],
     ['structured text that is a number', { ...reply('x'), structuredOutputText: 5 }],
     ['warnings that are a text', { ...reply('x'), warnings: 'careful' }],
     ['warnings with a cycle', { ...reply('x'), warnings: [((w: Record<string, unknown>) => (w['w'] = w))({})] }],
     ['a response id that is a bigint', { ...reply('x'), response: { id: 10n } }],
     ['a model id that is an object', { ...reply('x'), response: { modelId: {} } }],
     ['a finish reason that is an object', { ...reply('x'), finishReason: { unified: {} } }],
-    ['a content getter that throws', { get content(): never { return trap() } }],
+    [
+      'a content getter that throws',
+      {
+        get content(): never {
+          return trap()
+        },
+      },
+    ],
   ])('%s', async (_name, answer) => {
     const played = await asked(modelOf(() => answer))
     expectFailure(played.effect('m'), 'MODEL_ANSWER_INVALID', 'test/m')
@@ -97,7 +139,14 @@ describe('a model that streams nonsense gives the same codes as one that does no
     ['a text', 'overloaded'],
     ['null', null],
     ['undefined', undefined],
-    ['an object with a throwing message', { get message(): never { return trap() } }],
+    [
+      'an object with a throwing message',
+      {
+        get message(): never {
+          return trap()
+        },
+      },
+    ],
     ['a cycle', ((c: Record<string, unknown>) => (c['c'] = c))({})],
     ['a bigint', 10n],
   ])('an error part that holds %s fails the call', async (_name, error) => {
@@ -119,7 +168,13 @@ describe('a model that streams nonsense gives the same codes as one that does no
   })
   test('a block named __proto__ is a block like any other', async () => {
     const played = await asked(
-      streaming(() => ({ stream: parts({ type: 'text-delta', id: '__proto__', delta: 'a' }, { type: 'text-delta', id: 'constructor', delta: 'b' }, finish) })),
+      streaming(() => ({
+        stream: parts(
+          { type: 'text-delta', id: '__proto__', delta: 'a' },
+          { type: 'text-delta', id: 'constructor', delta: 'b' },
+          finish,
+        ),
+      })),
       true,
     )
     expect(played.effect('m')).toMatchObject({ value: { content: [{ text: 'a' }, { text: 'b' }] } })
@@ -134,15 +189,51 @@ describe('what a model throws', () => {
     ['null', null],
     ['a number', 429],
     ['a symbol', Symbol('x')],
-    ['an object with throwing getters', { get message(): never { return trap() }, get statusCode(): never { return trap() } }],
-    ['an object whose status throws', { get statusCode(): never { return trap() } }],
-    ['an object whose headers throw', { statusCode: 429, get responseHeaders(): never { return trap() } }],
-    ['an object whose isRetryable throws', { statusCode: 500, get isRetryable(): never { return trap() } }],
+    [
+      'an object with throwing getters',
+      {
+        get message(): never {
+          return trap()
+        },
+        get statusCode(): never {
+          return trap()
+        },
+      },
+    ],
+    [
+      'an object whose status throws',
+      {
+        get statusCode(): never {
+          return trap()
+        },
+      },
+    ],
+    [
+      'an object whose headers throw',
+      {
+        statusCode: 429,
+        get responseHeaders(): never {
+          return trap()
+        },
+      },
+    ],
+    [
+      'an object whose isRetryable throws',
+      {
+        statusCode: 500,
+        get isRetryable(): never {
+          return trap()
+        },
+      },
+    ],
     ['headers that are a text', { statusCode: 429, isRetryable: true, responseHeaders: 'retry-after: 5' }],
     ['headers that are null', { statusCode: 429, isRetryable: true, responseHeaders: null }],
     ['a Retry-After that is a number', { statusCode: 429, isRetryable: true, responseHeaders: { 'retry-after': 5 } }],
     ['a Retry-After that is a list', { statusCode: 429, isRetryable: true, responseHeaders: { 'retry-after': ['5'] } }],
-    ['a Retry-After that is null', { statusCode: 429, isRetryable: true, responseHeaders: { 'retry-after': null, 'retry-after-ms': null } }],
+    [
+      'a Retry-After that is null',
+      { statusCode: 429, isRetryable: true, responseHeaders: { 'retry-after': null, 'retry-after-ms': null } },
+    ],
     ['a proxy that throws', new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap })],
     ['an error of ten megabytes', new Error('x'.repeat(10_000_000))],
   ])('%s fails the call with a typed error, and nothing hangs', async (_name, value) => {
@@ -156,7 +247,10 @@ describe('what a model throws', () => {
     expect(JSON.stringify(played.history).length).toBeLessThan(5_000_000)
   })
   test('a failure carries status and no secrets of the request', async () => {
-    const error = Object.assign(providerError('no', { statusCode: 401, isRetryable: false }), { requestBodyValues: { key: 'sk-secret' }, url: 'http://example.com?key=sk-secret' })
+    const error = Object.assign(providerError('no', { statusCode: 401, isRetryable: false }), {
+      requestBodyValues: { key: 'sk-secret' },
+      url: 'http://example.com?key=sk-secret',
+    })
     const played = await asked(
       modelOf(() => {
         throw error
@@ -193,7 +287,9 @@ describe('what a model may leave out or add', () => {
   })
   test('bytes of a file are kept as base64', async () => {
     const content = [{ type: 'file', mediaType: 'image/png', data: { type: 'data', data: new Uint8Array([1, 2, 3]) } }]
-    expect((await asked(modelOf(() => ({ ...reply('x'), content })))).effect('m')).toMatchObject({ value: { content: [{ data: { type: 'data', data: 'AQID' } }] } })
+    expect((await asked(modelOf(() => ({ ...reply('x'), content })))).effect('m')).toMatchObject({
+      value: { content: [{ data: { type: 'data', data: 'AQID' } }] },
+    })
   })
   test('bytes of a file in the form of older versions are kept as base64', async () => {
     const content = [{ type: 'file', mediaType: 'image/png', data: new Uint8Array([1, 2, 3]) }]
@@ -215,18 +311,32 @@ describe('the tools planner and a model that', () => {
   test('answers nothing once may mend it', async () => {
     expect((await talk([{ content: [] }, 'better'])).outcome).toEqual({ status: 'completed', output: 'better' })
   })
-  test.each(['nope', '__proto__', 'constructor', '', 'ping '])('calls the unknown tool %j is told which there are', async (name) => {
-    const played = await talk([{ toolCalls: [{ name }] }, { text: 'sorry', expect: { promptIncludes: 'ping' } }])
-    expect(played.outcome).toEqual({ status: 'completed', output: 'sorry' })
-    expect(played.history.some((event) => event.type === 'decision' && event.effects.some((effect) => effect.kind === 'tool'))).toBe(false)
-  })
-  test.each(['{"n": 1', '{n:1}', '[1]', '5', 'null', '"text"', 'true', '{"n":1}{"n":2}', '\u0000'])('sends %j as arguments is told what is wrong, and the tool is not called', async (input) => {
-    const played = await talk([{ toolCalls: [{ name: 'ping', input }] }, { text: 'sorry', expect: { promptIncludes: /arguments|JSON/ } }])
-    expect(played.outcome).toEqual({ status: 'completed', output: 'sorry' })
-    expect(played.model.calls).toHaveLength(2)
-  })
+  test.each(['nope', '__proto__', 'constructor', '', 'ping '])(
+    'calls the unknown tool %j is told which there are',
+    async (name) => {
+      const played = await talk([{ toolCalls: [{ name }] }, { text: 'sorry', expect: { promptIncludes: 'ping' } }])
+      expect(played.outcome).toEqual({ status: 'completed', output: 'sorry' })
+      expect(
+        played.history.some((event) => event.type === 'decision' && event.effects.some((effect) => effect.kind === 'tool')),
+      ).toBe(false)
+    },
+  )
+  test.each(['{"n": 1', '{n:1}', '[1]', '5', 'null', '"text"', 'true', '{"n":1}{"n":2}', '\u0000'])(
+    'sends %j as arguments is told what is wrong, and the tool is not called',
+    async (input) => {
+      const played = await talk([
+        { toolCalls: [{ name: 'ping', input }] },
+        { text: 'sorry', expect: { promptIncludes: /arguments|JSON/ } },
+      ])
+      expect(played.outcome).toEqual({ status: 'completed', output: 'sorry' })
+      expect(played.model.calls).toHaveLength(2)
+    },
+  )
   test('sends no arguments at all calls the tool with none', async () => {
-    expect((await talk([{ toolCalls: [{ name: 'ping', input: '' }] }, { text: 'ok', expect: { toolResults: ['pong'] } }])).outcome.status).toBe('completed')
+    expect(
+      (await talk([{ toolCalls: [{ name: 'ping', input: '' }] }, { text: 'ok', expect: { toolResults: ['pong'] } }])).outcome
+        .status,
+    ).toBe('completed')
   })
   test('sends arguments as data calls the tool with them', async () => {
     const content = [{ type: 'tool-call', toolCallId: 'c1', toolName: 'ping', input: { n: 7 } }]
@@ -242,7 +352,9 @@ describe('the tools planner and a model that', () => {
   test('mixes good and bad calls has each answered once', async () => {
     const toolCalls = [{ name: 'ping', input: { n: 1 } }, { name: 'nope' }, { name: 'ping', input: '{' }]
     const played = await talk([{ toolCalls }, 'ok'])
-    const results = played.model.calls[1]?.options.prompt.filter((message) => message.role === 'tool').flatMap((message) => message.content as { toolCallId: string }[])
+    const results = played.model.calls[1]?.options.prompt
+      .filter((message) => message.role === 'tool')
+      .flatMap((message) => message.content as { toolCallId: string }[])
     expect(results?.map((result) => result.toolCallId).toSorted()).toEqual(['call-1-1', 'call-1-2', 'call-1-3'])
   })
   test('breaks off in the middle of a call makes no call', async () => {
@@ -258,13 +370,14 @@ describe('the tools planner and a model that', () => {
   test('calls a thousand and one tools at once ends typed', async () => {
     const toolCalls = Array.from({ length: 1001 }, (_, n) => ({ name: 'ping', input: { n } }))
     const played = await talk([{ toolCalls }, 'ok'])
-    expect(['completed', 'failed']).toContain(played.outcome.status)
-    if (played.outcome.status === 'failed') expect(errorOf(played.outcome).message).toMatch(/1001/)
+    expect(played.outcome.status === 'completed' || errorOf(played.outcome).message.includes('1001')).toBe(true)
   })
   test('gives nonsense parts never makes the planner look guilty', async () => {
     for (const content of [[{ type: 'text' }], [{ type: 'text', text: null }], [{ type: 'tool-call' }], [{}]]) {
-      const played = await play(agent('subject', undefined, { model: modelOf(() => ({ ...reply('x'), content })), tools: [ping] }))
-      expect(errorOf(played.outcome).code, JSON.stringify(content)).toMatch(/^MODEL_/)
+      const played = await play(
+        agent('subject', undefined, { model: modelOf(() => ({ ...reply('x'), content })), tools: [ping] }),
+      )
+      expect(errorOf(played.outcome).code).toMatch(/^MODEL_/)
     }
   })
 })
@@ -272,12 +385,25 @@ describe('the tools planner and a model that', () => {
 describe('the react planner and a model that', () => {
   const save = tool('save', () => 'saved', { input: z.object({ text: z.string() }) })
   test('writes __proto__ as action input does not get it through', async () => {
-    const model = scriptedModel(['Thought: x\nAction: save\nAction Input: {"text":"a","__proto__":{"polluted":"yes"}}', 'Final Answer: done', 'Final Answer: done'])
+    const model = scriptedModel([
+      'Thought: x\nAction: save\nAction Input: {"text":"a","__proto__":{"polluted":"yes"}}',
+      'Final Answer: done',
+      'Final Answer: done',
+    ])
     const played = await play(agent('subject', reactPlanner(), { model, tools: [save] }))
-    expect(played.history.some((event) => event.type === 'decision' && JSON.stringify(event).includes('polluted') && event.effects.some((effect) => effect.kind === 'tool'))).toBe(false)
+    expect(
+      played.history.some(
+        (event) =>
+          event.type === 'decision' &&
+          JSON.stringify(event).includes('polluted') &&
+          event.effects.some((effect) => effect.kind === 'tool'),
+      ),
+    ).toBe(false)
   })
   test('writes nothing of use fails typed', async () => {
-    const played = await play(agent('subject', reactPlanner(), { model: scriptedModel(['???'], { repeat: true }), tools: [save] }))
+    const played = await play(
+      agent('subject', reactPlanner(), { model: scriptedModel(['???'], { repeat: true }), tools: [save] }),
+    )
     expect(['completed', 'failed']).toContain(played.outcome.status)
   })
 })

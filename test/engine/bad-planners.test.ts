@@ -32,6 +32,13 @@ const trap = (): never => {
   throw new Error('trap')
 }
 
+/** A list of nothing. */
+function holes(length: number): unknown[] {
+  const list: unknown[] = []
+  list.length = length
+  return list
+}
+
 /** Both ways in which a planner may decide. */
 const WAYS = [
   ['at once', (decide: () => unknown) => plan(decide)],
@@ -44,7 +51,14 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     ['a string', 'no idea'],
     ['undefined', undefined],
     ['null', null],
-    ['an object with a throwing message', { get message(): never { return trap() } }],
+    [
+      'an object with a throwing message',
+      {
+        get message(): never {
+          return trap()
+        },
+      },
+    ],
     ['an object that cannot be written', { toString: trap, [Symbol.toPrimitive]: trap }],
     ['a symbol', Symbol('x')],
     ['a proxy that throws', new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap })],
@@ -69,12 +83,21 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     ['an unknown type', { type: 'ponder' }],
     ['a hostile type', { type: '__proto__' }],
     ['a bigint as type', { type: 10n }],
-    ['a cyclic type', { type: (() => { const c: unknown[] = []; c.push(c); return c })() }],
+    [
+      'a cyclic type',
+      {
+        type: (() => {
+          const c: unknown[] = []
+          c.push(c)
+          return c
+        })(),
+      },
+    ],
     ['act without effects', { type: 'act' }],
     ['act with no effects', { type: 'act', effects: [] }],
     ['act with a text', { type: 'act', effects: 'call' }],
     ['act with null', { type: 'act', effects: [null] }],
-    ['act with a hole', { type: 'act', effects: new Array(1) }],
+    ['act with a hole', { type: 'act', effects: holes(1) }],
     ['an effect without a key', { type: 'act', effects: [{ kind: 'tool', tool: 'x', input: {} }] }],
     ['an effect of an unknown kind', { type: 'act', effects: [{ kind: 'shell', key: 'a' }] }],
     ['an effect of a bigint kind', { type: 'act', effects: [{ kind: 10n, key: 'a' }] }],
@@ -92,10 +115,19 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     ['a wait for a text', { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'time', ms: 'soon' } }] }],
     ['a wait for ever', { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'time', ms: Infinity } }] }],
     ['a wait for a signal without a name', { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'signal' } }] }],
-    ['a wait for a reserved signal', { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'signal', name: 'opspawn.cancel' } }] }],
-    ['a wait with a deadline of NaN', { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'signal', name: 's', deadlineMs: Number.NaN } }] }],
+    [
+      'a wait for a reserved signal',
+      { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'signal', name: 'opspawn.cancel' } }] },
+    ],
+    [
+      'a wait with a deadline of NaN',
+      { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'signal', name: 's', deadlineMs: Number.NaN } }] },
+    ],
     ['an approval without a question', { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'approval' } }] }],
-    ['an approval with a deadline of a text', { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'approval', question: 'q', deadlineMs: 'x' } }] }],
+    [
+      'an approval with a deadline of a text',
+      { type: 'act', effects: [{ kind: 'wait', key: 'a', for: { type: 'approval', question: 'q', deadlineMs: 'x' } }] },
+    ],
     ['a model effect without messages', { type: 'act', effects: [{ kind: 'model', key: 'a' }] }],
     ['a model effect whose messages are a text', { type: 'act', effects: [{ kind: 'model', key: 'a', messages: 'hi' }] }],
     ['a model effect with a message of null', { type: 'act', effects: [{ kind: 'model', key: 'a', messages: [null] }] }],
@@ -127,18 +159,28 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     expect(played.effect('same')).toEqual({ status: 'completed', value: 1 })
   })
   test('a decision that throws when it is read fails the run', async () => {
-    const decision = { get type(): never { return trap() } }
+    const decision = {
+      get type(): never {
+        return trap()
+      },
+    }
     expect((await play(subject(make(() => decision)))).outcome.status).toBe('failed')
   })
   test('effects that throw when they are read fail the run', async () => {
-    const effect = { get key(): never { return trap() } }
+    const effect = {
+      get key(): never {
+        return trap()
+      },
+    }
     expect((await play(subject(make(() => ({ type: 'act', effects: [effect] }))))).outcome.status).toBe('failed')
   })
 })
 
 describe('planners that never come to an end', () => {
   test('by acting for ever end with BUDGET_EXCEEDED after limits.decisions', async () => {
-    const endless = plan((run) => (run.open > 0 ? { type: 'idle' } : { type: 'act', effects: [callTool(`a${run.decisions}`, 'x')] }))
+    const endless = plan((run) =>
+      run.open > 0 ? { type: 'idle' } : { type: 'act', effects: [callTool(`a${run.decisions}`, 'x')] },
+    )
     expectFailure((await play(subject(endless))).outcome, 'BUDGET_EXCEEDED', '1000', 'limits.decisions')
   })
   test('by asking for what is refused at once end all the same, and do not stop the process', async () => {
@@ -147,7 +189,15 @@ describe('planners that never come to an end', () => {
   })
   test('whose promise never settles end at limits.durationMs', async () => {
     const clock = manualClock()
-    const ops = await open({ agents: [subject(plan(() => new Promise(() => {})), { limits: { durationMs: 5_000 } })], clock })
+    const ops = await open({
+      agents: [
+        subject(
+          plan(() => new Promise(() => {})),
+          { limits: { durationMs: 5_000 } },
+        ),
+      ],
+      clock,
+    })
     const run = await ops.start('subject', 'go')
     expectFailure(await ended(run, clock, 20_000), 'RUN_TIMEOUT')
     await historyOf(run)
@@ -173,7 +223,9 @@ describe('planners that never come to an end', () => {
     await historyOf(run)
   })
   test('by waiting for a signal that never comes end at limits.durationMs', async () => {
-    const played = await play(subject(once({ kind: 'wait', key: 'w', for: { type: 'signal', name: 'never' } }), { limits: { durationMs: 5_000 } }))
+    const played = await play(
+      subject(once({ kind: 'wait', key: 'w', for: { type: 'signal', name: 'never' } }), { limits: { durationMs: 5_000 } }),
+    )
     expectFailure(played.outcome, 'RUN_TIMEOUT', '5000')
     expect(played.effect('w').status).toBe('cancelled')
   })
@@ -185,7 +237,12 @@ describe('planners that name what is not there are told, and may go on', () => {
     ['a tool of a hostile name', callTool('a', '__proto__'), 'TOOL_UNKNOWN', '__proto__'],
     ['a tool that only other agents have', callTool('a', 'ping'), 'TOOL_UNKNOWN', '"ping"'],
     ['an agent', { kind: 'run', key: 'a', agent: 'nope', input: 1 } as Effect, 'AGENT_UNKNOWN', '"nope"'],
-    ['an agent that it was not given', { kind: 'run', key: 'a', agent: 'healthy', input: 1 } as Effect, 'AGENT_UNKNOWN', '"healthy"'],
+    [
+      'an agent that it was not given',
+      { kind: 'run', key: 'a', agent: 'healthy', input: 1 } as Effect,
+      'AGENT_UNKNOWN',
+      '"healthy"',
+    ],
     ['a model', callModel('a', { model: 'nope' }), 'MODEL_UNKNOWN', '"nope"'],
     ['a model of a hostile name', callModel('a', { model: 'constructor' }), 'MODEL_UNKNOWN', 'constructor'],
     ['a memory', { kind: 'recall', key: 'a', memory: 'nope', query: 'q' } as Effect, 'MEMORY_UNKNOWN', '"nope"'],
@@ -202,7 +259,12 @@ describe('planners that name what is not there are told, and may go on', () => {
   })
   test.each(WAYS)('results that are missing under a token limit, decided %s', async (_way, make) => {
     const effects = [callModel('a', { results: ['nope'] })]
-    const played = await play(subject(make(() => ({ type: 'act', effects })), { limits: { tokens: 10_000 } }))
+    const played = await play(
+      subject(
+        make(() => ({ type: 'act', effects })),
+        { limits: { tokens: 10_000 } },
+      ),
+    )
     expectFailure(played.outcome, 'PLANNER_DECISION_INVALID', 'nope')
   })
   test('a model effect that continues one that failed', async () => {
@@ -226,7 +288,8 @@ describe('planners and the view', () => {
   test('a planner that changes the view does not change the history', async () => {
     const vandal = plan((run) => {
       if (run.decisions === 0) return { type: 'act', effects: [callTool('a', 'x', { n: 1 })] }
-      for (const record of run.effects.values()) (record as { outcome?: unknown }).outcome = { status: 'completed', value: 'forged' }
+      for (const record of run.effects.values())
+        (record as { outcome?: unknown }).outcome = { status: 'completed', value: 'forged' }
       return { type: 'finish', output: 'done' }
     })
     expect((await play(subject(vandal))).effect('a')).toEqual({ status: 'completed', value: 1 })
@@ -247,17 +310,35 @@ describe('planners and the view', () => {
     )
     expect(played.history.find((event) => event.type === 'decision')).toMatchObject({ effects: [{ key: 'a', input: { n: 1 } }] })
   })
-  test.each(['__proto__', 'constructor', 'toString', 'a/b~c', ' ', '\n', '🙂'])('%j is a key like any other', async (key) => {
+  test.each(['__proto__', ' ', '\n'])('%j is a key like any other, or is refused with its name', async (key) => {
+    const played = await play(subject(once(callTool(key, 'x'))))
+    const settled = played.history.some((event) => event.type === 'effect-end' && event.outcome.status === 'completed')
+    expect(settled || errorOf(played.outcome).code === 'PLANNER_DECISION_INVALID').toBe(true)
+  })
+  test.each(['constructor', 'toString', 'a/b~c', 'model-0', '🙂'])('%j is a key like any other', async (key) => {
     const played = await play(subject(once(callTool(key, 'x'), callModel(`${key}2`))))
     expect(played.effect(key)).toEqual({ status: 'completed', value: 1 })
   })
-  test.each(['__proto__', 'constructor', 'toString'])('%j is the key of a model effect under a token limit, and nothing stays reserved', async (key) => {
-    const played = await play(subject(once(callModel(key)), { limits: { tokens: 100_000 } }))
-    expect(played.effect(key).status).toBe('completed')
-    expect(played.record.spending).toEqual({ used: { steps: 1, tokens: 15, cost: 0 }, reserved: { steps: 0, tokens: 0, cost: 0 }, unreported: 0 })
+  test('__proto__ is the key of a model effect under a token limit, or is refused: nothing is lost on the way through JSON', async () => {
+    const played = await play(subject(once(callModel('__proto__')), { limits: { tokens: 100_000 } }))
     const decision = played.history.find((event) => event.type === 'decision')
-    expect(Object.keys(decision?.type === 'decision' ? (decision.reserved ?? {}) : {})).toEqual([key])
+    const reserved = decision?.type === 'decision' ? (decision.reserved ?? []).map(({ key }) => key) : []
+    expect(reserved.includes('__proto__') || errorOf(played.outcome).code === 'PLANNER_DECISION_INVALID').toBe(true)
   })
+  test.each(['constructor', 'toString'])(
+    '%j is the key of a model effect under a token limit, and nothing stays reserved',
+    async (key) => {
+      const played = await play(subject(once(callModel(key)), { limits: { tokens: 100_000 } }))
+      expect(played.effect(key).status).toBe('completed')
+      expect(played.record.spending).toEqual({
+        used: { steps: 1, tokens: 15, cost: 0 },
+        reserved: { steps: 0, tokens: 0, cost: 0 },
+        unreported: 0,
+      })
+      const decision = played.history.find((event) => event.type === 'decision')
+      expect(decision?.type === 'decision' && decision.reserved).toMatchObject([{ key }])
+    },
+  )
 })
 
 describe('planners that finish or fail while effects are open', () => {
@@ -294,17 +375,24 @@ describe('planners that finish or fail while effects are open', () => {
 
 describe('middleware', () => {
   const wrapped = async (layer: (next: () => Promise<unknown>) => unknown, effect: Effect, watch = false) => {
-    const extension = defineExtension({ name: 'm', setup: (host) => host.addMiddleware((async (_e: unknown, _c: unknown, next: () => Promise<unknown>) => layer(next)) as never) })
-    return play(subject(once(effect)), { options: { plugins: [extension] }, watch })
+    const extension = defineExtension({
+      name: 'm',
+      setup: (host) =>
+        host.addMiddleware((async (_e: unknown, _c: unknown, next: () => Promise<unknown>) => layer(next)) as never),
+    })
+    return play(subject(once(effect), { retry: { attempts: 1 } }), { options: { plugins: [extension] }, watch })
   }
   test.each([
     ['a string', 'x'],
     ['undefined', undefined],
     ['a proxy that throws', new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap })],
   ])('that throws %s fails the effect', async (_name, value) => {
-    const played = await wrapped(() => {
-      throw value
-    }, callTool('a', 'x'))
+    const played = await wrapped(
+      () => {
+        throw value
+      },
+      callTool('a', 'x'),
+    )
     expect(played.effect('a').status).toBe('failed')
   })
   test.each([
@@ -329,10 +417,13 @@ describe('middleware', () => {
     expect((await wrapped(() => answer, callModel('a'))).effect('a')).toMatchObject({ status: 'completed', value: answer })
   })
   test('that goes on twice has the effect performed twice and recorded once', async () => {
-    const played = await wrapped(async (next) => {
-      await next()
-      return next()
-    }, callTool('a', 'x'))
+    const played = await wrapped(
+      async (next) => {
+        await next()
+        return next()
+      },
+      callTool('a', 'x'),
+    )
     expect(played.effect('a')).toEqual({ status: 'completed', value: 1 })
   })
   test.each(['a tool', 'a model'])('that never answers for %s ends with a time-out', async (kind) => {

@@ -22,7 +22,10 @@ describe('what is under way', () => {
     const run = await ops.start(agent, 'hi')
     await until(clock, 'the model is asked', () => model.calls.length === 1)
     await run.cancel('changed my mind')
-    expect(await now(clock, run.result)).toMatchObject({ ...CANCELLED, error: { message: expect.stringContaining('changed my mind') as string } })
+    expect(await now(clock, run.result)).toMatchObject({
+      ...CANCELLED,
+      error: { message: expect.stringContaining('changed my mind') as string },
+    })
     const signal = model.calls[0]?.options.abortSignal
     expect(signal?.aborted).toBe(true)
     expect(OpspawnError.is(signal?.reason, 'RUN_CANCELLED')).toBe(true)
@@ -120,7 +123,7 @@ describe('what waits', () => {
     expect(ofType(await historyOf(ops, second.id), 'decision')).toEqual([])
   })
 
-  test.fails('a run that is due later ends at once', async () => {
+  test('a run that is due later ends at once', async () => {
     const tool = noting('wait')
     const { ops, clock } = await world({ agents: [waiting(tool)] })
     const run = await ops.start('waiter', 'go', { dueAt: clock.now() + 86_400_000 })
@@ -177,7 +180,7 @@ describe('what waits', () => {
     expect(await now(clock, third.result)).toMatchObject({ status: 'completed' })
   })
 
-  test.fails('a body is not entered any more when the run is cancelled while its arguments are checked', async () => {
+  test('a body is not entered any more when the run is cancelled while its arguments are checked', async () => {
     const checking = gate<{ value: Record<string, string> }>()
     const slow: StandardSchema<Record<string, string>> = {
       '~standard': {
@@ -199,7 +202,7 @@ describe('what waits', () => {
     expect(tool.calls).toHaveLength(0)
   })
 
-  test.fails('a body is not entered any more when the run is cancelled while middleware holds it back', async () => {
+  test('a body is not entered any more when the run is cancelled while middleware holds it back', async () => {
     const holding = gate()
     const tool = noting('wait', () => 'entered')
     const guard = defineExtension({
@@ -237,7 +240,7 @@ describe('asking for it', () => {
     expect((await ops.record(run.id)).outcome).toEqual(outcome)
   })
 
-  test.fails("a user's signal with the id of a cancellation does not take its place", async () => {
+  test("a user's signal with the id of a cancellation does not take its place", async () => {
     const { ops, clock } = await world({ agents: [waiting()] })
     const run = await ops.start('waiter', 'go')
     await settle(clock)
@@ -254,7 +257,7 @@ describe('asking for it', () => {
     expect(await now(clock, run.result)).toMatchObject({ error: { message: 'the run was cancelled' } })
   })
 
-  test.fails('a planner that never answers can be cancelled', async () => {
+  test('a planner that never answers can be cancelled', async () => {
     const agent = defineAgent({
       name: 'stuck',
       planner: { spec: 'planner/1', name: 'stuck', decide: never },
@@ -309,10 +312,11 @@ describe('what is left behind', () => {
     const model = scriptedModel(['one two three'])
     const agent = defineAgent({ name: 'talker', model })
     const { ops } = await world({ agents: [agent], watch: true })
-    await (await ops.start(agent, 'hi')).result
+    await (
+      await ops.start(agent, 'hi')
+    ).result
     const signal = model.calls[0]?.options.abortSignal
-    expect(signal).toBeDefined()
-    if (signal !== undefined) expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+    expect(getEventListeners(signal as AbortSignal, 'abort')).toHaveLength(0)
   })
 
   test('no timer of a cancelled run stays on the clock', async () => {
@@ -346,7 +350,12 @@ describe('time', () => {
     const tool = noting('wait', untilAborted)
     const third = defineAgent({ name: 'third', tools: [tool], planner: stepsPlanner([call('wait')]) })
     const second = defineAgent({ name: 'second', agents: [third], planner: stepsPlanner([child('third')]) })
-    const first = defineAgent({ name: 'first', agents: [second], planner: stepsPlanner([child('second')]), limits: { durationMs: 30_000 } })
+    const first = defineAgent({
+      name: 'first',
+      agents: [second],
+      planner: stepsPlanner([child('second')]),
+      limits: { durationMs: 30_000 },
+    })
     const { ops, clock } = await world({ agents: [first, second, third] })
     const run = await ops.start(first, 'go')
     await clock.advance(29_999)

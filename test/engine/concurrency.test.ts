@@ -2,7 +2,29 @@ import { describe, expect, test } from 'vitest'
 import { type Effect, type Orchestrator, type Planner, type Run, type RunOutcome } from '../../src/index.ts'
 import { fastqScheduler } from '../../src/plugins/scheduler-fastq/index.ts'
 import { memoryStore } from '../../src/plugins/store-memory/index.ts'
-import { agent, callModel, callTool, ended, expectCode, expectFailure, gate, gauge, guardFile, historyOf, type ManualClock, manualClock, modelOf, once, open, plan, play, reply, tool, turns } from './harness.ts'
+import {
+  agent,
+  callModel,
+  callTool,
+  ended,
+  expectCode,
+  expectFailure,
+  gate,
+  gauge,
+  guardFile,
+  historyOf,
+  type ManualClock,
+  manualClock,
+  modelOf,
+  once,
+  open,
+  pause,
+  plan,
+  play,
+  reply,
+  tool,
+  turns,
+} from './harness.ts'
 
 guardFile()
 
@@ -11,9 +33,9 @@ const done = { status: 'completed', output: 'done' }
 async function startMany(ops: Orchestrator, name: string, count: number): Promise<Run[]> {
   return Promise.all(Array.from({ length: count }, (_, n) => ops.start(name, n)))
 }
-async function endAll(runs: readonly Run[], clock: ManualClock): Promise<RunOutcome[]> {
+async function endAll(runs: readonly Run[], clock: ManualClock, limitMs?: number): Promise<RunOutcome[]> {
   const outcomes: RunOutcome[] = []
-  for (const run of runs) outcomes.push(await ended(run, clock))
+  for (const run of runs) outcomes.push(await ended(run, clock, limitMs))
   return outcomes
 }
 
@@ -98,7 +120,8 @@ describe('limits of an agent', () => {
     expect(outcomes).toEqual(outcomes.map(() => done))
   })
   test('of 1 let an agent call itself', async () => {
-    const effects = (run: { input: unknown }): Effect[] => (run.input === 0 ? [] : [{ kind: 'run', key: 'c', agent: 'subject', input: (run.input as number) - 1 }])
+    const effects = (run: { input: unknown }): Effect[] =>
+      run.input === 0 ? [] : [{ kind: 'run', key: 'c', agent: 'subject', input: (run.input as number) - 1 }]
     const subject = agent(
       'subject',
       plan((run) => {
@@ -141,7 +164,9 @@ describe('limits of a tool', () => {
   test.each([1, 4])('%i bodies at once over all agents and runs, and all finish', async (concurrency) => {
     const clock = manualClock()
     const inside = gauge()
-    const work = tool('work', () => inside.run(() => new Promise((resolve) => clock.setTimer(10, () => resolve(1)))), { concurrency })
+    const work = tool('work', () => inside.run(() => new Promise((resolve) => clock.setTimer(10, () => resolve(1)))), {
+      concurrency,
+    })
     const effects = Array.from({ length: 5 }, (_, n) => callTool(`a${n}`, 'work'))
     const one = agent('one', once(...effects), { tools: [work] })
     const two = agent('two', once(...effects), { tools: [work] })
@@ -153,8 +178,17 @@ describe('limits of a tool', () => {
   test('hold for a tool that agents name and one that has it inline', async () => {
     const clock = manualClock()
     const inside = gauge()
-    const work = tool('work', () => inside.run(() => new Promise((resolve) => clock.setTimer(10, () => resolve(1)))), { concurrency: 1 })
-    const ops = await open({ agents: [agent('one', once(callTool('a', 'work')), { tools: ['work'] }), agent('two', once(callTool('a', 'work')), { tools: [work] })], plugins: [work], clock })
+    const work = tool('work', () => inside.run(() => new Promise((resolve) => clock.setTimer(10, () => resolve(1)))), {
+      concurrency: 1,
+    })
+    const ops = await open({
+      agents: [
+        agent('one', once(callTool('a', 'work')), { tools: ['work'] }),
+        agent('two', once(callTool('a', 'work')), { tools: [work] }),
+      ],
+      plugins: [work],
+      clock,
+    })
     await endAll([...(await startMany(ops, 'one', 3)), ...(await startMany(ops, 'two', 3))], clock)
     expect(inside.most).toBe(1)
   })
@@ -184,10 +218,14 @@ describe('limits of a tool', () => {
     const clock = manualClock()
     const held = gate<void>()
     let calls = 0
-    const work = tool('work', () => {
-      calls += 1
-      return held.promise.then(() => 1)
-    }, { concurrency: 1 })
+    const work = tool(
+      'work',
+      () => {
+        calls += 1
+        return held.promise.then(() => 1)
+      },
+      { concurrency: 1 },
+    )
     const ops = await open({ agents: [agent('subject', once(callTool('a', 'work')), { tools: [work] })], clock })
     const [first, second, third] = (await startMany(ops, 'subject', 3)) as [Run, Run, Run]
     await turns()
@@ -222,7 +260,9 @@ describe('limits.parallel', () => {
   test('holds for unsafe tools, each announced before it is made (S5)', async () => {
     const inside = gauge()
     const clock = manualClock()
-    const work = tool('work', () => inside.run(() => new Promise((resolve) => clock.setTimer(5, () => resolve(1)))), { effect: 'unsafe' })
+    const work = tool('work', () => inside.run(() => new Promise((resolve) => clock.setTimer(5, () => resolve(1)))), {
+      effect: 'unsafe',
+    })
     const effects = Array.from({ length: 20 }, (_, n) => callTool(`a${n}`, 'work'))
     const played = await play(agent('subject', once(...effects), { tools: [work], limits: { parallel: 2 } }), { clock })
     expect(inside.most).toBe(2)
@@ -251,9 +291,12 @@ describe('limits.parallel', () => {
   test('holds for models and tools together', async () => {
     const inside = gauge()
     const clock = manualClock()
-    const pause = (): Promise<unknown> => inside.run(() => new Promise((resolve) => clock.setTimer(5, () => resolve(reply('x')))))
+    const rest = (): Promise<unknown> => inside.run(() => new Promise((resolve) => clock.setTimer(5, () => resolve(reply('x')))))
     const effects = Array.from({ length: 10 }, (_, n) => (n % 2 === 0 ? callTool(`a${n}`, 'work') : callModel(`a${n}`)))
-    const played = await play(agent('subject', once(...effects), { tools: [tool('work', pause)], model: modelOf(pause), limits: { parallel: 2 } }), { clock })
+    const played = await play(
+      agent('subject', once(...effects), { tools: [tool('work', rest)], model: modelOf(rest), limits: { parallel: 2 } }),
+      { clock },
+    )
     expect(played.outcome).toEqual(done)
     expect(inside.most).toBe(2)
   })
@@ -264,7 +307,14 @@ describe('the limit overall', () => {
     const clock = manualClock()
     const inside = gauge()
     const work = tool('work', () => inside.run(() => new Promise((resolve) => clock.setTimer(10, () => resolve(1)))))
-    const ops = await open({ agents: [agent('one', once(callTool('a', 'work')), { tools: [work] }), agent('two', once(callTool('a', 'work')), { tools: [work] })], clock, concurrency })
+    const ops = await open({
+      agents: [
+        agent('one', once(callTool('a', 'work')), { tools: [work] }),
+        agent('two', once(callTool('a', 'work')), { tools: [work] }),
+      ],
+      clock,
+      concurrency,
+    })
     const runs = [...(await startMany(ops, 'one', 15)), ...(await startMany(ops, 'two', 15))]
     expect(await endAll(runs, clock)).toEqual(runs.map(() => done))
     expect(inside.most).toBe(concurrency)
@@ -273,18 +323,67 @@ describe('the limit overall', () => {
     const clock = manualClock()
     const overall = gauge()
     const ofTool = gauge()
-    const work = tool('work', () => overall.run(() => ofTool.run(() => new Promise((resolve) => clock.setTimer(10, () => resolve(1))))), { concurrency: 4 })
+    const work = tool(
+      'work',
+      () => overall.run(() => ofTool.run(() => new Promise((resolve) => clock.setTimer(10, () => resolve(1))))),
+      { concurrency: 4 },
+    )
     const names = ['a', 'b', 'c']
-    const ops = await open({ agents: names.map((name) => agent(name, once(callTool('x', 'work'), callTool('y', 'work')), { tools: [work], concurrency: 3, limits: { parallel: 1 } })), clock, concurrency: 5 })
+    const ops = await open({
+      agents: names.map((name) =>
+        agent(name, once(callTool('x', 'work'), callTool('y', 'work')), {
+          tools: [work],
+          concurrency: 3,
+          limits: { parallel: 1 },
+        }),
+      ),
+      clock,
+      concurrency: 5,
+    })
     const runs = (await Promise.all(names.map((name) => startMany(ops, name, 12)))).flat()
     expect(await endAll(runs, clock)).toEqual(runs.map(() => done))
     expect(ofTool).toMatchObject({ total: 72, now: 0 })
     expect(ofTool.most).toBeLessThanOrEqual(4)
   })
+  test('holds for runs that waited for a place of their agent', async () => {
+    const clock = manualClock()
+    const inside = gauge()
+    const work = tool('work', () => inside.run(() => new Promise((resolve) => clock.setTimer(10, () => resolve(1)))))
+    const names = ['a', 'b', 'c']
+    const ops = await open({
+      agents: names.map((name) => agent(name, once(callTool('x', 'work')), { tools: [work], concurrency: 2 })),
+      clock,
+      concurrency: 3,
+    })
+    const runs = (await Promise.all(names.map((name) => startMany(ops, name, 20)))).flat()
+    expect(await endAll(runs, clock)).toEqual(runs.map(() => done))
+    expect(inside.most).toBeLessThanOrEqual(3)
+  })
+  test('a run that waited for its place is handed back by a drain too (S15)', async () => {
+    const clock = manualClock()
+    const held = gate<void>()
+    let calls = 0
+    const work = tool('work', () => {
+      calls += 1
+      return calls === 1 ? held.promise.then(() => 1) : new Promise(() => {})
+    })
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'work')), { tools: [work], concurrency: 1 })], clock })
+    const [first, second] = (await startMany(ops, 'subject', 2)) as [Run, Run]
+    await turns()
+    held.open()
+    await ended(first, clock)
+    await turns()
+    expect(calls).toBe(2)
+    const drained = await Promise.race([ops.drain(5), pause(45).then(() => 'hangs')])
+    expect(drained).toEqual({ handedBack: [second.id] })
+  })
   test('the board shows who is active and comes back to idle', async () => {
     const clock = manualClock()
     const held = gate<void>()
-    const ops = await open({ agents: [agent('subject', once(callTool('a', 'work')), { tools: [tool('work', () => held.promise.then(() => 1))] })], clock })
+    const ops = await open({
+      agents: [agent('subject', once(callTool('a', 'work')), { tools: [tool('work', () => held.promise.then(() => 1))] })],
+      clock,
+    })
     const runs = await startMany(ops, 'subject', 3)
     await turns()
     const state = () => ops.agents().find((one) => one.name === 'subject')
@@ -301,18 +400,22 @@ describe('full queues (S14)', () => {
     const clock = manualClock()
     const held = gate<void>()
     const slow = tool('slow', () => held.promise.then(() => 1))
-    const ops = await open({ agents: [agent('subject', once(callTool('a', 'slow')), { tools: [slow], concurrency: 1 })], clock, store: memoryStore({ clock, capacity: 5 }) })
+    const ops = await open({
+      agents: [agent('subject', once(callTool('a', 'slow')), { tools: [slow], concurrency: 1 })],
+      clock,
+      store: memoryStore({ clock, capacity: 5 }),
+    })
     const accepted: Run[] = []
-    let refused = 0
+    const refusals: unknown[] = []
     for (let n = 0; n < 20; n += 1) {
-      try {
-        accepted.push(await ops.start('subject', n))
-      } catch (error) {
-        refused += 1
-        expect(error).toMatchObject({ code: 'QUEUE_FULL', retryable: true, details: { queue: 'default', capacity: 5 } })
-      }
+      await ops.start('subject', n).then(
+        (run) => accepted.push(run),
+        (error: unknown) => refusals.push(error),
+      )
     }
-    expect(refused).toBeGreaterThan(0)
+    expect(refusals.length).toBeGreaterThan(0)
+    const full = { code: 'QUEUE_FULL', retryable: true, details: { queue: 'default', capacity: 5 } }
+    expect(refusals).toMatchObject(refusals.map(() => full))
     held.open()
     expect(await endAll(accepted, clock)).toEqual(accepted.map(() => done))
     const run = await ops.start('subject', 'again')
@@ -320,25 +423,47 @@ describe('full queues (S14)', () => {
   })
   test('a full scheduler loses nothing: the sweep makes up for it', async () => {
     const clock = manualClock()
-    const ops = await open({ agents: [agent('subject', once(callTool('a', 'ok')), { tools: [tool('ok', () => 1)] })], clock, scheduler: fastqScheduler({ capacity: 1 }) })
+    const ops = await open({
+      agents: [agent('subject', once(callTool('a', 'ok')), { tools: [tool('ok', () => 1)] })],
+      clock,
+      scheduler: fastqScheduler({ capacity: 1 }),
+    })
     const runs = await startMany(ops, 'subject', 30)
-    expect(await endAll(runs, clock)).toEqual(runs.map(() => done))
+    expect(await endAll(runs, clock, 3_600_000)).toEqual(runs.map(() => done))
+  })
+  test('a scheduler that was full for a moment does not make runs wait for minutes', async () => {
+    const clock = manualClock()
+    const ops = await open({
+      agents: [agent('subject', once(callTool('a', 'ok')), { tools: [tool('ok', () => 1)] })],
+      clock,
+      scheduler: fastqScheduler({ capacity: 5 }),
+    })
+    const begun = clock.now()
+    const runs = await startMany(ops, 'subject', 50)
+    await endAll(runs, clock, 3_600_000)
+    expect(clock.now() - begun).toBeLessThan(60_000)
   })
   test('a full scheduler loses nothing where an agent has one place', async () => {
     const clock = manualClock()
     const subject = agent('subject', once(callTool('a', 'ok')), { tools: [tool('ok', () => 1)], concurrency: 1 })
     const ops = await open({ agents: [subject], clock, scheduler: fastqScheduler({ capacity: 1 }) })
     const runs = await startMany(ops, 'subject', 30)
-    expect(await endAll(runs, clock)).toEqual(runs.map(() => done))
+    expect(await endAll(runs, clock, 3_600_000)).toEqual(runs.map(() => done))
   })
   test('a store that is full refuses a child, and the parent is told after its tries', async () => {
     const clock = manualClock()
     const child = agent('child', once(callTool('c', 'ok')), { tools: [tool('ok', () => 1)] })
     const effects = Array.from({ length: 6 }, (_, n): Effect => ({ kind: 'run', key: `a${n}`, agent: 'child', input: n }))
-    const ops = await open({ agents: [agent('subject', once(...effects), { agents: [child] }), child], clock, store: memoryStore({ clock, capacity: 2 }) })
+    const ops = await open({
+      agents: [agent('subject', once(...effects), { agents: [child] }), child],
+      clock,
+      store: memoryStore({ clock, capacity: 2 }),
+    })
     const run = await ops.start('subject', 'go')
     expect(await ended(run, clock)).toEqual(done)
-    for (const event of await historyOf(run)) if (event.type === 'effect-end') expect(event.outcome.status).toMatch(/completed|failed/)
+    const ends = (await historyOf(run)).flatMap((event) => (event.type === 'effect-end' ? [event.outcome.status] : []))
+    expect(ends).toHaveLength(6)
+    expect(['completed', 'failed']).toEqual(expect.arrayContaining(ends))
   })
   test('waiting runs of the same store can still be signalled when it is full', async () => {
     const clock = manualClock()

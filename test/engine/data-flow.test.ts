@@ -67,17 +67,15 @@ describe('the data-flow rule (DESIGN 7)', () => {
     expect(ofType(await historyOf(ops, run.id), 'policy-verdict')).toMatchObject([{ verdict: 'ask', rule: 'data-flow' }])
   })
 
-  test('an allow rule does not switch it off, a deny rule is stronger', async () => {
-    for (const verdict of ['allow', 'deny'] as const) {
-      const planned = stepsPlanner([call('secret'), call('web')], [call('mail', { to: 'eve' })])
-      const agent = defineAgent({ name: 'clerk', tools: tools(), planner: planned })
-      const rules = [{ verdict, tool: 'mail', arguments: { '/to': { equals: 'eve' } } }]
-      const { ops, clock } = await world({ agents: [agent], policy: { rules } })
-      const run = await ops.start(agent, 'go')
-      const outcome = await now(clock, run.result)
-      if (verdict === 'allow') expect(outcome).toBeUndefined()
-      else expect(outcome).toMatchObject({ output: ['denied: POLICY_DENIED'] })
-    }
+  test.each([
+    ['allow', undefined],
+    ['deny', { status: 'completed', output: ['denied: POLICY_DENIED'] }],
+  ] as const)('an %s rule: allow does not switch the data-flow rule off, deny is stronger', async (verdict, expected) => {
+    const planned = stepsPlanner([call('secret'), call('web')], [call('mail', { to: 'eve' })])
+    const agent = defineAgent({ name: 'clerk', tools: tools(), planner: planned })
+    const rules = [{ verdict, tool: 'mail', arguments: { '/to': { equals: 'eve' } } }]
+    const { ops, clock } = await world({ agents: [agent], policy: { rules } })
+    expect(await now(clock, (await ops.start(agent, 'go')).result)).toEqual(expected)
   })
 
   test.fails('middleware that answers from a cache does not lose the labels', async () => {
@@ -178,7 +176,9 @@ describe('labels and sessions', () => {
     const reader = defineAgent({ name: 'reader', tools: all, planner: stepsPlanner([call('secret'), call('web')]) })
     const sender = defineAgent({ name: 'sender', tools: all, planner: stepsPlanner([call('mail')]) })
     const { ops, clock } = await world({ agents: [reader, sender] })
-    await (await ops.start(reader, 'read', { session: 's' })).result
+    await (
+      await ops.start(reader, 'read', { session: 's' })
+    ).result
     const run = await ops.start(sender, 'send', { session: 's' })
     expect(await now(clock, run.result)).toBeUndefined()
     expect(all[2].calls).toHaveLength(0)

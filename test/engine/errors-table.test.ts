@@ -10,7 +10,7 @@ const trap = (): never => {
 
 describe('the table of codes', () => {
   test('is in alphabetical order and has no code twice', () => {
-    expect([...ERROR_CODES]).toEqual([...new Set(ERROR_CODES)].toSorted())
+    expect([...ERROR_CODES]).toEqual([...new Set(ERROR_CODES)].toSorted((left, right) => left.localeCompare(right, 'en')))
   })
   test.each([...ERROR_CODES])('%s has a sentence, an HTTP status, a gRPC status and an exit code', (code) => {
     const info = errorInfo(code)
@@ -22,14 +22,21 @@ describe('the table of codes', () => {
     expect(info.exit).toBeLessThan(256)
     expect(typeof info.retryable).toBe('boolean')
   })
-  test.each(['NOPE', '', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])('the unknown code %j reads as INTERNAL', (code) => {
-    expect(errorInfo(code)).toEqual(errorInfo('INTERNAL'))
-  })
+  test.each(['NOPE', '', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+    'the unknown code %j reads as INTERNAL',
+    (code) => {
+      expect(errorInfo(code)).toEqual(errorInfo('INTERNAL'))
+    },
+  )
 })
 
 describe('OpspawnError', () => {
   test('is recognised across copies of the package, and with its code', () => {
-    const foreign = Object.defineProperty(Object.assign(new Error('x'), { code: 'QUEUE_FULL', retryable: true }), Symbol.for('opspawn.error'), { value: true })
+    const foreign = Object.defineProperty(
+      Object.assign(new Error('x'), { code: 'QUEUE_FULL', retryable: true }),
+      Symbol.for('opspawn.error'),
+      { value: true },
+    )
     expect(OpspawnError.is(foreign)).toBe(true)
     expect(OpspawnError.is(foreign, 'QUEUE_FULL')).toBe(true)
     expect(OpspawnError.is(foreign, 'INTERNAL')).toBe(false)
@@ -79,7 +86,17 @@ describe('toFailure never throws and always gives JSON', () => {
     ['details with __proto__', new OpspawnError('TOOL_FAILED', 'x', { details: hostile() })],
     ['a brand without members', branded({})],
     ['a brand with wrong members', branded({ code: 5, message: 6, retryable: 'yes', details: trap })],
-    ['a brand with getters that throw', branded({ get code(): never { return trap() }, get message(): never { return trap() } })],
+    [
+      'a brand with getters that throw',
+      branded({
+        get code(): never {
+          return trap()
+        },
+        get message(): never {
+          return trap()
+        },
+      }),
+    ],
   ])('%s', (_name, value) => {
     const failure = toFailure(value, 'TOOL_FAILED')
     expectJson(failure)

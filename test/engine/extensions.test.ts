@@ -63,7 +63,9 @@ describe('extensions', () => {
     expect(new Set(seen).size).toBe(seen.length)
     for (const { runId } of (await ops.list({ rootId: run.id })).runs) {
       const written = (await historyOf(ops, runId)).filter(({ type }) => type !== 'run-start' && type !== 'run-claim')
-      expect(seen.filter((line) => line.startsWith(`${runId} `))).toEqual(written.map(({ seq, type }) => `${runId} ${seq} ${type}`))
+      expect(seen.filter((line) => line.startsWith(`${runId} `))).toEqual(
+        written.map(({ seq, type }) => `${runId} ${seq} ${type}`),
+      )
     }
   })
 
@@ -118,7 +120,9 @@ describe('middleware', () => {
         return value
       }
     const { ops } = await world({ agents: [caller(noting('step'))], plugins: [layer(around('a'), 'a'), layer(around('b'), 'b')] })
-    await (await ops.start('caller', 'go')).result
+    await (
+      await ops.start('caller', 'go')
+    ).result
     expect(order).toEqual(['a in', 'b in', 'b out', 'a out'])
   })
 
@@ -140,7 +144,7 @@ describe('middleware', () => {
   })
 
   test('it may replace a value, and what it gives is what is recorded and seen', async () => {
-    const replacing: EffectMiddleware = async (_effect, _context, next) => `${String(await next())}!`
+    const replacing: EffectMiddleware = async (_effect, _context, next) => `${(await next()) as string}!`
     const { ops } = await world({ agents: [caller(noting('step'))], plugins: [layer(replacing)] })
     const run = await ops.start('caller', 'go')
     expect(await run.result).toEqual({ status: 'completed', output: ['step done!'] })
@@ -176,16 +180,25 @@ describe('middleware', () => {
   test('a value that is not JSON is a failure, not a broken history', async () => {
     const broken: EffectMiddleware = () => Promise.resolve(1n as unknown as Json)
     const { ops } = await world({ agents: [caller(noting('step'))], plugins: [layer(broken)] })
-    expect(await (await ops.start('caller', 'go')).result).toMatchObject({ status: 'completed', output: ['failed: JSON_INVALID'] })
+    expect(await (await ops.start('caller', 'go')).result).toMatchObject({
+      status: 'completed',
+      output: ['failed: JSON_INVALID'],
+    })
   })
 
-  test.fails.each([null, 'text', {}, { content: 'x' }])("a model answer replaced by %j fails the call, and the run's history stays readable", async (value) => {
-    const agent = defineAgent({ name: 'talker', model: scriptedModel(['hi'], { repeat: true }) })
-    const { ops, clock, faults } = await world({ agents: [agent], plugins: [layer(() => Promise.resolve(value))] })
-    const run = await ops.start(agent, 'go')
-    expect(await outcomeOf(clock, run, { steps: 60 })).toMatchObject({ status: 'failed', error: { code: 'MODEL_ANSWER_INVALID' } })
-    expect(faults).toEqual([])
-  })
+  test.fails.each([null, 'text', {}, { content: 'x' }])(
+    "a model answer replaced by %j fails the call, and the run's history stays readable",
+    async (value) => {
+      const agent = defineAgent({ name: 'talker', model: scriptedModel(['hi'], { repeat: true }) })
+      const { ops, clock, faults } = await world({ agents: [agent], plugins: [layer(() => Promise.resolve(value))] })
+      const run = await ops.start(agent, 'go')
+      expect(await outcomeOf(clock, run, { steps: 60 })).toMatchObject({
+        status: 'failed',
+        error: { code: 'MODEL_ANSWER_INVALID' },
+      })
+      expect(faults).toEqual([])
+    },
+  )
 
   test.fails("a replaced value must fit the tool's output schema too", async () => {
     const strict = { ...noting('step', () => 1), output: { type: 'number' } }
@@ -240,7 +253,9 @@ describe('middleware', () => {
       planner: stepsPlanner([call('step')]),
     })
     const { ops, clock } = await world({ agents: [agent], plugins: [layer(() => new Promise(() => {}))] })
-    expect(await outcomeOf(clock, await ops.start(agent, 'go'), { steps: 10 })).toMatchObject({ output: ['failed: TOOL_TIMEOUT'] })
+    expect(await outcomeOf(clock, await ops.start(agent, 'go'), { steps: 10 })).toMatchObject({
+      output: ['failed: TOOL_TIMEOUT'],
+    })
   })
 
   test('it never sees child runs, waits or what policy refused', async () => {
@@ -254,7 +269,12 @@ describe('middleware', () => {
       name: 'chief',
       agents: [helper],
       tools: [noting('step'), noting('bad')],
-      planner: stepsPlanner([child('helper'), call('step'), call('bad', { n: 1 }), { kind: 'wait', key: 'w', for: { type: 'time', ms: 1 } }]),
+      planner: stepsPlanner([
+        child('helper'),
+        call('step'),
+        call('bad', { n: 1 }),
+        { kind: 'wait', key: 'w', for: { type: 'time', ms: 1 } },
+      ]),
     })
     const rules = [{ verdict: 'deny', tool: 'bad', arguments: { '/n': { exists: true } } }] as const
     const { ops, clock } = await world({ agents: [agent, helper], plugins: [layer(watching)], policy: { rules } })

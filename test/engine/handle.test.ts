@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { defineAgent, jsonSchema, toError } from '../../src/index.ts'
+import { defineAgent, type Failure, jsonSchema, toError } from '../../src/index.ts'
 import { call, never, noting, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, now, settle, until, world } from './support/world.ts'
 
@@ -17,8 +17,11 @@ describe('result', () => {
     const { ops } = await world({ agents: [quick, failing] })
     expect(await (await ops.start(quick, 'x')).result).toEqual({ status: 'completed', output: 'x' })
     const outcome = await (await ops.start(failing, 'x')).result
-    expect(outcome).toEqual({ status: 'failed', error: { code: 'PLAN_FAILED', message: 'no', retryable: false, details: { at: 3 } } })
-    if (outcome.status !== 'completed') expect(toError(outcome.error)).toMatchObject({ code: 'PLAN_FAILED' })
+    expect(outcome).toEqual({
+      status: 'failed',
+      error: { code: 'PLAN_FAILED', message: 'no', retryable: false, details: { at: 3 } },
+    })
+    expect(toError((outcome as { error: Failure }).error)).toMatchObject({ code: 'PLAN_FAILED', details: { at: 3 } })
   })
 
   test('it never rejects for a run that failed or was cancelled', async () => {
@@ -71,7 +74,7 @@ describe('the handle itself', () => {
     const { ops } = await world({ agents: [quick] })
     const run = await ops.start(quick, 'x')
     expect('then' in run).toBe(false)
-    expect(await run).toBe(run)
+    expect(await Promise.resolve(run)).toBe(run)
     await run.result
   })
 
@@ -122,7 +125,9 @@ describe('starting', () => {
 
   test('a run id that is taken is RUN_EXISTS', async () => {
     const { ops } = await world({ agents: [quick] })
-    await (await ops.start(quick, 'x', { runId: 'mine' })).result
+    await (
+      await ops.start(quick, 'x', { runId: 'mine' })
+    ).result
     await expect(ops.start(quick, 'x', { runId: 'mine' })).rejects.toMatchObject({ code: 'RUN_EXISTS' })
   })
 
@@ -174,18 +179,24 @@ describe('agents', () => {
       planner: planner((run) =>
         run.input === 'good'
           ? { type: 'finish', output: 1 }
-          : { type: 'fail', error: { code: 'PLAN_FAILED', message: String(run.input), retryable: false } },
+          : { type: 'fail', error: { code: 'PLAN_FAILED', message: run.input as string, retryable: false } },
       ),
     })
     const { ops, clock } = await world({ agents: [agent] })
     const states: string[] = []
     ops.on('agent', ({ status, lastError }) => states.push(lastError === undefined ? status : `${status} ${lastError.message}`))
-    await (await ops.start(agent, 'bad')).result
+    await (
+      await ops.start(agent, 'bad')
+    ).result
     await settle(clock)
     expect(ops.agents()[0]).toMatchObject({ status: 'error', lastError: { code: 'PLAN_FAILED', message: 'bad' } })
-    await (await ops.start(agent, 'worse')).result
+    await (
+      await ops.start(agent, 'worse')
+    ).result
     await settle(clock)
-    await (await ops.start(agent, 'good')).result
+    await (
+      await ops.start(agent, 'good')
+    ).result
     await settle(clock)
     expect(ops.agents()[0]).toMatchObject({ status: 'idle', lastError: undefined })
     expect(states).toEqual(['active', 'error bad', 'active bad', 'error worse', 'active worse', 'idle'])
@@ -200,7 +211,9 @@ describe('agents', () => {
   })
 
   test('description and capabilities are told', async () => {
-    const agent = defineAgent({ ...quick, name: 'able', description: 'Can.', capabilities: ['a', 'b'] } as Parameters<typeof defineAgent>[0])
+    const agent = defineAgent({ ...quick, name: 'able', description: 'Can.', capabilities: ['a', 'b'] } as Parameters<
+      typeof defineAgent
+    >[0])
     const { ops } = await world({ agents: [agent] })
     expect(ops.agents()).toMatchObject([{ name: 'able', description: 'Can.', capabilities: ['a', 'b'] }])
   })

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import {
   type Agent,
@@ -81,7 +81,11 @@ export async function turns(count: number = 20): Promise<void> {
 /** An orchestrator that says nothing and has, besides the given agents, a healthy one. */
 export async function open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
   const agents = Array.isArray(options.agents) ? [...(options.agents as Agent[]), healthy] : options.agents
-  const ops = await createOrchestrator({ announce: false, ...options, ...(agents === undefined ? { agents: [healthy] } : { agents }) })
+  const ops = await createOrchestrator({
+    announce: false,
+    ...options,
+    ...(agents === undefined ? { agents: [healthy] } : { agents }),
+  })
   opened.push(ops)
   return ops
 }
@@ -101,13 +105,13 @@ export async function thrownBy(body: () => unknown): Promise<OpspawnError> {
     thrown = error
   }
   if (thrown === undefined) throw new Error(`nothing was thrown; it gave ${String(returned)}`)
-  if (!OpspawnError.is(thrown)) throw new Error(`not an OpspawnError: ${String(thrown)}`, { cause: thrown })
+  if (!OpspawnError.is(thrown)) throw new Error(`not an OpspawnError: ${inspect(thrown)}`, { cause: thrown })
   return thrown
 }
 
 export async function expectCode(body: () => unknown, code: ErrorCode, ...texts: (string | RegExp)[]): Promise<OpspawnError> {
   const error = await thrownBy(body)
-  expect(error.code, error.message).toBe(code)
+  expect(`${error.code}: ${error.message}`).toMatch(new RegExp(`^${code}: `))
   for (const text of texts) expect(error.message).toMatch(text)
   return error
 }
@@ -154,7 +158,10 @@ export function agent(name: string, planner: Planner | undefined, more: Partial<
 }
 
 /** A model of one function, whatever it gives. */
-export function modelOf(answer: (options: Parameters<Model['doGenerate']>[0], call: number) => unknown, more: object = {}): Model & { calls: number } {
+export function modelOf(
+  answer: (options: Parameters<Model['doGenerate']>[0], call: number) => unknown,
+  more: object = {},
+): Model & { calls: number } {
   const model = {
     specificationVersion: 'v4' as const,
     provider: 'test',
@@ -310,7 +317,7 @@ export function errorOf(outcome: Outcome | RunOutcome): { code: string; message:
 
 export function expectFailure(outcome: Outcome | RunOutcome, code: ErrorCode, ...texts: (string | RegExp)[]): void {
   const error = errorOf(outcome)
-  expect(error.code, error.message).toBe(code)
+  expect(`${error.code}: ${error.message}`).toMatch(new RegExp(`^${code}: `))
   for (const text of texts) expect(error.message).toMatch(text)
 }
 

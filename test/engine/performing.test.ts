@@ -37,7 +37,15 @@ function smallMemory(name = 'notes'): SmallMemory {
     scopes,
     kept,
     fail: undefined,
-    capabilities: { lexical: true, vector: false, ttl: false, atomicAppend: true, multiProcess: false, erase: true, durability: 'none' },
+    capabilities: {
+      lexical: true,
+      vector: false,
+      ttl: false,
+      atomicAppend: true,
+      multiProcess: false,
+      erase: true,
+      durability: 'none',
+    },
     bind(scope) {
       scopes.push(scope)
       return {
@@ -86,10 +94,16 @@ function recall(query: string, more: Partial<Effect & { kind: 'recall' }> = {}):
 describe('memory effects', () => {
   test('what was remembered is recalled, as data in the history', async () => {
     const memory = smallMemory()
-    const agent = defineAgent({ name: 'thinker', memory, planner: stepsPlanner([remember('it rains in Bergen')], [recall('Bergen')]) })
+    const agent = defineAgent({
+      name: 'thinker',
+      memory,
+      planner: stepsPlanner([remember('it rains in Bergen')], [recall('Bergen')]),
+    })
     const { ops } = await world({ agents: [agent] })
     const run = await ops.start(agent, 'go')
-    expect(await run.result).toMatchObject({ output: [{ items: [{ record: { text: 'it rains in Bergen' } }], degraded: [], omitted: 0 }] })
+    expect(await run.result).toMatchObject({
+      output: [{ items: [{ record: { text: 'it rains in Bergen' } }], degraded: [], omitted: 0 }],
+    })
     expect(outcomeAt(await historyOf(ops, run.id), 'remember')).toMatchObject({ value: { outcomes: [{ status: 'inserted' }] } })
   })
 
@@ -97,8 +111,12 @@ describe('memory effects', () => {
     const memory = smallMemory()
     const agent = defineAgent({ name: 'thinker', memory, planner: stepsPlanner([recall('x')]) })
     const { ops } = await world({ agents: [agent] })
-    await (await ops.start(agent, 'go', { tenant: 'acme', session: 's' })).result
-    await (await ops.start(agent, 'go')).result
+    await (
+      await ops.start(agent, 'go', { tenant: 'acme', session: 's' })
+    ).result
+    await (
+      await ops.start(agent, 'go')
+    ).result
     expect(memory.scopes).toEqual([
       { tenant: 'acme', agent: 'thinker', session: 's' },
       { tenant: 'default', agent: 'thinker' },
@@ -108,7 +126,12 @@ describe('memory effects', () => {
   test('a budget is passed on, and a memory is chosen by name', async () => {
     const one = smallMemory('one')
     const two = smallMemory('two')
-    const fill: Effect = { kind: 'remember', key: 'fill', memory: 'two', entries: ['a1', 'a2', 'a3'].map((text) => ({ kind: 'fact', text })) }
+    const fill: Effect = {
+      kind: 'remember',
+      key: 'fill',
+      memory: 'two',
+      entries: ['a1', 'a2', 'a3'].map((text) => ({ kind: 'fact', text })),
+    }
     const agent = defineAgent({
       name: 'thinker',
       memory: [one, two],
@@ -120,9 +143,14 @@ describe('memory effects', () => {
   })
 
   test('a memory that is not there is MEMORY_UNKNOWN', async () => {
-    const agent = defineAgent({ name: 'thinker', planner: stepsPlanner([recall('x'), recall('x', { key: 'other', memory: 'none' })]) })
+    const agent = defineAgent({
+      name: 'thinker',
+      planner: stepsPlanner([recall('x'), recall('x', { key: 'other', memory: 'none' })]),
+    })
     const { ops } = await world({ agents: [agent] })
-    expect(await (await ops.start(agent, 'go')).result).toMatchObject({ output: ['failed: MEMORY_UNKNOWN', 'failed: MEMORY_UNKNOWN'] })
+    expect(await (await ops.start(agent, 'go')).result).toMatchObject({
+      output: ['failed: MEMORY_UNKNOWN', 'failed: MEMORY_UNKNOWN'],
+    })
   })
 
   test('a memory that fails once is asked again', async () => {
@@ -130,7 +158,9 @@ describe('memory effects', () => {
     memory.fail = 'before'
     const agent = defineAgent({ name: 'thinker', memory, planner: stepsPlanner([remember('x')]) })
     const { ops, clock } = await world({ agents: [agent] })
-    expect(await outcomeOf(clock, await ops.start(agent, 'go'))).toMatchObject({ output: [{ outcomes: [{ status: 'inserted' }] }] })
+    expect(await outcomeOf(clock, await ops.start(agent, 'go'))).toMatchObject({
+      output: [{ outcomes: [{ status: 'inserted' }] }],
+    })
     expect(memory.kept).toHaveLength(1)
   })
 
@@ -153,7 +183,14 @@ describe('memory effects', () => {
 
 describe('model streaming', () => {
   const script: ScriptedStep[] = [
-    { reasoning: 'Let me see.', text: 'Looking it up.', toolCalls: [{ name: 'look', input: { n: 1 } }, { name: 'look', input: { n: 2 } }] },
+    {
+      reasoning: 'Let me see.',
+      text: 'Looking it up.',
+      toolCalls: [
+        { name: 'look', input: { n: 1 } },
+        { name: 'look', input: { n: 2 } },
+      ],
+    },
     { text: 'It is done now.', usage: { inputTokens: 7, outputTokens: 3, cacheRead: 2, reasoning: 1 } },
   ]
   function talker() {
@@ -167,11 +204,15 @@ describe('model streaming', () => {
   test('a model is streamed only when somebody watches', async () => {
     const quiet = talker()
     const first = await world({ agents: [quiet.agent] })
-    await (await first.ops.start(quiet.agent, 'go')).result
+    await (
+      await first.ops.start(quiet.agent, 'go')
+    ).result
     expect(quiet.model.calls.map(({ method }) => method)).toEqual(['generate', 'generate'])
     const watched = talker()
     const second = await world({ agents: [watched.agent], watch: true })
-    await (await second.ops.start(watched.agent, 'go')).result
+    await (
+      await second.ops.start(watched.agent, 'go')
+    ).result
     expect(watched.model.calls.map(({ method }) => method)).toEqual(['stream', 'stream'])
   })
 
@@ -190,7 +231,9 @@ describe('model streaming', () => {
   test('each kind of delta is told with the key of its effect', async () => {
     const { agent } = talker()
     const { ops, live } = await world({ agents: [agent], watch: true })
-    await (await ops.start(agent, 'go')).result
+    await (
+      await ops.start(agent, 'go')
+    ).result
     const joined = (type: string, key: string): string =>
       live.flatMap((event) => (event.type === type && 'delta' in event && event.key === key ? [event.delta] : [])).join('')
     expect(joined('reasoning-delta', 'model-0')).toBe('Let me see.')
@@ -252,18 +295,25 @@ describe('model streaming', () => {
 })
 
 describe('what a tool is told', () => {
-  async function contextOf(options: { session?: string; tenant?: string } = {}, tool = {}): Promise<ToolContext & { started: number }> {
+  async function contextOf(
+    options: { session?: string; tenant?: string } = {},
+    tool = {},
+  ): Promise<ToolContext & { started: number }> {
     let context: ToolContext | undefined
     const look = noting('look', (_input, given) => void (context = given), tool)
     const agent = defineAgent({ name: 'worker', tools: [look], planner: stepsPlanner([call('look', {}, 'the-key')]) })
     const { ops, clock } = await world({ agents: [agent] })
-    await (await ops.start(agent, 'go', { runId: 'the-run', ...options })).result
+    await (
+      await ops.start(agent, 'go', { runId: 'the-run', ...options })
+    ).result
     if (context === undefined) throw new Error('the body was not entered')
     return Object.assign(Object.create(context) as ToolContext, { started: clock.now() })
   }
 
   test('run, agent, key, attempt, epoch, tenant and session', async () => {
-    const { runId, agent, key, attempt, epoch, tenant, session, tx } = await contextOf({ tenant: 'acme', session: 's' }).then(unwrap)
+    const { runId, agent, key, attempt, epoch, tenant, session, tx } = await contextOf({ tenant: 'acme', session: 's' }).then(
+      unwrap,
+    )
     expect({ runId, agent, key, attempt, epoch, tenant, session, tx }).toEqual({
       runId: 'the-run',
       agent: 'worker',
@@ -308,9 +358,15 @@ describe('what a tool is told', () => {
 
   test('two calls of one tool have different idempotency keys', async () => {
     const look = noting('look')
-    const agent = defineAgent({ name: 'worker', tools: [look], planner: stepsPlanner([call('look', {}, 'a'), call('look', {}, 'b')]) })
+    const agent = defineAgent({
+      name: 'worker',
+      tools: [look],
+      planner: stepsPlanner([call('look', {}, 'a'), call('look', {}, 'b')]),
+    })
     const { ops } = await world({ agents: [agent] })
-    await (await ops.start(agent, 'go')).result
+    await (
+      await ops.start(agent, 'go')
+    ).result
     expect(new Set(look.calls.map(({ context }) => context.idempotencyKey)).size).toBe(2)
   })
 

@@ -13,7 +13,10 @@ interface Ended {
 function runProgram(name: string, ...given: string[]): Promise<Ended> {
   const path = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
   const begun = performance.now()
-  const process_ = spawn(process.execPath, ['--no-warnings', path, ...given], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 15_000 })
+  const process_ = spawn(process.execPath, ['--no-warnings', path, ...given], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 15_000,
+  })
   let out = ''
   let err = ''
   process_.stdout.on('data', (data) => (out += String(data)))

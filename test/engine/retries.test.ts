@@ -1,11 +1,32 @@
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_RETRY, OpspawnError, type RetryPolicy } from '../../src/index.ts'
-import { agent, callModel, callTool, ended, errorOf, expectFailure, guardFile, historyOf, manualClock, modelOf, once, open, play, providerError, reply, scriptedModel, seededRandom, tool, turns } from './harness.ts'
+import {
+  agent,
+  callModel,
+  callTool,
+  ended,
+  errorOf,
+  expectFailure,
+  guardFile,
+  historyOf,
+  manualClock,
+  modelOf,
+  once,
+  open,
+  play,
+  providerError,
+  reply,
+  scriptedModel,
+  seededRandom,
+  tool,
+  turns,
+} from './harness.ts'
 
 guardFile()
 
 const NOW = 1_780_000_000_000
-const limited = (headers: Record<string, string>): Error => providerError('slow down', { statusCode: 429, isRetryable: true, responseHeaders: headers })
+const limited = (headers: Record<string, string>): Error =>
+  providerError('slow down', { statusCode: 429, isRetryable: true, responseHeaders: headers })
 
 /** Fails so often with something, then answers; tells when it was called. */
 function flaky(failures: number, thrown: () => unknown) {
@@ -21,7 +42,10 @@ function flaky(failures: number, thrown: () => unknown) {
 
 async function tryModel(failures: number, thrown: () => unknown, more: { retry?: RetryPolicy; random?: () => number } = {}) {
   const { model, clock, at, waits } = flaky(failures, thrown)
-  const subject = agent('subject', once(callModel('m')), { model, ...(more.retry === undefined ? undefined : { retry: more.retry }) })
+  const subject = agent('subject', once(callModel('m')), {
+    model,
+    ...(more.retry === undefined ? undefined : { retry: more.retry }),
+  })
   const played = await play(subject, { clock, options: { random: more.random ?? (() => 0) } })
   return { ...played, calls: at.length, waits: waits() }
 }
@@ -45,7 +69,12 @@ describe('Retry-After is honoured (S12)', () => {
     expect(played.waits[0]).toBeLessThanOrEqual(ms + 1_000)
   })
   test('given as Headers of the platform', async () => {
-    const thrown = () => Object.assign(new Error('slow down'), { statusCode: 429, isRetryable: true, responseHeaders: new Headers({ 'Retry-After': '7' }) })
+    const thrown = () =>
+      Object.assign(new Error('slow down'), {
+        statusCode: 429,
+        isRetryable: true,
+        responseHeaders: new Headers({ 'Retry-After': '7' }),
+      })
     const [retry] = (await tryModel(1, thrown)).retries('m')
     expect(retry?.dueAt).toBe((retry?.at ?? 0) + 7000)
   })
@@ -125,7 +154,10 @@ describe('how often', () => {
   })
   test('a run may be cancelled while it waits for a retry (S11)', async () => {
     const { model, clock } = flaky(9, () => limited({ 'retry-after': '120' }))
-    const played = await play(agent('subject', once(callModel('m')), { model }), { clock, meanwhile: (run) => turns().then(() => run.cancel('enough')) })
+    const played = await play(agent('subject', once(callModel('m')), { model }), {
+      clock,
+      meanwhile: (run) => turns().then(() => run.cancel('enough')),
+    })
     expect(played.outcome.status).toBe('cancelled')
     expect(model.calls).toBe(1)
   })
@@ -158,13 +190,25 @@ describe('which errors of a model', () => {
     expect(played.calls).toBe(calls)
     expectFailure(played.effect('m'), expected)
   })
-  test.each(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT'])('the network error %s is tried again', async (code) => {
+  test.each([
+    'ECONNRESET',
+    'ECONNREFUSED',
+    'ETIMEDOUT',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'EPIPE',
+    'UND_ERR_SOCKET',
+    'UND_ERR_HEADERS_TIMEOUT',
+  ])('the network error %s is tried again', async (code) => {
     const played = await tryModel(1, () => Object.assign(new Error('net'), { code }))
     expect(played.outcome.status).toBe('completed')
     expect(played.retries('m')[0]?.error.code).toBe('MODEL_UNAVAILABLE')
   })
   test('a network error behind others is found, as fetch wraps them', async () => {
-    const thrown = () => new TypeError('fetch failed', { cause: new Error('socket', { cause: Object.assign(new Error('reset'), { code: 'ECONNRESET' }) }) })
+    const thrown = () =>
+      new TypeError('fetch failed', {
+        cause: new Error('socket', { cause: Object.assign(new Error('reset'), { code: 'ECONNRESET' }) }),
+      })
     expect((await tryModel(1, thrown)).calls).toBe(2)
   })
   test('an ordinary error is tried once', async () => {
@@ -233,7 +277,9 @@ describe('tools', () => {
     expect((await tryTool(() => new Error('no such city'), { effect: 'pure' })).attempts).toEqual([1])
   })
   test('that say so are tried again, under one idempotency key (S4)', async () => {
-    const { attempts, keys } = await tryTool(() => new OpspawnError('TOOL_FAILED', 'busy', { retryable: true }), { effect: 'idempotent' })
+    const { attempts, keys } = await tryTool(() => new OpspawnError('TOOL_FAILED', 'busy', { retryable: true }), {
+      effect: 'idempotent',
+    })
     expect(attempts).toEqual([1, 2, 3, 4])
     expect(keys.size).toBe(1)
   })
@@ -278,7 +324,11 @@ test('a child that finds the queue full is tried again, and nothing is lost', as
     },
   })
   const child = agent('child', once(callTool('c', 'ok')), { tools: [tool('ok', () => 1)] })
-  const played = await play(agent('subject', once({ kind: 'run', key: 'a', agent: 'child', input: 1 }), { agents: [child] }), { agents: [child], clock, options: { store } })
+  const played = await play(agent('subject', once({ kind: 'run', key: 'a', agent: 'child', input: 1 }), { agents: [child] }), {
+    agents: [child],
+    clock,
+    options: { store },
+  })
   expect(refused).toBe(2)
   expect(played.effect('a')).toEqual({ status: 'completed', value: 'done' })
 })

@@ -31,11 +31,21 @@ test('sessions, tenants and runs without a session are kept apart', async () => 
   const model = scriptedModel(Array.from({ length: 5 }, () => ({ text: 'ok', expect: { messages: 1 } })))
   const agent = defineAgent({ name: 'talker', model })
   const { ops } = await world({ agents: [agent] })
-  await (await ops.start(agent, 'a', { session: 's', tenant: 'acme' })).result
-  await (await ops.start(agent, 'b', { session: 's', tenant: 'globex' })).result
-  await (await ops.start(agent, 'c', { session: 's' })).result
-  await (await ops.start(agent, 'd', { session: 't', tenant: 'acme' })).result
-  await (await ops.start(agent, 'e', { tenant: 'acme' })).result
+  await (
+    await ops.start(agent, 'a', { session: 's', tenant: 'acme' })
+  ).result
+  await (
+    await ops.start(agent, 'b', { session: 's', tenant: 'globex' })
+  ).result
+  await (
+    await ops.start(agent, 'c', { session: 's' })
+  ).result
+  await (
+    await ops.start(agent, 'd', { session: 't', tenant: 'acme' })
+  ).result
+  await (
+    await ops.start(agent, 'e', { tenant: 'acme' })
+  ).result
   model.assertComplete()
 })
 
@@ -43,8 +53,12 @@ test('tenant and session names that read the same when joined are kept apart', a
   const model = scriptedModel(Array.from({ length: 2 }, () => ({ text: 'ok', expect: { messages: 1 } })))
   const agent = defineAgent({ name: 'talker', model })
   const { ops } = await world({ agents: [agent] })
-  await (await ops.start(agent, 'a', { tenant: 'a', session: 'bc' })).result
-  await (await ops.start(agent, 'b', { tenant: 'ab', session: 'c' })).result
+  await (
+    await ops.start(agent, 'a', { tenant: 'a', session: 'bc' })
+  ).result
+  await (
+    await ops.start(agent, 'b', { tenant: 'ab', session: 'c' })
+  ).result
   model.assertComplete()
 })
 
@@ -52,7 +66,9 @@ test('agents of one session share it', async () => {
   const one = defineAgent({ name: 'one', model: scriptedModel(['said by one']) })
   const two = defineAgent({ name: 'two', model: scriptedModel([{ text: 'ok', expect: { promptIncludes: 'said by one' } }]) })
   const { ops } = await world({ agents: [one, two] })
-  await (await ops.start(one, 'x', { session: 's' })).result
+  await (
+    await ops.start(one, 'x', { session: 's' })
+  ).result
   expect(await (await ops.start(two, 'y', { session: 's' })).result).toMatchObject({ status: 'completed' })
 })
 
@@ -65,12 +81,16 @@ test('runs that failed or were cancelled leave nothing', async () => {
   const model = scriptedModel([{ text: 'ok', expect: { messages: 1 } }])
   const agent = defineAgent({ name: 'talker', model })
   const { ops, clock } = await world({ agents: [failing, hanging, agent] })
-  await (await ops.start(failing, 'a', { session: 's' })).result
+  await (
+    await ops.start(failing, 'a', { session: 's' })
+  ).result
   const cancelled = await ops.start(hanging, 'b', { session: 's' })
   await settle(clock)
   await cancelled.cancel()
   await now(clock, cancelled.result)
-  await (await ops.start(agent, 'c', { session: 's' })).result
+  await (
+    await ops.start(agent, 'c', { session: 's' })
+  ).result
   model.assertComplete()
 })
 
@@ -81,7 +101,10 @@ test('a run that has begun does not see what ends later', async () => {
     tools: [noting('wait', () => open.promise)],
     model: scriptedModel([{ toolCalls: [{ name: 'wait' }] }, { text: 'slow', expect: { promptExcludes: 'quick answer' } }]),
   })
-  const quick = defineAgent({ name: 'quick', model: scriptedModel([{ text: 'quick answer', expect: { promptExcludes: 'slow start' } }]) })
+  const quick = defineAgent({
+    name: 'quick',
+    model: scriptedModel([{ text: 'quick answer', expect: { promptExcludes: 'slow start' } }]),
+  })
   const { ops, clock } = await world({ agents: [slow, quick] })
   const first = await ops.start(slow, 'slow start', { session: 's' })
   await settle(clock)
@@ -93,7 +116,9 @@ test('a run that has begun does not see what ends later', async () => {
 test('what a run saw of its session stands in its history', async () => {
   const agent = defineAgent({ name: 'talker', model: scriptedModel(['one', 'two']) })
   const { ops } = await world({ agents: [agent] })
-  await (await ops.start(agent, 'first', { session: 's' })).result
+  await (
+    await ops.start(agent, 'first', { session: 's' })
+  ).result
   const run = await ops.start(agent, 'second', { session: 's' })
   await run.result
   expect(ofType(await historyOf(ops, run.id), 'session-load')).toMatchObject([
@@ -115,8 +140,12 @@ test("messages given at the start come behind the session's", async () => {
   ])
   const agent = defineAgent({ name: 'talker', model })
   const { ops } = await world({ agents: [agent] })
-  await (await ops.start(agent, 'first', { session: 's' })).result
-  await (await ops.start(agent, 'second', { session: 's', messages: [userMessage('by hand')] })).result
+  await (
+    await ops.start(agent, 'first', { session: 's' })
+  ).result
+  await (
+    await ops.start(agent, 'second', { session: 's', messages: [userMessage('by hand')] })
+  ).result
   model.assertComplete()
 })
 
@@ -124,7 +153,9 @@ test('nothing is added to the prompt in secret: instructions, conversation, inpu
   const model = scriptedModel(['ok'])
   const agent = defineAgent({ name: 'talker', model, instructions: 'Be brief.' })
   const { ops } = await world({ agents: [agent] })
-  await (await ops.start(agent, 'hello', { messages: [userMessage('before')] })).result
+  await (
+    await ops.start(agent, 'hello', { messages: [userMessage('before')] })
+  ).result
   expect(model.calls[0]?.options.prompt).toEqual([systemMessage('Be brief.'), userMessage('before'), userMessage('hello')])
 })
 
@@ -139,7 +170,9 @@ test.each([
   ])
   const agent = defineAgent({ name: 'talker', model, tools: [noting('look')], planner: toolsPlanner({ sessionTranscript }) })
   const { ops } = await world({ agents: [agent] })
-  await (await ops.start(agent, 'first', { session: 's' })).result
+  await (
+    await ops.start(agent, 'first', { session: 's' })
+  ).result
   expect(await (await ops.start(agent, 'second', { session: 's' })).result).toMatchObject({ status: 'completed' })
   model.assertComplete()
 })

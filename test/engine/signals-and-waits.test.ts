@@ -135,10 +135,13 @@ describe('signals (S10)', () => {
     expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [{ n: 1 }] })
   })
 
-  test.each(['opspawn.cancel', 'opspawn.x', '', ' ', 'a b', '-a', 'ä', 'x'.repeat(129)])('the name %j is refused', async (name) => {
-    const { run } = await started([signal('n')])
-    await expect(run.signal(name)).rejects.toMatchObject({ code: 'SIGNAL_INVALID' })
-  })
+  test.each(['opspawn.cancel', 'opspawn.x', '', ' ', 'a b', '-a', 'ä', 'x'.repeat(129)])(
+    'the name %j is refused',
+    async (name) => {
+      const { run } = await started([signal('n')])
+      await expect(run.signal(name)).rejects.toMatchObject({ code: 'SIGNAL_INVALID' })
+    },
+  )
 
   test('a payload that is not JSON is refused', async () => {
     const { run } = await started([signal('n')])

@@ -12,10 +12,24 @@ const talk = (steps: Parameters<typeof scriptedModel>[0], more: object = {}) => 
   const model = scriptedModel(steps)
   return play(agent('subject', undefined, { model, output: weather as never, ...more })).then((played) => ({ ...played, model }))
 }
-const giving = (output: unknown, schema: Schema, more: object = {}) => play(agent('subject', plan(() => ({ type: 'finish', output })), { output: schema as never, ...more }))
+const giving = (output: unknown, schema: Schema, more: object = {}) =>
+  play(
+    agent(
+      'subject',
+      plan(() => ({ type: 'finish', output })),
+      { output: schema as never, ...more },
+    ),
+  )
 const standard = (validate: (value: unknown) => unknown): Schema => {
   const document = { input: () => ({ type: 'object' }), output: () => ({ type: 'object' }) }
-  return { '~standard': { version: 1, vendor: 'mine', validate: validate as StandardSchema['~standard']['validate'], jsonSchema: document } }
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'mine',
+      validate: validate as StandardSchema['~standard']['validate'],
+      jsonSchema: document,
+    },
+  }
 }
 
 describe('an output that fits', () => {
@@ -25,7 +39,10 @@ describe('an output that fits', () => {
   })
   test('is asked for with the schema', async () => {
     const { model } = await talk([good])
-    expect(model.calls[0]?.options.responseFormat).toMatchObject({ type: 'json', schema: { type: 'object', required: ['city', 'degrees'] } })
+    expect(model.calls[0]?.options.responseFormat).toMatchObject({
+      type: 'json',
+      schema: { type: 'object', required: ['city', 'degrees'] },
+    })
   })
   test.each(['```json\n' + good + '\n```', `Here you are: ${good} Enjoy.`, `\n\n${good}\n`])('is found in %j', async (text) => {
     expect((await talk([text])).outcome.status).toBe('completed')
@@ -35,14 +52,24 @@ describe('an output that fits', () => {
   })
   test('is what the schema makes of it', async () => {
     const output = z.object({ city: z.string(), unit: z.string().default('C') })
-    expect((await giving({ city: 'Bergen' }, output)).outcome).toEqual({ status: 'completed', output: { city: 'Bergen', unit: 'C' } })
+    expect((await giving({ city: 'Bergen' }, output)).outcome).toEqual({
+      status: 'completed',
+      output: { city: 'Bergen', unit: 'C' },
+    })
   })
   test('by plain JSON Schema', async () => {
     const schema = jsonSchema({ type: 'object', required: ['a'], properties: { a: { type: 'number' } } })
     expect((await giving({ a: 1 }, schema)).outcome.status).toBe('completed')
   })
   test('by a schema that answers later', async () => {
-    expect((await giving({ a: 1 }, standard(async (value) => ({ value })))).outcome).toEqual({ status: 'completed', output: { a: 1 } })
+    expect(
+      (
+        await giving(
+          { a: 1 },
+          standard(async (value) => ({ value })),
+        )
+      ).outcome,
+    ).toEqual({ status: 'completed', output: { a: 1 } })
   })
 })
 
@@ -66,11 +93,14 @@ describe('an output that does not fit', () => {
   test('gets as many turns as limits.repairs says', async () => {
     expect((await talk([bad, bad, bad, good], { limits: { repairs: 3 } })).outcome.status).toBe('completed')
   })
-  test.each(['I do not know', '{"city":', '', '```json\n{"a":\n```'])('and is no JSON at all (%j) gets one turn, then fails typed', async (text) => {
-    const played = await talk([text, text])
-    expect(errorOf(played.outcome).code).toMatch(/MODEL_ANSWER_INVALID|OUTPUT_INVALID/)
-    expect(played.model.calls).toHaveLength(2)
-  })
+  test.each(['I do not know', '{"city":', '', '```json\n{"a":\n```'])(
+    'and is no JSON at all (%j) gets one turn, then fails typed',
+    async (text) => {
+      const played = await talk([text, text])
+      expect(errorOf(played.outcome).code).toMatch(/MODEL_ANSWER_INVALID|OUTPUT_INVALID/)
+      expect(played.model.calls).toHaveLength(2)
+    },
+  )
   test('with a hostile key is not taken, and harms nobody', async () => {
     const text = '{"city":"Bergen","degrees":7,"__proto__":{"polluted":"yes"}}'
     const played = await talk([text, text])
@@ -113,17 +143,28 @@ describe('a schema that misbehaves ends the run typed, and does not blame the pl
     ['a bigint', 10n],
     ['a date', new Date(0)],
     ['a map', new Map()],
-    ['a class instance', new (class Weather { degrees = 7 })()],
+    [
+      'a class instance',
+      new (class Weather {
+        degrees = 7
+      })(),
+    ],
     ['NaN', Number.NaN],
     ['undefined', undefined],
   ])('makes %s of the output: what is recorded is JSON all the same', async (_name, value) => {
-    const played = await giving({ a: 1 }, standard(() => ({ value })))
+    const played = await giving(
+      { a: 1 },
+      standard(() => ({ value })),
+    )
     expectJson(played.outcome)
     expectJson(played.record)
   })
   test('that keeps what it gave and changes it later does not change the history', async () => {
     const value = { list: [1] }
-    const played = await giving({ a: 1 }, standard(() => ({ value })))
+    const played = await giving(
+      { a: 1 },
+      standard(() => ({ value })),
+    )
     value.list.push(2)
     const again = await played.ops.record(played.run.id)
     expect(again.outcome).toEqual({ status: 'completed', output: { list: [1] } })

@@ -1,5 +1,24 @@
 import { describe, expect, test } from 'vitest'
-import { agent, callModel, callTool, ended, errorOf, expectFailure, gate, guardFile, historyOf, manualClock, modelOf, once, open, play, reply, scriptedModel, tool, turns } from './harness.ts'
+import {
+  agent,
+  callModel,
+  callTool,
+  ended,
+  errorOf,
+  expectFailure,
+  gate,
+  guardFile,
+  historyOf,
+  manualClock,
+  modelOf,
+  once,
+  open,
+  play,
+  reply,
+  scriptedModel,
+  tool,
+  turns,
+} from './harness.ts'
 
 guardFile()
 
@@ -65,7 +84,10 @@ describe('a time limit of a tool', () => {
   })
   test('leaves no timer behind when the tool is quick', async () => {
     const clock = manualClock()
-    const ops = await open({ agents: [agent('subject', once(callTool('a', 'quick')), { tools: [tool('quick', () => 1)] })], clock })
+    const ops = await open({
+      agents: [agent('subject', once(callTool('a', 'quick')), { tools: [tool('quick', () => 1)] })],
+      clock,
+    })
     await turns()
     const before = clock.pending
     const run = await ops.start('subject', 'go')
@@ -73,15 +95,24 @@ describe('a time limit of a tool', () => {
     expect(clock.pending).toBeLessThanOrEqual(before)
   })
   test('longer than timers can count does not fall at once', async () => {
-    const quick = tool('quick', async () => {
-      await turns(2)
-      return 'in time'
-    }, { timeoutMs: 2 ** 40 })
+    const quick = tool(
+      'quick',
+      async () => {
+        await turns(2)
+        return 'in time'
+      },
+      { timeoutMs: 2 ** 40 },
+    )
     const ops = await open({ agents: [agent('subject', once(callTool('a', 'quick')), { tools: [quick] })] })
     expect((await (await ops.start('subject', 'go')).result).status).toBe('completed')
   })
   test('a tool that heeds its signal may say more, and the code stays', async () => {
-    const heeds = tool('heeds', (_input, context) => new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(new Error('cleaned up')))), { timeoutMs: 100, retry: { attempts: 1 } })
+    const heeds = tool(
+      'heeds',
+      (_input, context) =>
+        new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(new Error('cleaned up')))),
+      { timeoutMs: 100, retry: { attempts: 1 } },
+    )
     expectFailure((await play(agent('subject', once(callTool('a', 'heeds')), { tools: [heeds] }))).effect('a'), 'TOOL_TIMEOUT')
   })
 })
@@ -96,7 +127,10 @@ describe('a time limit of a model', () => {
     const played = await play(agent('subject', once(callModel('m')), { model, modelTimeoutMs: 1_000 }))
     expect(played.effect('m').status).toBe('completed')
     expect(signals.map((signal) => signal.aborted)).toEqual([true, false])
-    expect(played.retries('m')[0]?.error).toMatchObject({ code: 'MODEL_UNAVAILABLE', message: expect.stringMatching(/test\/m.*1000 ms/) as string })
+    expect(played.retries('m')[0]?.error).toMatchObject({
+      code: 'MODEL_UNAVAILABLE',
+      message: expect.stringMatching(/test\/m.*1000 ms/) as string,
+    })
   })
   test('holds for a stream that hangs in the middle', async () => {
     const clock = manualClock()
@@ -123,7 +157,14 @@ describe('late results are ignored (S2)', () => {
     const late = gate<string>()
     const slow = tool('slow', () => late.promise, { timeoutMs: 100, retry: { attempts: 1 } })
     const clock = manualClock()
-    const ops = await open({ agents: [agent('subject', once(callTool('a', 'slow'), callTool('b', 'waits')), { tools: [slow, tool('waits', () => held.promise)] })], clock })
+    const ops = await open({
+      agents: [
+        agent('subject', once(callTool('a', 'slow'), callTool('b', 'waits')), {
+          tools: [slow, tool('waits', () => held.promise)],
+        }),
+      ],
+      clock,
+    })
     const held = gate<string>()
     const run = await ops.start('subject', 'go')
     await clock.advance(500)
@@ -184,21 +225,33 @@ describe('the time of a run', () => {
       context.signal.addEventListener('abort', () => (aborted += 1))
       return new Promise(() => {})
     })
-    const played = await play(agent('subject', once(callTool('a', 'stuck'), callTool('b', 'stuck')), { tools: [stuck], limits: { durationMs: 5_000 } }))
+    const played = await play(
+      agent('subject', once(callTool('a', 'stuck'), callTool('b', 'stuck')), { tools: [stuck], limits: { durationMs: 5_000 } }),
+    )
     expectFailure(played.outcome, 'RUN_TIMEOUT', '5000')
     expect(aborted).toBe(2)
     expect(played.history.find((event) => event.type === 'cancel-request')).toMatchObject({ timeout: true })
   })
   test('reaches child runs (S11)', async () => {
     const child = agent('child', once(callTool('c', 'stuck')), { tools: [tool('stuck', () => new Promise(() => {}))] })
-    const played = await play(agent('subject', once({ kind: 'run', key: 'a', agent: 'child', input: 1 }), { agents: [child], limits: { durationMs: 5_000 } }), { agents: [child] })
+    const played = await play(
+      agent('subject', once({ kind: 'run', key: 'a', agent: 'child', input: 1 }), {
+        agents: [child],
+        limits: { durationMs: 5_000 },
+      }),
+      { agents: [child] },
+    )
     expectFailure(played.outcome, 'RUN_TIMEOUT')
     const [record] = (await played.ops.list({ parentId: played.run.id })).runs
     expect(['cancelled', 'failed']).toContain(record?.status)
   })
   test('counts from acceptance, the wait in the queue included', async () => {
     const clock = manualClock()
-    const busy = agent('busy', once(callTool('a', 'stuck')), { tools: [tool('stuck', () => new Promise(() => {}), { timeoutMs: 20_000 })], concurrency: 1, limits: { durationMs: 8_000 } })
+    const busy = agent('busy', once(callTool('a', 'stuck')), {
+      tools: [tool('stuck', () => new Promise(() => {}), { timeoutMs: 20_000 })],
+      concurrency: 1,
+      limits: { durationMs: 8_000 },
+    })
     const ops = await open({ agents: [busy], clock })
     const first = await ops.start('busy', 1)
     const second = await ops.start('busy', 2)

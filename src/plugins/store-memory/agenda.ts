@@ -76,18 +76,29 @@ export class Agenda {
   }
 
   /** Tasks of ready runs whose last hint is too old, and when there will be more. */
-  sweep(limit: number, now: number): { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number } {
+  sweep(
+    limit: number,
+    now: number,
+    isWanted: (run: MemoryRun) => boolean,
+  ): { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number } {
     this.#promote(now)
     const tasks: TaskRef[] = []
+    const passedOver: MemoryRun[] = []
     let run = this.#hints.peek()
     while (run !== undefined && run.wakeAt <= now && tasks.length < limit) {
-      tasks.push(run.task)
       this.#hints.remove(run.timer)
+      if (!isWanted(run)) {
+        passedOver.push(run)
+        run = this.#hints.peek()
+        continue
+      }
+      tasks.push(run.task)
       run.wakeAt = now + Math.min(HINT_GRACE_MS * 2 ** run.hints, HINT_GRACE_LIMIT_MS)
       run.hints += 1
       this.#hints.add(run.timer)
       run = this.#hints.peek()
     }
+    for (const other of passedOver) this.#hints.add(other.timer)
     const nextDueAt = Math.min(run?.wakeAt ?? Infinity, this.#due.peek()?.wakeAt ?? Infinity)
     return nextDueAt === Infinity ? { tasks } : { tasks, nextDueAt }
   }

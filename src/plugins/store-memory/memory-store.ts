@@ -234,10 +234,15 @@ class MemoryStore implements Store {
 
   async sweep(
     limit: number,
-    options?: OperationOptions,
+    options: OperationOptions & Pick<ClaimQuery, 'queues' | 'definitions'> = {},
   ): Promise<{ readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number }> {
     requireLive(options)
-    return this.#agenda.sweep(limit, this.#now())
+    const { queues, definitions } = options
+    return this.#agenda.sweep(
+      limit,
+      this.#now(),
+      (run) => (queues?.includes(run.task.queue) ?? true) && (definitions?.includes(run.definition) ?? true),
+    )
   }
 
   async signal(

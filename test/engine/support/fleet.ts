@@ -27,7 +27,11 @@ export interface Fleet {
 /** Makes the fleet. `dieAt` counts appends from 0; `undefined` for a reference run in which nobody dies. */
 export async function fleet(
   agents: readonly Agent[],
-  { dieAt, moment = 'before', death = 'refuses' }: { readonly dieAt?: number; readonly moment?: Moment; readonly death?: Death } = {},
+  {
+    dieAt,
+    moment = 'before',
+    death = 'refuses',
+  }: { readonly dieAt?: number; readonly moment?: Moment; readonly death?: Death } = {},
 ): Promise<Fleet> {
   const clock = manualClock()
   const store = memoryStore({ clock })

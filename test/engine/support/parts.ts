@@ -3,6 +3,7 @@ import {
   defineTool,
   type Effect,
   type Json,
+  type JsonSchema,
   jsonSchema,
   type Planner,
   type RunView,
@@ -26,7 +27,7 @@ export function gate<T = void>(): Gate<T> {
 }
 
 /** Input of any shape. */
-export const ANYTHING = jsonSchema<Record<string, Json>>({ type: 'object' })
+export const ANYTHING: JsonSchema<Record<string, Json>> = jsonSchema<Record<string, Json>>({ type: 'object' })
 
 /** A tool that notes each call of its body. */
 export interface NotingTool extends Tool<Record<string, Json>, unknown> {

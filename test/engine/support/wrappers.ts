@@ -37,7 +37,8 @@ export function wrapScheduler(
     spec: 'scheduler/1',
     name: inner.name,
     capabilities: inner.capabilities,
-    publish: (tasks: readonly TaskRef[], options?: OperationOptions) => publish(tasks, (passed) => inner.publish(passed, options)),
+    publish: (tasks: readonly TaskRef[], options?: OperationOptions) =>
+      publish(tasks, (passed) => inner.publish(passed, options)),
     consume: (...given) => inner.consume(...given),
     depth: (queue) => inner.depth(queue),
     drain: (deadlineMs) => inner.drain(deadlineMs),
