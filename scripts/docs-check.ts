@@ -6,7 +6,7 @@
  * first line leaves out the running. A block ```text output right behind a program is what it must print.
  */
 import { execFile } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, posix, relative } from 'node:path'
 import ts from 'typescript'
@@ -21,12 +21,9 @@ export function pages(): readonly string[] {
   return found.filter((file) => !file.startsWith(join('docs', 'reference', 'api'))).toSorted()
 }
 
+/** The text of a file; none if it is not there. */
 function read(file: string): string {
-  return readFileSync(join(root, file), 'utf8')
-}
-
-function readIfThere(file: string): string {
-  return existsSync(join(root, file)) ? read(file) : ''
+  return existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : ''
 }
 
 // ── Links ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -74,7 +71,7 @@ const MAX_LINES = 120
 /** Longer guides are not obeyed. */
 export function checkLengths(): readonly string[] {
   return ['CONTRIBUTING.md', 'AGENTS.md'].flatMap((file) => {
-    const lines = readIfThere(file).trimEnd().split('\n').length
+    const lines = read(file).trimEnd().split('\n').length
     return lines > MAX_LINES ? [`${file} has ${lines} lines, allowed ${MAX_LINES}`] : []
   })
 }
@@ -111,7 +108,7 @@ function pairsOf(table: Readonly<Record<string, readonly string[]>>): readonly (
 /** Generated parts that are not what the source says; with `write` they are made so. */
 export function checkGenerated(write: boolean): readonly string[] {
   return Object.entries(GENERATED).flatMap(([file, parts]) => {
-    const before = readIfThere(file)
+    const before = read(file)
     let text = before
     const missing = Object.keys(parts).flatMap((name) => {
       const pattern = new RegExp(`(<!-- generated: ${name} -->\n).*?(\n<!-- end -->)`, 's')
@@ -131,7 +128,7 @@ export function checkGenerated(write: boolean): readonly string[] {
 /** Rows `| from | to |` of status.md against the tables of transitions. */
 export function checkStatus(): readonly string[] {
   const page = 'docs/reference/status.md'
-  const rows = [...readIfThere(page).matchAll(/^\| `(\w+)` \| `(\w+)` \|/gm)].map(([, from, to]) => `${from} to ${to}`)
+  const rows = [...read(page).matchAll(/^\| `(\w+)` \| `(\w+)` \|/gm)].map(([, from, to]) => `${from} to ${to}`)
   const legal = [...pairsOf(RUN_TRANSITIONS), ...pairsOf(AGENT_TRANSITIONS)].map(([from, to]) => `${from} to ${to}`)
   return differences(page, 'change', legal, rows)
 }
@@ -141,7 +138,7 @@ export function checkEvents(): readonly string[] {
   const page = 'docs/reference/events.md'
   const source = ts.createSourceFile('event.ts', read('src/core/event.ts'), ts.ScriptTarget.Latest, true)
   const declared = [...unionMembers(source, 'RunEventBody'), ...unionMembers(source, 'LiveEvent')]
-  const sections = readIfThere(page).split(/^### /m).slice(1)
+  const sections = read(page).split(/^### /m).slice(1)
   const told = new Map(
     sections.map((section) => {
       const name = /^`([a-z-]+)`/.exec(section)?.[1] ?? ''
@@ -156,13 +153,13 @@ export function checkEvents(): readonly string[] {
   ]
 }
 
-interface DeclaredEvent {
-  readonly type: string
-  readonly fields: readonly string[]
-}
-
-function unionMembers(source: ts.SourceFile, name: string): readonly DeclaredEvent[] {
-  const alias = source.statements.find((one): one is ts.TypeAliasDeclaration => ts.isTypeAliasDeclaration(one) && one.name.text === name)
+function unionMembers(
+  source: ts.SourceFile,
+  name: string,
+): readonly { readonly type: string; readonly fields: readonly string[] }[] {
+  const alias = source.statements.find(
+    (one): one is ts.TypeAliasDeclaration => ts.isTypeAliasDeclaration(one) && one.name.text === name,
+  )
   if (alias === undefined || !ts.isUnionTypeNode(alias.type)) throw new Error(`core/event.ts has no union ${name}`)
   return alias.type.types.filter(ts.isTypeLiteralNode).map(({ members }) => {
     const properties = members.filter(ts.isPropertySignature)
@@ -193,6 +190,7 @@ const NUMBERS: Readonly<Record<string, RegExp>> = {
   'Retry-After': /Math\.max\(0, Math\.round\(ms\)\), ([\d_]+)\)/,
   'JSON depth': /maxDepth \?\? ([\d_]+)/,
   'listing page': /DEFAULT_PAGE = ([\d_]+)/,
+  'longest listing': /MAX_PAGE = ([\d_]+)/,
 }
 
 /** Rows of limits.md against the defaults in the source. */
@@ -209,22 +207,17 @@ export function checkLimits(): readonly string[] {
     if (found === undefined) lost.push(`scripts/docs-check.ts: ${String(pattern)} for "${name}" is nowhere in src`)
     else wanted.set(name, found.replaceAll('_', ''))
   }
-  const rows = [...readIfThere(page).matchAll(/^\| `([^`]+)` \| ([\d,]+|none) \|/gm)]
+  const rows = [...read(page).matchAll(/^\| `([^`]+)` \| ([\d,]+|none) \|/gm)]
   const told = rows.map(([, name, value = '']) => `${name} = ${value.replaceAll(',', '')}`)
-  return [
-    ...lost,
-    ...differences(
-      page,
-      'number',
-      [...wanted].map(([name, value]) => `${name} = ${value}`),
-      told,
-    ),
-  ]
+  const known = [...wanted].map(([name, value]) => `${name} = ${value}`)
+  return [...lost, ...differences(page, 'number', known, told)]
 }
 
 function interfaceMembers(file: string, name: string): readonly string[] {
   const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true)
-  const found = source.statements.find((one): one is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(one) && one.name.text === name)
+  const found = source.statements.find(
+    (one): one is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(one) && one.name.text === name,
+  )
   if (found === undefined) throw new Error(`${file} has no interface ${name}`)
   return found.members.map((member) => member.name?.getText() ?? '')
 }
@@ -274,9 +267,10 @@ export function snippets(): readonly Snippet[] {
 
 /** Type-checks all programs together and runs those that run; gives what went wrong. */
 export async function checkSnippets(): Promise<readonly string[]> {
-  // Inside the repository, so that packages are found; in a folder that git, lint and tsc pass over.
-  mkdirSync(join(root, 'coverage'), { recursive: true })
-  const folder = mkdtempSync(join(root, 'coverage', 'docs-'))
+  // Inside the repository, so that packages are found; named `dist`, so that git, lint and the formatter pass over it.
+  const parent = mkdtempSync(join(root, '.docs-'))
+  const folder = join(parent, 'dist')
+  mkdirSync(folder)
   try {
     const files = snippets().map((snippet, index) => {
       const name = `${String(index).padStart(2, '0')}-${snippet.place.replaceAll(/[^a-z0-9]+/gi, '-')}.ts`
@@ -293,16 +287,13 @@ export async function checkSnippets(): Promise<readonly string[]> {
     ])
     return [...typeErrors, ...runErrors.flat()]
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(parent, { recursive: true, force: true })
   }
 }
 
 async function checkTypes(folder: string, places: ReadonlyMap<string, string>): Promise<readonly string[]> {
-  const config = {
-    extends: relative(folder, join(root, 'tsconfig.json')),
-    compilerOptions: { declaration: false, isolatedDeclarations: false, noUnusedLocals: false },
-    include: ['*.ts'],
-  }
+  const compilerOptions = { declaration: false, isolatedDeclarations: false }
+  const config = { extends: relative(folder, join(root, 'tsconfig.json')), compilerOptions, include: ['*.ts'] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   const { stdout } = await start(join(root, 'node_modules/.bin/tsc'), ['-p', folder], root)
   // Only the programs are judged here: the sources have their own check.
@@ -332,25 +323,20 @@ async function runSnippet(folder: string, name: string, { place, output }: Snipp
   const scratch = mkdtempSync(join(folder, 'run-'))
   const imports = [join(root, 'examples/resolve.ts'), join(folder, 'offline.mjs')].flatMap((file) => ['--import', file])
   const { code, stdout, stderr } = await start(node, [...imports, join(folder, name)], scratch)
-  if (code !== 0) return [`${place} ends with ${code}: ${(stderr.trim() || stdout.trim()).slice(0, 2_000)}`]
-  if (output !== undefined && stdout.trim() !== output.trim())
-    return [`${place} prints\n${stdout.trim()}\nbut the page says\n${output.trim()}`]
-  return []
+  if (code !== 0) return [`${place} ends with ${code}:\n${(stderr.trim() || stdout.trim()).slice(-2_000)}`]
+  const isAsSaid = output === undefined || stdout.trim() === output.trim()
+  return isAsSaid ? [] : [`${place} prints\n${stdout.trim()}\nbut the page says\n${output.trim()}`]
 }
 
 /** Never rejects: a program that fails is a finding. */
 function start(command: string, args: readonly string[], cwd: string): Promise<{ code: number; stdout: string; stderr: string }> {
   const { PATH, HOME, TMPDIR } = process.env
+  const options = { cwd, timeout: 20_000, killSignal: 'SIGKILL', env: { PATH, HOME, TMPDIR } } as const
   return new Promise((resolve) => {
-    execFile(
-      command,
-      args,
-      { cwd, timeout: 20_000, killSignal: 'SIGKILL', env: { PATH, HOME, TMPDIR } },
-      (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
-        resolve({ code, stdout, stderr: error !== null && stderr === '' ? error.message : stderr })
-      },
-    )
+    execFile(command, args, options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
+      resolve({ code, stdout, stderr: error !== null && stdout + stderr === '' ? error.message : stderr })
+    })
   })
 }
 
@@ -378,14 +364,8 @@ export function checkPages(write = false): readonly string[] {
 }
 
 if (import.meta.main) {
-  const began = performance.now()
   const problems = [...checkPages(process.argv.includes('--write')), ...(await checkSnippets())]
   for (const problem of problems) console.error(problem)
-  const programs = snippets()
-  const bytes = pages().reduce((sum, page) => sum + statSync(join(root, page)).size, 0)
-  const seconds = ((performance.now() - began) / 1_000).toFixed(1)
-  console.log(
-    `docs: ${pages().length} pages, ${Math.round(bytes / 1_000)} kB, ${programs.length} programs, ${problems.length} problems, ${seconds} s`,
-  )
+  console.log(`docs: ${pages().length} pages, ${snippets().length} programs, ${problems.length} problems`)
   if (problems.length > 0) process.exitCode = 1
 }

@@ -19,7 +19,7 @@ import { compose, type Composition } from './composition.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
-import { prepareRun } from './prepare-run.ts'
+import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
 import { type PriceTable, requirePrices } from './spending.ts'
 import { createId, createKeepAlive, systemClock } from './system.ts'
@@ -166,7 +166,7 @@ function assemble(
   let draining: ReturnType<Orchestrator['drain']> | undefined
   let disposing: Promise<void> | undefined
 
-  async function start(target: string | Agent, input: unknown, options: StartOptions = {}): Promise<Run<never>> {
+  async function start(target: string | Agent, input: unknown, options: StartOptions = NO_OPTIONS): Promise<Run<never>> {
     if (draining !== undefined)
       throw new OpspawnError('ORCHESTRATOR_DRAINING', 'the orchestrator is stopping and takes no new runs')
     const run = await prepareRun(engine, target, input, options, ids)

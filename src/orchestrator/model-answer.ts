@@ -20,9 +20,8 @@ export interface RawAnswer {
   readonly finishReason: ModelResult['finishReason'] | undefined
   readonly usage: ModelUsage | undefined
   readonly structuredOutputText?: string | undefined
-  readonly responseId?: string | undefined
-  readonly modelId?: string | undefined
-  readonly warnings: readonly object[]
+  readonly response?: { readonly id?: string | undefined; readonly modelId?: string | undefined } | undefined
+  readonly warnings?: readonly object[] | undefined
 }
 
 /**
@@ -34,21 +33,22 @@ export interface RawAnswer {
 export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): ModelAnswer {
   try {
     if (!Array.isArray(raw.content)) throw new TypeError(`content is ${show(raw.content)}, not a list`)
-    const { finishReason, structuredOutputText, responseId, modelId, warnings } = raw
+    const { finishReason, structuredOutputText, response, warnings } = raw
     const answer: { -readonly [K in keyof ModelAnswer]: ModelAnswer[K] } = {
-      content: raw.content.map((part) => recordPart(part, maxSize)),
+      content:
+        raw.content.length === 1 ? [recordPart(raw.content[0], maxSize)] : raw.content.map((part) => recordPart(part, maxSize)),
       finishReason: requireText(
         'finishReason',
         typeof finishReason === 'string' ? finishReason : (finishReason?.unified ?? 'other'),
       ),
       usage: recordUsage(raw.usage),
       provider: model.provider,
-      modelId: modelId === undefined ? model.modelId : requireText('modelId', modelId),
+      modelId: response?.modelId === undefined ? model.modelId : requireText('modelId', response.modelId),
     }
     if (structuredOutputText !== undefined)
       answer.structuredOutputText = requireText('structuredOutputText', structuredOutputText)
-    if (responseId !== undefined) answer.responseId = requireText('response id', responseId)
-    if (warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
+    if (response?.id !== undefined) answer.responseId = requireText('response id', response.id)
+    if (Array.isArray(warnings) && warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
     return answer
   } catch (error) {
     if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) throw error
@@ -70,7 +70,7 @@ function requireText(what: string, value: unknown): string {
   throw new TypeError(`${what} is ${show(value)}, not a text`)
 }
 
-function recordPart(part: ModelPart, maxSize: number): AnswerPart {
+function recordPart(part: ModelPart | undefined, maxSize: number): AnswerPart {
   const known = part as { type: string; text?: unknown; input?: unknown; data?: unknown; providerMetadata?: object }
   requireText('the type of a part', (known as { type?: unknown } | undefined | null)?.type)
   if (known.type === 'text' || known.type === 'reasoning') {

@@ -97,8 +97,7 @@ class Assembly {
       content: this.#content,
       finishReason: ended,
       usage: finish.usage,
-      responseId: this.#responseId,
-      modelId: this.#modelId,
+      response: { id: this.#responseId, modelId: this.#modelId },
       warnings: this.#warnings,
     }
   }

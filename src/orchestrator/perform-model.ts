@@ -33,8 +33,11 @@ export function performModel(context: RunContext, effect: ModelEffect, execution
   return engine.hub.wantsLive(view.id) ? stream(context, model, options, execution) : generate(context, model, options)
 }
 
-async function generate(context: RunContext, model: Model, options: ModelCallOptions): Promise<Performed> {
-  return { value: recordResult(model, await model.doGenerate(options), context.view.limits.payload) as unknown as Json }
+function generate(context: RunContext, model: Model, options: ModelCallOptions): Promise<Performed> {
+  const maxSize = context.view.limits.payload
+  return Promise.resolve(model.doGenerate(options)).then((result) => ({
+    value: recordResult(model, result, maxSize) as unknown as Json,
+  }))
 }
 
 async function stream(context: RunContext, model: Model, options: ModelCallOptions, execution: Execution): Promise<Performed> {
@@ -57,26 +60,9 @@ function isStream(value: unknown): value is ModelStream {
 }
 
 function recordResult(model: Model, result: ModelResult, maxSize: number): ModelAnswer {
-  if (typeof result !== 'object' || result === null) {
-    throw invalidAnswer(model, `doGenerate gave ${show(result)}`)
-  }
-  const { content, finishReason, usage, structuredOutputText, response, warnings } = result
-  return recordAnswer(
-    model,
-    {
-      content,
-      finishReason,
-      usage,
-      structuredOutputText,
-      responseId: response?.id,
-      modelId: response?.modelId,
-      warnings: Array.isArray(warnings) ? warnings : NO_WARNINGS,
-    },
-    maxSize,
-  )
+  if (typeof result !== 'object' || result === null) throw invalidAnswer(model, `doGenerate gave ${show(result)}`)
+  return recordAnswer(model, result, maxSize)
 }
-
-const NO_WARNINGS: readonly object[] = []
 
 /** The model that an effect names. @throws OpspawnError `MODEL_UNKNOWN` */
 export function modelOf(context: Pick<RunContext, 'ready'>, effect: ModelEffect): Model {

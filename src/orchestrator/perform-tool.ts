@@ -21,18 +21,39 @@ import { hashText } from './system.ts'
  *
  * @throws OpspawnError `TOOL_INPUT_INVALID`, `TOOL_OUTPUT_INVALID`, `PAYLOAD_TOO_LARGE`, `TOOL_TIMEOUT`; whatever the tool throws
  */
-export async function performTool(context: RunContext, effect: ToolEffect, execution: Execution): Promise<Performed> {
+export function performTool(context: RunContext, effect: ToolEffect, execution: Execution): Performed | Promise<Performed> {
   const ready = context.ready.tools.get(effect.tool)
   if (ready === undefined) throw new OpspawnError('TOOL_UNKNOWN', `agent "${context.view.agent}" has no tool "${effect.tool}"`)
   const checking = validInput(ready, effect)
-  const input = checking instanceof Promise ? await checking : checking
+  if (checking instanceof Promise) return checking.then((input) => runInPlace(context, ready, effect, input, execution))
+  return runInPlace(context, ready, effect, checking, execution)
+}
+
+function runInPlace(
+  context: RunContext,
+  ready: ReadyTool,
+  effect: ToolEffect,
+  input: unknown,
+  execution: Execution,
+): Performed | Promise<Performed> {
   if (ready.limiter === undefined) return run(context, ready, effect, input, execution)
-  await takePlace(ready.limiter, execution)
+  return runLimited(context, ready, effect, input, execution, ready.limiter)
+}
+
+async function runLimited(
+  context: RunContext,
+  ready: ReadyTool,
+  effect: ToolEffect,
+  input: unknown,
+  execution: Execution,
+  limiter: Limiter,
+): Promise<Performed> {
+  await takePlace(limiter, execution)
   try {
     return await run(context, ready, effect, input, execution)
   } finally {
     // A body that goes on after its time-out keeps its place until it returns: the limit is on bodies.
-    ready.limiter.give()
+    limiter.give()
   }
 }
 

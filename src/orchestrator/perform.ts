@@ -16,13 +16,13 @@ import { performRun } from './perform-run.ts'
 import { idempotencyKey, performTool, validOutput } from './perform-tool.ts'
 import type { RunContext } from './run-context.ts'
 
-/** Performs one execution of an effect, through the middleware if there is any. Rejects when it failed. */
-export function perform(context: RunContext, execution: Execution): Promise<Performed> {
+/** Performs one execution of an effect, through the middleware if there is any. Throws or rejects when it failed. */
+export function perform(context: RunContext, execution: Execution): Performed | Promise<Performed> {
   const { middleware } = context.engine
   return middleware.length === 0 ? performPlain(context, execution) : performWrapped(context, execution)
 }
 
-function performPlain(context: RunContext, execution: Execution): Promise<Performed> {
+function performPlain(context: RunContext, execution: Execution): Performed | Promise<Performed> {
   const { effect } = execution
   // Middleware may have held it back until it was too late.
   if (execution.isOver) throw execution.signal.reason

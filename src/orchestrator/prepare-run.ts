@@ -29,6 +29,8 @@ const OPTIONS: Shape = {
   metadata: 'object?',
   signal: 'object?',
 }
+/** What a start without options has. */
+export const NO_OPTIONS: StartOptions = Object.freeze({})
 const ROLES: readonly unknown[] = ['system', 'user', 'assistant', 'tool']
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
@@ -91,6 +93,7 @@ function requireReady(engine: Engine, target: string | Agent): ReadyAgent {
 }
 
 function requireOptions(options: StartOptions): void {
+  if (options === NO_OPTIONS) return
   requireShape('start', options, OPTIONS)
   for (const member of ['runId', 'tenant', 'session', 'idempotencyKey'] as const) {
     const value = options[member]

@@ -324,7 +324,10 @@ export class RunDriver {
     const execution = new Execution(record, progress.log.now(), this.#engine.clock, this.#onEnd)
     progress.inFlight = added(progress.inFlight, execution)
     try {
-      perform(progress.context, execution).then(execution.succeed, execution.fail)
+      const performing = perform(progress.context, execution)
+      // A tool that returns at once costs no turn of the event loop.
+      if (performing instanceof Promise) performing.then(execution.succeed, execution.fail)
+      else execution.succeed(performing)
     } catch (thrown) {
       execution.fail(thrown)
     }

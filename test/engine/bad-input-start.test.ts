@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Orchestrator, type Run, type StandardSchema } from '../../src/index.ts'
@@ -564,6 +565,51 @@ describe('events', () => {
     })()
     expect(await Promise.race([reading, pause(40).then(() => false)])).toBe(true)
     expect(seen).toEqual([])
+  })
+  test('a reader that stops early harms nobody, and others read on', async () => {
+    const ops = await opened()
+    const run = await waiting(ops, 'waits')
+    for await (const event of run) if (event.type === 'run-claim') break
+    await run.signal('go')
+    await run.result
+    expect((await historyOf(run)).length).toBeGreaterThan(4)
+  })
+  test('a reader that is slow gets the whole history, and is told how much it missed', async () => {
+    const chatty = tool('chatty', (_input, context) => {
+      for (let n = 0; n < 12_000; n += 1) context.progress(n)
+      return 'said'
+    })
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'chatty')), { tools: [chatty] })] })
+    const run = await ops.start('subject', 'go')
+    const seqs: number[] = []
+    let live = 0
+    let dropped = 0
+    for await (const event of run) {
+      if ('seq' in event) {
+        seqs.push(event.seq)
+        if (event.type === 'decision' || event.seq === 1) await turns(10)
+      } else if (event.type === 'lag') dropped += event.dropped
+      else live += 1
+    }
+    expect(seqs).toEqual(seqs.map((_, index) => index + 1))
+    expect(live + dropped).toBe(12_000)
+    expect(dropped).toBeGreaterThan(0)
+  })
+  test('two readers of one run read the same history', async () => {
+    const ops = await opened()
+    const run = await waiting(ops, 'waits')
+    const both = Promise.all([historyOf(run), historyOf(await ops.run(run.id))])
+    await turns()
+    await run.signal('go')
+    const [one, two] = await both
+    expect(one).toEqual(two)
+  })
+  test('no listener stays on the signal of a reader that is done', async () => {
+    const ops = await opened()
+    const { signal } = new AbortController()
+    const run = await ops.start('echo', 'x')
+    for await (const _ of run.events(0, { signal }));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
   test('reading stops with the reason of its signal', async () => {
     const ops = await opened()

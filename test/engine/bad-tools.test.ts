@@ -16,6 +16,7 @@ import {
   manualClock,
   once,
   open,
+  pause,
   plan,
   play,
   type Played,
@@ -555,4 +556,53 @@ test('fifty runs whose tools fail in fifty ways leave the others alone', async (
   for (const run of runs) outcomes.push(await ended(run, clock))
   expect(outcomes).toEqual(runs.map((_, output) => ({ status: 'completed', output })))
   await expectHealthy(ops, clock)
+})
+
+describe('tools that reach back into the orchestrator', () => {
+  test('a tool may cancel its own run', async () => {
+    const clock = manualClock()
+    const suicidal = tool('stop', async (_input, context) => {
+      await (await ops.run(context.runId)).cancel('by myself')
+      return 1
+    })
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'stop')), { tools: [suicidal] })], clock })
+    const run = await ops.start('subject', 'go')
+    expect((await ended(run, clock)).status).toBe('cancelled')
+    await historyOf(run)
+  })
+  test('a tool may start a run and await it, even in the last place', async () => {
+    const clock = manualClock()
+    const nested = tool('nest', async () => ((await (await ops.start('healthy', 1)).result) as { output: string }).output)
+    const ops = await open({
+      agents: [agent('subject', once(callTool('a', 'nest')), { tools: [nested] })],
+      clock,
+      concurrency: 2,
+    })
+    const run = await ops.start('subject', 'go')
+    expect((await ended(run, clock)).status).toBe('completed')
+  })
+  test('a tool may drain the orchestrator it runs in', async () => {
+    const drains = tool('drain', async () => {
+      await ops.drain(5)
+      return 1
+    })
+    const ops = await open({ agents: [agent('subject', once(callTool('a', 'drain')), { tools: [drains] })] })
+    const run = await ops.start('subject', 'go')
+    await turns()
+    const report = await Promise.race([ops.drain(5), pause(45).then(() => 'hangs')])
+    expect(report).toEqual({ handedBack: [run.id] })
+  })
+  test('a listener may start, cancel and list runs', async () => {
+    const ops = await open({ agents: [] })
+    let started = 0
+    ops.on('event', (_runId, event) => {
+      if (event.type !== 'run-end' || started > 5) return
+      started += 1
+      void ops.start('healthy', started).then((run) => run.cancel('from a listener'))
+    })
+    const run = await ops.start('healthy', 0)
+    expect((await run.result).status).toBe('completed')
+    await turns(60)
+    expect((await ops.list()).runs.every((record) => record.outcome !== undefined)).toBe(true)
+  })
 })

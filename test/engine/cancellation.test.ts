@@ -123,6 +123,21 @@ describe('what waits', () => {
     expect(ofType(await historyOf(ops, second.id), 'decision')).toEqual([])
   })
 
+  test.fails.each([
+    ['of its agent', { concurrency: 1 }, {}],
+    ['of the orchestrator', {}, { concurrency: 1 }],
+  ] as const)('a run that waits for a place %s ends soon, however long the other run takes', async (_what, ofAgent, ofAll) => {
+    const tool = noting('wait', never)
+    const { ops, clock } = await world({ agents: [{ ...waiting(tool), ...ofAgent }], ...ofAll })
+    await ops.start('waiter', 'first')
+    await until(clock, 'the place is taken', () => tool.calls.length === 1)
+    const second = await ops.start('waiter', 'second')
+    await settle(clock)
+    await second.cancel('not needed')
+    expect(await outcomeOf(clock, second, { steps: 10 })).toMatchObject(CANCELLED)
+    expect(tool.calls).toHaveLength(1)
+  })
+
   test('a run that is due later ends at once', async () => {
     const tool = noting('wait')
     const { ops, clock } = await world({ agents: [waiting(tool)] })

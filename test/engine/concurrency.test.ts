@@ -22,6 +22,7 @@ import {
   plan,
   play,
   reply,
+  seededRandom,
   tool,
   turns,
 } from './harness.ts'
@@ -474,5 +475,76 @@ describe('full queues (S14)', () => {
     await expectCode(() => ops.start('waits', 'one more'), 'QUEUE_FULL')
     for (const run of runs) await run.signal('go')
     expect(await endAll(runs, clock)).toEqual(runs.map(() => done))
+  })
+})
+
+describe('a storm of everything at once ends whole', () => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('seed %i', async (seed) => {
+    const clock = manualClock()
+    const random = seededRandom(seed)
+    const bodies = gauge()
+    const nap = (ms: number): Promise<void> => new Promise((resolve) => clock.setTimer(ms, resolve))
+    const wild = (): Promise<unknown> =>
+      bodies.run(async () => {
+        await nap(Math.floor(random() * 400))
+        const draw = random()
+        if (draw < 0.2) throw Object.assign(new Error('reset'), { code: 'ECONNRESET' })
+        if (draw < 0.3) throw new Error('broken')
+        if (draw < 0.4) return 10n
+        if (draw < 0.45) await nap(60_000)
+        return draw
+      })
+    const tools = [
+      tool('pure', wild, { timeoutMs: 2_000, concurrency: 5 }),
+      tool('unsafe', wild, { timeoutMs: 1_000, effect: 'unsafe' }),
+      tool('late', wild, { timeoutMs: 200, retry: { attempts: 2, baseMs: 3_000 } }),
+    ]
+    const model = modelOf(async () => {
+      await nap(Math.floor(random() * 300))
+      if (random() < 0.2)
+        throw Object.assign(new Error('busy'), { statusCode: 503, isRetryable: true, responseHeaders: { 'retry-after': '2' } })
+      return random() < 0.1 ? { ...reply('x'), usage: undefined } : reply('x')
+    })
+    const chaos = (reactive: boolean): Planner =>
+      plan(
+        (run) => {
+          if (run.decisions < 3 && (reactive || run.open === 0)) {
+            const kinds: Effect[] = [
+              callTool(`p${run.decisions}`, 'pure'),
+              callTool(`u${run.decisions}`, 'unsafe'),
+              callTool(`l${run.decisions}`, 'late'),
+              callModel(`m${run.decisions}`, { settings: { maxOutputTokens: 50 } }),
+              { kind: 'wait', key: `w${run.decisions}`, for: { type: 'signal', name: 'go', deadlineMs: 3_000 } },
+            ]
+            if (run.tools.some((offered) => offered.delegate !== undefined))
+              kinds.push({ kind: 'run', key: `c${run.decisions}`, agent: 'low', input: 1 })
+            return { type: 'act', effects: kinds.slice(run.decisions) }
+          }
+          return run.open > 0 ? { type: 'idle' } : { type: 'finish', output: 'done' }
+        },
+        { reactive },
+      )
+    const low = agent('low', chaos(false), { tools, model, concurrency: 6 })
+    const high = agent('high', chaos(false), { tools, model, agents: [low], limits: { tokens: 900, parallel: 3 } })
+    const hasty = agent('hasty', chaos(true), { tools, model, limits: { durationMs: 9_000 } })
+    const ops = await open({ agents: [low, high, hasty], clock, random, concurrency: 20 })
+    const runs = await Promise.all(Array.from({ length: 30 }, (_, n) => ops.start(n % 2 === 0 ? 'high' : 'hasty', n)))
+    for (const [index, run] of runs.entries()) {
+      if (index % 5 === 0) clock.setTimer(500 + index * 100, () => void run.cancel('storm').catch(() => {}))
+      if (index % 3 === 0) clock.setTimer(index * 90, () => void run.signal('go').catch(() => {}))
+    }
+    const outcomes = await endAll(runs, clock)
+    expect(outcomes).toHaveLength(30)
+    await clock.advance(30_000)
+    for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
+      const page = await ops.list({}, cursor === undefined ? {} : { cursor })
+      cursor = page.cursor
+      for (const record of page.runs) {
+        expect(record.outcome?.status).toMatch(/completed|failed|cancelled/)
+        expect(record.spending.reserved).toEqual({ steps: 0, tokens: 0, cost: 0 })
+        await historyOf(await ops.run(record.runId))
+      }
+    }
+    expect(ops.agents().every((state) => state.runs.length === 0)).toBe(true)
   })
 })

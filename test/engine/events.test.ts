@@ -211,9 +211,7 @@ describe('the bus', () => {
     ops.on('agent', ({ name, status }) => states.push(`${name} ${status}`))
     const run = await ops.start(agent, 'hi')
     await run.result
-    // What the store itself writes (acceptance and claim) is read from the history.
-    const history = await historyOf(ops, run.id)
-    expect(heard.map(({ event }) => event)).toEqual(history.filter(({ type }) => type !== 'run-start' && type !== 'run-claim'))
+    expect(heard.map(({ event }) => event)).toEqual(await historyOf(ops, run.id))
     expect(heard.every(({ runId }) => runId === run.id)).toBe(true)
     expect(live.map(({ type }) => type)).toEqual(['text-delta', 'text-delta'])
     expect(states).toEqual(['talker active', 'talker idle'])

@@ -62,7 +62,7 @@ describe('extensions', () => {
     await run.result
     expect(new Set(seen).size).toBe(seen.length)
     for (const { runId } of (await ops.list({ rootId: run.id })).runs) {
-      const written = (await historyOf(ops, runId)).filter(({ type }) => type !== 'run-start' && type !== 'run-claim')
+      const written = await historyOf(ops, runId)
       expect(seen.filter((line) => line.startsWith(`${runId} `))).toEqual(
         written.map(({ seq, type }) => `${runId} ${seq} ${type}`),
       )
@@ -100,7 +100,7 @@ describe('extensions', () => {
     expect(await (await ops.start('caller', 'go')).result).toMatchObject({ status: 'completed' })
   })
 
-  test.fails('a host that is used after the set-up says so instead of doing nothing', async () => {
+  test('a host that is used after the set-up says so instead of doing nothing', async () => {
     let kept: Parameters<Extension['setup']>[0] | undefined
     const extension = defineExtension({ name: 'late', setup: (host) => void (kept = host) })
     await world({ agents: [caller(noting('step'))], plugins: [extension] })
@@ -182,11 +182,11 @@ describe('middleware', () => {
     const { ops } = await world({ agents: [caller(noting('step'))], plugins: [layer(broken)] })
     expect(await (await ops.start('caller', 'go')).result).toMatchObject({
       status: 'completed',
-      output: ['failed: JSON_INVALID'],
+      output: ['failed: TOOL_OUTPUT_INVALID'],
     })
   })
 
-  test.fails.each([null, 'text', {}, { content: 'x' }])(
+  test.each([null, 'text', {}, { content: 'x' }])(
     "a model answer replaced by %j fails the call, and the run's history stays readable",
     async (value) => {
       const agent = defineAgent({ name: 'talker', model: scriptedModel(['hi'], { repeat: true }) })
@@ -200,7 +200,7 @@ describe('middleware', () => {
     },
   )
 
-  test.fails("a replaced value must fit the tool's output schema too", async () => {
+  test("a replaced value must fit the tool's output schema too", async () => {
     const strict = { ...noting('step', () => 1), output: { type: 'number' } }
     const agent = defineAgent({ name: 'caller', tools: [strict], planner: stepsPlanner([call('step')]) })
     const { ops } = await world({ agents: [agent], plugins: [layer(() => Promise.resolve('text'))] })
@@ -246,7 +246,7 @@ describe('middleware', () => {
     expect(OpspawnError.is(signal?.reason, 'RUN_CANCELLED')).toBe(true)
   })
 
-  test.fails('a middleware that never settles is subject to the time limit of the effect', async () => {
+  test('a middleware that never settles is subject to the time limit of the effect', async () => {
     const agent = defineAgent({
       name: 'caller',
       tools: [noting('step', undefined, { timeoutMs: 5000, retry: { attempts: 1 } })],

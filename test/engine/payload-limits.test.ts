@@ -218,7 +218,7 @@ test('a run whose limits.depth is 0 has no children', async () => {
     limits: { depth: 0 },
   })
   const played = await play(parent, { agents: [kid] })
-  expectFailure(played.effect('c'), 'BUDGET_EXCEEDED', '"kid"')
+  expectFailure(played.effect('c'), 'BUDGET_EXCEEDED', 'depth')
   expect((await played.ops.list({ rootId: played.run.id })).runs).toHaveLength(1)
 })
 

@@ -5,6 +5,7 @@ import {
   OpspawnError,
   type Orchestrator,
   type Outcome,
+  type Run,
   type RunEvent,
   type RunLimits,
   type RunRecord,
@@ -27,7 +28,7 @@ interface Weather {
   cut: number | undefined
 }
 
-const ids = { tree: 'tree', flow: 'flow', asker: 'asker', reader: 'reader' } as const
+const STARTERS = ['tree', 'flow', 'asker', 'reader'] as const
 
 interface Cast {
   readonly agents: Agent[]
@@ -189,32 +190,50 @@ async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
   return undefined
 }
 
-/** One move of the world outside: starting, answering, signalling, cancelling, cutting a worker off, letting time pass. */
+/** What the world outside may do, and how likely it is. */
+const MOVES: readonly (readonly [number, (story: Story, ops: Orchestrator) => Promise<unknown>])[] = [
+  [0.35, begin],
+  [0.2, ({ store, weather }, ops) => answerOne(ops, store, weather.random)],
+  [0.1, (story, ops) => toOne(story, ops, (run) => run.signal('go', { from: 'outside' }, { id: 'go-1' }))],
+  [0.05, (story, ops) => toOne(story, ops, (run) => run.cancel('by chance'))],
+  [0.02, replaceWorker],
+  [0.04, cutOrMend],
+  [0.24, ({ clock, weather: { random } }) => clock.advance(Math.floor(random() * (random() < 0.2 ? 20_000 : 1500)))],
+]
+
+/** One move: starting, answering, signalling, cancelling, replacing or cutting off a worker, or letting time pass. */
 async function move(story: Story): Promise<void> {
-  const { weather, clock, store, workers, roots } = story
-  const { random } = weather
-  const ops = (workers[random() < 0.5 ? 0 : 1] as World).ops
-  const luck = random()
-  if (roots.length < 5 && luck < 0.35) {
-    const agent = [ids.tree, ids.flow, ids.asker, ids.reader][Math.floor(random() * 4)] as string
-    const runId = `root-${roots.length}`
-    roots.push(runId)
-    await attempt(() => ops.start(agent, { n: roots.length }, { runId, idempotencyKey: runId, limits: limits(random) }))
-  } else if (luck < 0.55) {
-    await answerOne(ops, store, random)
-  } else if (luck < 0.65) {
-    const runId = pick(roots, random)
-    if (runId !== undefined) await attempt(async () => (await ops.run(runId)).signal('go', { from: 'outside' }, { id: 'go-1' }))
-  } else if (luck < 0.7) {
-    const runId = pick(roots, random)
-    if (runId !== undefined) await attempt(async () => (await ops.run(runId)).cancel('by chance'))
-  } else if (luck < 0.72) {
-    await replaceWorker(story)
-  } else if (luck < 0.76) {
-    weather.cut = weather.cut === undefined ? Math.floor(random() * 2) : undefined
-  } else {
-    await clock.advance(Math.floor(random() * (random() < 0.2 ? 20_000 : 1500)))
+  const { random } = story.weather
+  const { ops } = story.workers[random() < 0.5 ? 0 : 1] as World
+  let luck = random()
+  for (const [odds, make] of MOVES) {
+    luck -= odds
+    if (luck < 0) {
+      await make(story, ops)
+      return
+    }
   }
+}
+
+async function begin({ roots, weather, clock }: Story, ops: Orchestrator): Promise<void> {
+  const { random } = weather
+  if (roots.length >= 5) {
+    await clock.advance(Math.floor(random() * 3000))
+    return
+  }
+  const agent = pick(STARTERS, random) as string
+  const runId = `root-${roots.length}`
+  roots.push(runId)
+  await attempt(() => ops.start(agent, { n: roots.length }, { runId, idempotencyKey: runId, limits: limits(random) }))
+}
+
+async function toOne({ roots, weather }: Story, ops: Orchestrator, say: (run: Run) => Promise<void>): Promise<void> {
+  const runId = pick(roots, weather.random)
+  if (runId !== undefined) await attempt(async () => say(await ops.run(runId)))
+}
+
+async function cutOrMend({ weather }: Story): Promise<void> {
+  weather.cut = weather.cut === undefined ? Math.floor(weather.random() * 2) : undefined
 }
 
 /** A third of the runs has a limit that it may pass. */
@@ -222,7 +241,7 @@ function limits(random: () => number): RunLimits {
   const luck = random()
   if (luck < 0.1) return { steps: 1 + Math.floor(random() * 8) }
   if (luck < 0.2) return { durationMs: 1 + Math.floor(random() * 20_000) }
-  return {}
+  return luck < 0.3 ? { parallel: 1 } : {}
 }
 
 /** A deploy: a worker drains with little patience, and another one takes its place. */

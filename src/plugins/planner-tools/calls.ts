@@ -9,13 +9,19 @@ import {
   answerToolCalls,
   offeredTool,
   parseArguments,
-  toJson,
 } from '../../core/index.ts'
 import type { ToolsTexts } from './texts.ts'
 
+/** A call with its tool and its arguments. */
+export interface GoodCall {
+  readonly call: AnswerToolCall
+  readonly tool: OfferedTool
+  readonly input: JsonObject
+}
+
 /** The tool calls of an answer: those to carry out, and those that are only answered. */
 export interface SortedCalls {
-  readonly good: readonly { readonly call: AnswerToolCall; readonly tool: OfferedTool; readonly input: JsonObject }[]
+  readonly good: readonly GoodCall[]
   /** Tells the model what was wrong with the others, call by call. Absent when nothing was. */
   readonly refusal: Message | undefined
 }
@@ -25,31 +31,39 @@ export interface SortedCalls {
  * others came to. The same answer and tools always give the same, so that nothing need be kept.
  */
 export function sortCalls(run: RunView, answer: ModelAnswer, texts: ToolsTexts): SortedCalls {
-  const good: { call: AnswerToolCall; tool: OfferedTool; input: JsonObject }[] = []
-  const bad: ToolResultPart[] = []
   const calls = answerToolCalls(answer)
-  for (const call of calls) {
-    const { toolCallId, toolName } = call
-    const refuse = (value: string): void => {
-      bad.push({ type: 'tool-result', toolCallId, toolName, output: { type: 'error-text', value } })
-    }
-    const tool = offeredTool(run, toolName)
-    const read = readArguments(call.input)
-    if (tool === undefined) refuse(texts.unknownTool(toolName, run.tools))
-    else if (typeof read === 'string') refuse(texts.badArguments(toolName, read, run.tools))
-    else if (tool.delegate?.handoff === true && calls.length > 1) refuse(texts.handoffNotAlone(toolName))
-    else good.push({ call, tool, input: read })
+  const [only] = calls
+  if (calls.length === 1 && only !== undefined) {
+    const sorted = sortCall(run, only, true, texts)
+    return typeof sorted === 'string'
+      ? { good: [], refusal: refusalOf([refused(only, sorted)]) }
+      : { good: [sorted], refusal: undefined }
   }
-  return { good, refusal: bad.length === 0 ? undefined : { role: 'tool', content: bad } }
+  const good: GoodCall[] = []
+  const bad: ToolResultPart[] = []
+  for (const call of calls) {
+    const sorted = sortCall(run, call, false, texts)
+    if (typeof sorted === 'string') bad.push(refused(call, sorted))
+    else good.push(sorted)
+  }
+  return { good, refusal: bad.length === 0 ? undefined : refusalOf(bad) }
 }
 
-function readArguments(text: string): JsonObject | string {
-  const parsed = parseArguments(text)
-  if (parsed.problem !== undefined) return parsed.problem
-  try {
-    // A history cannot hold every JSON text: `__proto__` keys and endless nesting are refused.
-    return toJson(parsed.input) as JsonObject
-  } catch (error) {
-    return (error as Error).message
-  }
+/** A call that can be carried out, or why it cannot. */
+function sortCall(run: RunView, call: AnswerToolCall, isAlone: boolean, texts: ToolsTexts): GoodCall | string {
+  const { toolName } = call
+  const tool = offeredTool(run, toolName)
+  if (tool === undefined) return texts.unknownTool(toolName, run.tools)
+  const read = parseArguments(call.input)
+  if (read.problem !== undefined) return texts.badArguments(toolName, read.problem, run.tools)
+  if (tool.delegate?.handoff === true && !isAlone) return texts.handoffNotAlone(toolName)
+  return { call, tool, input: read.input }
+}
+
+function refused({ toolCallId, toolName }: AnswerToolCall, value: string): ToolResultPart {
+  return { type: 'tool-result', toolCallId, toolName, output: { type: 'error-text', value } }
+}
+
+function refusalOf(content: readonly ToolResultPart[]): Message {
+  return { role: 'tool', content }
 }
