@@ -2,6 +2,11 @@ export * from './core/index.ts'
 export {
   DEFAULT_RETRY,
   DEFAULT_TIMING,
+  // Checked at once, in place of core's: an explicit name wins over `export *`.
+  defineAgent,
+  defineExtension,
+  definePlugin,
+  defineTool,
   type ModelPrice,
   type OrchestratorOptions,
   type PriceTable,

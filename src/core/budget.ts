@@ -1,5 +1,3 @@
-import { requireShape, type Shape } from './require.ts'
-
 /**
  * What a run with all its children may use. Every limit is a number above 0 (`repairs` and `depth` may be 0); an absent one has the default that stands
  * here, and where none stands there is no limit.
@@ -38,30 +36,8 @@ export const DEFAULT_LIMITS: Required<Omit<RunLimits, 'tokens' | 'cost' | 'durat
   payload: 2_097_152,
 }
 
-const LIMITS: Shape = {
-  steps: 'positive?',
-  tokens: 'positive?',
-  cost: 'positive?',
-  durationMs: 'positive?',
-  decisions: 'positive?',
-  parallel: 'whole?',
-  effects: 'whole?',
-  depth: 'count?',
-  repairs: 'count?',
-  payload: 'positive?',
-}
-
-/** Checks limits. @throws OpspawnError `LIMIT_INVALID`, also for a limit that does not exist */
-export function requireLimits(where: string, limits: RunLimits): void {
-  requireShape(`${where}, limits`, limits, LIMITS, 'LIMIT_INVALID')
-}
-
 /** Amounts of what budgets count. */
-export interface Amounts {
-  readonly steps: number
-  readonly tokens: number
-  readonly cost: number
-}
+export type Amounts = { readonly steps: number; readonly tokens: number; readonly cost: number }
 
 /** What a run with all its children has used, and what is set aside for calls under way. */
 export interface Spending {
@@ -92,11 +68,7 @@ export interface SpendingChange {
 }
 
 /** Applies a change under one run's limits; gives the name of the limit that it would pass. Every store uses this, so that all count alike. */
-export function applySpending(
-  spending: Spending,
-  change: SpendingChange,
-  limits: RunLimits,
-): Spending | 'steps' | 'tokens' | 'cost' {
+export function applySpending(spending: Spending, change: SpendingChange, limits: RunLimits): Spending | keyof Amounts {
   const { reserve, release, use } = change
   let { used, reserved } = spending
   if (use !== undefined) used = sum(used, use, 1)

@@ -1,6 +1,4 @@
-import { OpspawnError } from './errors.ts'
 import type { Json } from './json.ts'
-import { named, requireName, requireShape, type Shape, show } from './require.ts'
 import type { InferOutput, Schema } from './schema.ts'
 
 /**
@@ -79,70 +77,21 @@ export interface Tool<Input = unknown, Output = unknown> {
 /** What {@link Tool.verify} finds. */
 export type Verification = { readonly happened: true; readonly output: Json } | { readonly happened: false }
 
-/** What {@link defineTool} takes. */
-export interface ToolOptions<S extends Schema, Output> {
-  readonly name: string
-  readonly description: string
+/** What {@link defineTool} takes: a tool's members, the effect class with a default. */
+export interface ToolOptions<S extends Schema, Output> extends Omit<
+  Tool<InferOutput<S>, Output>,
+  'spec' | 'input' | 'output' | 'effect'
+> {
   readonly input: S
   readonly output?: Schema<unknown, Output> | undefined
   /** @default 'unsafe' */
   readonly effect?: ToolEffectClass | undefined
-  readonly labels?: readonly ToolLabel[] | undefined
-  readonly approval?: boolean | undefined
-  readonly timeoutMs?: number | undefined
-  readonly concurrency?: number | undefined
-  readonly retry?: RetryPolicy | undefined
-  verify?(input: InferOutput<S>, context: ToolContext): Verification | Promise<Verification>
-  execute(input: InferOutput<S>, context: ToolContext): Output | Promise<Output>
 }
-
-const EFFECTS: readonly string[] = ['pure', 'idempotent', 'transactional', 'unsafe']
-const LABELS: readonly string[] = ['private', 'untrusted', 'outbound']
 
 /**
- * Makes a tool, its input type inferred from the schema.
- *
- * @throws OpspawnError `NAME_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`
+ * Makes a tool, its input type inferred from the schema. It is checked where it is registered; the `defineTool` of
+ * `opspawn` checks it at once.
  */
 export function defineTool<S extends Schema, Output>(options: ToolOptions<S, Output>): Tool<InferOutput<S>, Output> {
-  requireShape(named('tool', options, 'defineTool'), options, { ...TOOL, effect: 'any?' })
-  const tool = { ...options, spec: 'tool/1', effect: options.effect ?? 'unsafe' } as Tool<InferOutput<S>, Output>
-  requireTool(tool)
-  return tool
-}
-
-const TOOL: Shape = {
-  spec: 'any?',
-  name: 'any',
-  description: 'text',
-  input: 'any',
-  output: 'any?',
-  effect: 'text',
-  labels: 'list?',
-  approval: 'flag?',
-  timeoutMs: 'positive?',
-  concurrency: 'whole?',
-  retry: 'object?',
-  verify: 'function?',
-  execute: 'function',
-}
-const RETRY: Shape = { attempts: 'whole?', baseMs: 'positive?', maxMs: 'positive?' }
-
-/** Checks a tool, however it was made. @throws OpspawnError `NAME_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID` */
-export function requireTool(tool: Tool): void {
-  requireName('tool', tool.name)
-  const where = `tool "${tool.name}"`
-  requireShape(where, tool, TOOL, 'OPTIONS_INVALID', true)
-  if (!EFFECTS.includes(tool.effect))
-    throw new OpspawnError('OPTIONS_INVALID', `${where}: effect ${show(tool.effect)} is none of ${EFFECTS.join(', ')}`)
-  for (const label of tool.labels ?? []) {
-    if (!LABELS.includes(label))
-      throw new OpspawnError('OPTIONS_INVALID', `${where}: label ${show(label)} is none of ${LABELS.join(', ')}`)
-  }
-  requireRetry(where, tool.retry)
-}
-
-/** Checks a retry policy, if there is one. @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */
-export function requireRetry(where: string, retry: RetryPolicy | undefined): void {
-  if (retry !== undefined) requireShape(`${where}, retry`, retry, RETRY)
+  return { ...options, spec: 'tool/1', effect: options.effect ?? 'unsafe' } as Tool<InferOutput<S>, Output>
 }

@@ -20,7 +20,8 @@ export function admit(context: RunContext, log: RunLog, record: EffectRecord): b
     return false
   }
   const verdict = verdictOn(context, effect, offered)
-  if (verdict.verdict === 'allow') return true
+  if (verdict.verdict === 'allow')
+    return effect.kind === 'tool' && offered.effect === 'unsafe' ? hasValidInput(context, log, effect) : true
   if (verdict.verdict === 'deny') {
     const { rule, reason } = verdict
     log.record({
@@ -97,16 +98,19 @@ function verdictOn(context: RunContext, effect: Call, offered: OfferedTool): Ful
   return ruled
 }
 
-/** Nobody is asked about a call that could not be made. */
-async function hasValidInput(context: RunContext, log: RunLog, effect: Call): Promise<boolean> {
+/** Nobody is asked about a call that could not be made, and none is announced. */
+function hasValidInput(context: RunContext, log: RunLog, effect: Call): boolean | Promise<boolean> {
   const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
   if (ready === undefined) return true
-  try {
-    await validInput(ready, effect)
-    return true
-  } catch (error) {
+  const refuse = (error: unknown): false => {
     settle(log, effect.key, 'failed', error)
     return false
+  }
+  try {
+    const checking = validInput(ready, effect)
+    return checking instanceof Promise ? checking.then(() => true, refuse) : true
+  } catch (error) {
+    return refuse(error)
   }
 }
 

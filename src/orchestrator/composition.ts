@@ -10,14 +10,14 @@ import {
   type Plugin,
   type Policy,
   type PolicyRule,
-  requireAgent,
-  requirePlugin,
-  requireTool,
   toFailure,
   type Scheduler,
   type Store,
   type Tool,
 } from '../core/index.ts'
+import { requireAgent } from './checks/agent.ts'
+import { requirePlugin } from './checks/plugin.ts'
+import { requireTool } from './checks/tool.ts'
 import { type DefinitionContext, prepareAgent, prepareTool, type ReadyAgent } from './definition.ts'
 import type { Hub } from './hub.ts'
 import { loadJsonSchemaCompiler } from './json-schema.ts'

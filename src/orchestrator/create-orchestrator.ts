@@ -6,22 +6,21 @@ import {
   type Planner,
   type Plugin,
   type Policy,
-  requireShape,
   type Run,
   type Scheduler,
-  type Shape,
   type StartOptions,
   type Store,
   toFailure,
 } from '../core/index.ts'
 import { createAgentBoard } from './agent-board.ts'
+import { requireShape, type Shape } from './checks/shape.ts'
 import { compose, type Composition } from './composition.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
 import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
-import { type PriceTable, requirePrices } from './spending.ts'
+import { agentsBelow, type PriceTable, requirePrices } from './spending.ts'
 import { createId, createKeepAlive, systemClock } from './system.ts'
 import { createWorker } from './worker.ts'
 
@@ -102,7 +101,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
   const { store, scheduler, agents, policy, middleware } = composition
   const { prices = {}, ids = createId } = options
   for (const { agent } of agents.values())
-    requirePrices(`agent "${agent.name}"`, agent.limits, Object.values(agent.models), prices)
+    requirePrices(`agent "${agent.name}"`, agent.limits, agentsBelow(agent, agents), prices)
   const { hold } = createKeepAlive()
   const registered = [...agents.values()].map((ready) => ready.agent)
   const engine: Engine = {
@@ -121,6 +120,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     publish: (tasks) => worker.publish(tasks),
     wakeAt: (at) => worker.wakeAt(at),
     poke: (runId) => worker.poke(runId),
+    hurry: (runId) => worker.hurry(runId),
   }
   const worker = createWorker(engine, { queues: options.queues ?? ['default'], concurrency: options.concurrency ?? 1000, hold })
   announce(options, store)

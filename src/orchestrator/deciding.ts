@@ -148,6 +148,7 @@ function reserve(
       recorded.push({ key: effect.key, amounts })
     }
     log.spend({ reserve: amounts })
+    progress.reserving = added(progress.reserving, effect.key)
   }
   return recorded
 }

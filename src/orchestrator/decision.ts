@@ -1,15 +1,16 @@
 import {
   type Decision,
   type Effect,
+  type Message,
+  type ModelEffect,
   OpspawnError,
   type Planner,
-  requireShape,
   type RunView,
-  type Shape,
-  show,
   toFailure,
   toJson,
 } from '../core/index.ts'
+import { requireShape, type Shape } from './checks/shape.ts'
+import { show } from './checks/show.ts'
 
 const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 'wait']
 
@@ -53,12 +54,14 @@ function checkDecision(planner: Planner, view: RunView, decision: Decision): Dec
       throw new OpspawnError('PLANNER_STALLED', `planner "${planner.name}" waits, but run ${view.id} has no open effect`)
     case 'finish': {
       const finish = decision as Decision & { type: 'finish' }
-      return { ...finish, output: copy(planner, 'output', finish.output, view) }
+      const output = copy(planner, 'output', finish.output, view)
+      if (finish.messages === undefined) return { type: 'finish', output }
+      return { type: 'finish', output, messages: copyMessages(planner, view, finish.messages) }
     }
     case 'fail': {
       const { error } = decision as Decision & { type: 'fail' }
       if (typeof error?.code === 'string' && typeof error.message === 'string') {
-        return { type: 'fail', error: { ...error, retryable: error.retryable === true } }
+        return { type: 'fail', error: { ...copy(planner, 'error', error, view), retryable: error.retryable === true } }
       }
       throw invalid(planner, 'fails without an error of { code, message, retryable }')
     }
@@ -97,31 +100,39 @@ function checkEffect(planner: Planner, view: RunView, effects: readonly Effect[]
   if (view.effects.has(effect.key) || (index > 0 && effects.findIndex((other) => other?.key === effect.key) < index)) {
     throw invalid(planner, `repeats the effect key ${show(effect.key)}; keys are unique in a run`)
   }
-  switch (effect.kind) {
-    case 'tool':
-    case 'run':
-      return { ...effect, input: copy(planner, `input of "${effect.key}"`, effect.input, view) }
-    case 'model':
-      checkModel(planner, view, effect)
-      return effect
-    case 'wait':
-      checkWait(planner, effect)
-      return effect
-    case 'recall':
-      if (typeof effect.query !== 'string') throw invalid(planner, `has recall effect "${effect.key}" without a query`)
-      return effect
-    default:
-      return { ...effect, entries: copy(planner, `entries of "${effect.key}"`, effect.entries, view) }
-  }
+  if (effect.kind === 'model') return checkModel(planner, view, effect)
+  if (effect.kind === 'wait') checkWait(planner, effect)
+  if (effect.kind === 'recall' && typeof effect.query !== 'string')
+    throw invalid(planner, `has recall effect "${effect.key}" without a query`)
+  return copy(planner, `effect "${effect.key}"`, effect, view)
 }
 
-function checkModel(planner: Planner, view: RunView, { key, continues, messages }: Effect & { kind: 'model' }): void {
+/** A model effect may carry a whole conversation: what is recorded already is not copied again. */
+function checkModel(planner: Planner, view: RunView, effect: Effect & { kind: 'model' }): Effect {
+  const { key, continues, messages, ...rest } = effect
   if (continues !== undefined && view.effects.get(continues)?.effect.kind !== 'model') {
     throw invalid(planner, `has model effect "${key}" that continues ${show(continues)}, which is no earlier model effect`)
   }
   if (continues === undefined && !(Array.isArray(messages) && messages.length > 0)) {
     throw invalid(planner, `has model effect "${key}" without messages`)
   }
+  const checked: { -readonly [K in keyof ModelEffect]: ModelEffect[K] } = { ...copy(planner, `effect "${key}"`, rest, view), key }
+  if (continues !== undefined) checked.continues = continues
+  if (messages !== undefined) checked.messages = copyMessages(planner, view, messages)
+  return checked
+}
+
+/** Copies the messages that are new; those before the run's input stand in the history already. */
+function copyMessages(planner: Planner, view: RunView, messages: readonly Message[]): readonly Message[] {
+  if (!Array.isArray(messages)) throw invalid(planner, `has messages that are ${show(messages)}, not a list`)
+  let known = 0
+  return messages.map((message) => {
+    if (known < view.messages.length && message === view.messages[known]) {
+      known += 1
+      return message
+    }
+    return copy(planner, 'message', message, view)
+  })
 }
 
 const WAITS: Readonly<Record<string, Shape>> = {

@@ -9,11 +9,11 @@ import {
   type OfferedTool,
   OpspawnError,
   type Planner,
-  requirePlugin,
-  requireTool,
   type RunDefinition,
   type Tool,
 } from '../core/index.ts'
+import { requirePlugin } from './checks/plugin.ts'
+import { requireTool } from './checks/tool.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { compileSchema, type JsonSchemaCompiler } from './schema.ts'
 import { hashJson } from './system.ts'

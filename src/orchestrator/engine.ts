@@ -25,6 +25,8 @@ export interface Engine {
   wakeAt(at: number): void
   /** Has a run worked on in this process look into its inbox now. */
   poke(runId: string): void
+  /** Has a run that is to end taken up at once, without waiting for a place. */
+  hurry(runId: string): void
 }
 
 /** The engine's times, in milliseconds. */

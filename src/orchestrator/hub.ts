@@ -1,13 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
-import {
-  type Failure,
-  type LiveEvent,
-  type OrchestratorEvents,
-  type RunEvent,
-  toFailure,
-  OpspawnError,
-  show,
-} from '../core/index.ts'
+import { type Failure, type LiveEvent, type OrchestratorEvents, type RunEvent, toFailure, OpspawnError } from '../core/index.ts'
+import { show } from './checks/show.ts'
 
 const EVENTS: readonly string[] = ['event', 'live', 'agent', 'fault']
 

@@ -1,4 +1,5 @@
 export { createOrchestrator, type OrchestratorOptions } from './create-orchestrator.ts'
+export { defineAgent, defineExtension, definePlugin, defineTool } from './define.ts'
 export { DEFAULT_TIMING, type Timing } from './engine.ts'
 export { DEFAULT_RETRY } from './retry.ts'
 export type { ModelPrice, PriceTable } from './spending.ts'

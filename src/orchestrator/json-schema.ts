@@ -1,4 +1,4 @@
-import { show } from '../core/index.ts'
+import { show } from './checks/show.ts'
 import type { JsonSchemaCompiler } from './schema.ts'
 
 /**

@@ -5,9 +5,9 @@ import {
   type RunDefinition,
   type RunEvent,
   type RunRecord,
-  show,
   type RunView,
 } from '../core/index.ts'
+import { show } from './checks/show.ts'
 import type { Engine } from './engine.ts'
 
 /** Finds a run's summary. @throws OpspawnError `RUN_UNKNOWN` */

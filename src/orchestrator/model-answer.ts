@@ -10,9 +10,9 @@ import {
   OpspawnError,
   toJson,
   type TokenUsage,
-  show,
   toFailure,
 } from '../core/index.ts'
+import { show } from './checks/show.ts'
 
 /** The parts of a model's reply that an answer is made of, however it came. */
 export interface RawAnswer {
@@ -51,9 +51,22 @@ export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): Mod
     if (Array.isArray(warnings) && warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
     return answer
   } catch (error) {
-    if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) throw error
+    if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) throw tooLarge(model, maxSize)
     throw invalidAnswer(model, toFailure(error, 'INTERNAL').message, error)
   }
+}
+
+function tooLarge(model: Model, limit: number): OpspawnError {
+  const text = `the answer of model ${model.provider}/${model.modelId} is larger than ${limit} characters of JSON; raise limits.payload, or ask for less`
+  return new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit } })
+}
+
+/** The limit is on the answer as a whole. */
+function recordParts(parts: readonly ModelPart[], maxSize: number): readonly AnswerPart[] {
+  return toJson(
+    parts.map((part) => recordPart(part, maxSize)),
+    { maxSize },
+  ) as unknown as readonly AnswerPart[]
 }
 
 /** What a model gave is no answer. */

@@ -1,4 +1,5 @@
-import { type LiveEvent, type ModelPart, type ModelStream, OpspawnError, show } from '../core/index.ts'
+import { type LiveEvent, type ModelPart, type ModelStream, OpspawnError } from '../core/index.ts'
+import { show } from './checks/show.ts'
 import type { RawAnswer } from './model-answer.ts'
 
 /** A text or reasoning block while it grows. Blocks interleave, so they are kept by id. */

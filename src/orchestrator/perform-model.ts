@@ -9,8 +9,8 @@ import {
   type ModelResult,
   OpspawnError,
   type ModelStream,
-  show,
 } from '../core/index.ts'
+import { show } from './checks/show.ts'
 import type { Execution, Performed } from './execution.ts'
 import { invalidAnswer, recordAnswer } from './model-answer.ts'
 import { readModelStream } from './model-stream.ts'

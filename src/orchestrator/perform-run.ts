@@ -68,7 +68,7 @@ export async function cancelChildRun(engine: Engine, runId: string, reason: stri
   try {
     const { task } = await engine.store.signal(runId, cancelSignal(reason))
     if (task !== undefined) engine.publish([task])
-    else engine.poke(runId)
+    engine.hurry(runId)
     return true
   } catch (error) {
     if (OpspawnError.is(error, 'RUN_UNKNOWN')) return false

@@ -8,6 +8,7 @@ import {
   type ToolEffect,
   type Validation,
   type Verification,
+  type Issue,
 } from '../core/index.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
@@ -48,6 +49,9 @@ async function runLimited(
   execution: Execution,
   limiter: Limiter,
 ): Promise<Performed> {
+  // The wait counts: a body that never returns its place must not hold up the others for ever.
+  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
+  execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
   await takePlace(limiter, execution)
   try {
     return await run(context, ready, effect, input, execution)
@@ -115,11 +119,32 @@ function accept(context: RunContext, ready: ReadyTool, output: unknown): Perform
 
 /** Checks a tool's arguments; a promise only where its schema gives one. @throws OpspawnError `TOOL_INPUT_INVALID` */
 export function validInput(ready: ReadyTool, effect: { readonly input: Json }): unknown {
-  const checked = ready.input.validate(effect.input)
-  return checked instanceof Promise
-    ? checked.then((later) => acceptInput(ready, effect.input, later))
-    : acceptInput(ready, effect.input, checked)
+  try {
+    const checked = ready.input.validate(effect.input)
+    if (!(checked instanceof Promise)) return acceptInput(ready, effect.input, checked)
+    return checked.then(
+      (later) => acceptInput(ready, effect.input, later),
+      (error: unknown) => Promise.reject(uncheckable('TOOL_INPUT_INVALID', `the arguments of tool "${ready.tool.name}"`, error)),
+    )
+  } catch (error) {
+    if (OpspawnError.is(error, 'TOOL_INPUT_INVALID')) throw error
+    throw uncheckable('TOOL_INPUT_INVALID', `the arguments of tool "${ready.tool.name}"`, error)
+  }
 }
+
+function uncheckable(code: 'TOOL_INPUT_INVALID' | 'TOOL_OUTPUT_INVALID', what: string, cause: unknown): OpspawnError {
+  return new OpspawnError(code, `${what} could not be checked, the schema threw: ${toFailure(cause, 'INTERNAL').message}`, {
+    cause,
+  })
+}
+
+/** The first of what was found wrong, as data: enough to mend it, never more than the arguments themselves. */
+function issueDetails(issues: readonly Issue[]): Json {
+  const shown = issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({ path, message: String(message) }))
+  return issues.length > MAX_ISSUES ? { issues: shown, more: issues.length - MAX_ISSUES } : { issues: shown }
+}
+
+const MAX_ISSUES = 50
 
 function acceptInput(ready: ReadyTool, input: Json, checked: Validation): unknown {
   // The body gets a copy: what it does to its input must not change what is recorded.
@@ -128,7 +153,7 @@ function acceptInput(ready: ReadyTool, input: Json, checked: Validation): unknow
     'TOOL_INPUT_INVALID',
     `tool "${ready.tool.name}" was not called, its arguments are wrong: ${describeIssues(checked.issues)}`,
     {
-      details: { issues: checked.issues } as unknown as Json,
+      details: issueDetails(checked.issues),
     },
   )
 }
@@ -137,10 +162,17 @@ function acceptInput(ready: ReadyTool, input: Json, checked: Validation): unknow
 export function validOutput(ready: ReadyTool, output: unknown, context: RunContext): Json | Promise<Json> {
   const json = recordOutput(ready, output, context)
   if (ready.output === undefined) return json
-  const checked = ready.output.validate(json)
-  return checked instanceof Promise
-    ? checked.then((later) => acceptOutput(ready, json, later))
-    : acceptOutput(ready, json, checked)
+  try {
+    const checked = ready.output.validate(json)
+    if (!(checked instanceof Promise)) return acceptOutput(ready, json, checked)
+    return checked.then(
+      (later) => acceptOutput(ready, json, later),
+      (error: unknown) => Promise.reject(uncheckable('TOOL_OUTPUT_INVALID', `the result of tool "${ready.tool.name}"`, error)),
+    )
+  } catch (error) {
+    if (OpspawnError.is(error, 'TOOL_OUTPUT_INVALID')) throw error
+    throw uncheckable('TOOL_OUTPUT_INVALID', `the result of tool "${ready.tool.name}"`, error)
+  }
 }
 
 function acceptOutput(ready: ReadyTool, json: Json, checked: Validation): Json {
@@ -149,7 +181,7 @@ function acceptOutput(ready: ReadyTool, json: Json, checked: Validation): Json {
     'TOOL_OUTPUT_INVALID',
     `the result of tool "${ready.tool.name}" does not fit its schema: ${describeIssues(checked.issues)}`,
     {
-      details: { issues: checked.issues } as unknown as Json,
+      details: issueDetails(checked.issues),
     },
   )
 }

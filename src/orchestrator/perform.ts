@@ -6,9 +6,9 @@ import {
   OpspawnError,
   type RecallEffect,
   type RememberEffect,
-  show,
   toJson,
 } from '../core/index.ts'
+import { show } from './checks/show.ts'
 import type { ReadyAgent } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { performModel } from './perform-model.ts'
@@ -57,7 +57,8 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
         `"${effect.key}" was not done within ${limitMs} ms`,
       ),
   )
-  let labels: readonly string[] | undefined
+  // Middleware that answers from a cache brings in the same data as the tool would.
+  const labels = effect.kind === 'tool' ? context.ready.tools.get(effect.tool)?.brings : undefined
   const effectContext: EffectContext = {
     runId: view.id,
     agent: view.agent,
@@ -71,7 +72,6 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
     if (layer !== undefined) return layer(effect as Effect, effectContext, () => call(index + 1))
     const performed = await performPlain(context, execution)
     if (performed === 'later') throw new OpspawnError('INTERNAL', 'only child runs settle later')
-    labels = performed.labels
     return performed.value
   }
   const value = await call(0)

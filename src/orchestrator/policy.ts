@@ -1,14 +1,6 @@
-import {
-  type ArgumentCondition,
-  canonicalJson,
-  type Json,
-  OpspawnError,
-  type Policy,
-  type PolicyRule,
-  requireShape,
-  type Shape,
-  show,
-} from '../core/index.ts'
+import { type ArgumentCondition, canonicalJson, type Json, OpspawnError, type Policy, type PolicyRule } from '../core/index.ts'
+import { requireShape, type Shape } from './checks/shape.ts'
+import { show } from './checks/show.ts'
 
 /** A call that an agent wants to make. */
 export interface PolicyCall {

@@ -1,21 +1,21 @@
 import {
   type Agent,
+  DEFAULT_LIMITS,
   type JsonObject,
   type Message,
   type NewRun,
   OpspawnError,
-  requireLimits,
-  requireShape,
   type RunOrigin,
-  type Shape,
-  show,
   type StartOptions,
   toJson,
 } from '../core/index.ts'
+import { requireLimits } from './checks/limits.ts'
+import { requireShape, type Shape } from './checks/shape.ts'
+import { show } from './checks/show.ts'
 import type { ReadyAgent } from './definition.ts'
 import type { Engine } from './engine.ts'
 import { checkInput } from './perform-run.ts'
-import { requirePrices, tightenLimits } from './spending.ts'
+import { agentsBelow, requirePrices, tightenLimits } from './spending.ts'
 
 const OPTIONS: Shape = {
   runId: 'text?',
@@ -52,7 +52,9 @@ export async function prepareRun(
   const { agent } = ready
   requireOptions(options)
   const { tenant = 'default', runId = ids() } = options
-  const json = toJson(input, agent.limits.payload === undefined ? {} : { maxSize: agent.limits.payload })
+  const limits = options.limits === undefined ? agent.limits : tightenLimits(agent.limits, options.limits)
+  const maxSize = limits.payload ?? DEFAULT_LIMITS.payload
+  const json = toJson(input, { maxSize })
   const origin: Writable<RunOrigin> = {
     runId,
     agent: agent.name,
@@ -61,14 +63,13 @@ export async function prepareRun(
     input: ready.input === undefined ? json : await checkInput(ready, json),
     rootId: runId,
     depth: 0,
-    limits: agent.limits,
+    limits,
   }
   if (options.limits !== undefined) {
-    origin.limits = tightenLimits(agent.limits, options.limits)
-    requirePrices(`the run of agent "${agent.name}"`, origin.limits, Object.values(agent.models), engine.prices)
+    requirePrices(`the run of agent "${agent.name}"`, limits, agentsBelow(agent, engine.agents), engine.prices)
   }
   if (options.session !== undefined) origin.session = options.session
-  if (options.messages !== undefined) origin.messages = options.messages.map(copyMessage)
+  if (options.messages !== undefined) origin.messages = copyMessages(options.messages, maxSize)
   if (options.metadata !== undefined) origin.metadata = toJson(options.metadata) as JsonObject
   const run: Writable<NewRun> = { origin }
   if (options.idempotencyKey !== undefined) run.idempotencyKey = options.idempotencyKey
@@ -101,6 +102,30 @@ function requireOptions(options: StartOptions): void {
     throw new OpspawnError('OPTIONS_INVALID', `start: ${member} must have 1 to 256 characters`)
   }
   if (options.limits !== undefined) requireLimits('start', options.limits)
+}
+
+function copyMessages(messages: readonly Message[], maxSize: number): readonly Message[] {
+  let size = 0
+  return messages.map((message, index) => {
+    const copied = copyMessage(message, index)
+    size += lengthOf(copied)
+    if (size > maxSize) {
+      throw new OpspawnError(
+        'PAYLOAD_TOO_LARGE',
+        `start: messages are larger than ${maxSize} characters; pass less, or raise limits.payload`,
+        {
+          details: { limit: maxSize },
+        },
+      )
+    }
+    return copied
+  })
+}
+
+function lengthOf({ content }: Message): number {
+  if (typeof content === 'string') return content.length
+  const [part] = content
+  return content.length === 1 && part?.type === 'text' ? part.text.length : JSON.stringify(content).length
 }
 
 /** Copies one message; the plain text ones, which are nearly all, without looking at every member. */

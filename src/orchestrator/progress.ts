@@ -1,4 +1,4 @@
-import { type Effect, type Outcome, toFailure } from '../core/index.ts'
+import { type Amounts, type Effect, type Failure, type ModelAnswer, type Outcome, toFailure } from '../core/index.ts'
 import type { Execution } from './execution.ts'
 import type { RunContext } from './run-context.ts'
 import type { RunLog } from './run-log.ts'
@@ -21,6 +21,8 @@ export interface Progress {
   cancelling: boolean
   /** Keys of run effects whose child has been asked to end. */
   readonly toldChildren: Set<string>
+  /** Keys of model calls for which something is set aside with the next write. */
+  reserving: string[]
   /** Keys of model calls that found no budget. */
   readonly unreserved: Set<string>
   /** Raised when a decision that is still being made does not count any more. */
@@ -41,6 +43,7 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
     askPlanner: true,
     cancelling: false,
     toldChildren: new Set(),
+    reserving: [],
     unreserved: new Set(),
     turn: 0,
     cancelBy: undefined,
@@ -73,22 +76,31 @@ export function endEffect(
   )
   if (progress.timed.size > 0) progress.timed.delete(key)
   progress.askPlanner = true
-  if (record.effect.kind === 'model') settleSpending(progress, record.effect, record.reserved, outcome)
+  if (record.effect.kind === 'model') settleSpending(progress, record.effect, record.reserved, outcome, execution !== undefined)
 }
 
 function settleSpending(
   progress: Progress,
   effect: Effect & { kind: 'model' },
-  reserved: typeof ONE_STEP | undefined,
+  reserved: Amounts | undefined,
   outcome: Outcome,
+  wasMade: boolean,
 ): void {
   // A call that found no budget had nothing set aside.
   if (progress.unreserved.has(effect.key)) return
   const { engine, ready } = progress.context
-  const answer = outcome.status === 'completed' ? (outcome.value as unknown as Parameters<typeof settleCall>[1]) : undefined
+  const answer = outcome.status === 'completed' ? (outcome.value as unknown as ModelAnswer) : undefined
   const model = reserved === undefined ? undefined : ready.agent.models[effect.model ?? 'default']
   const price = model === undefined ? undefined : priceOf(engine.prices, model.provider, model.modelId)
-  progress.log.spend(settleCall(reserved ?? ONE_STEP, answer, price))
+  const end = !wasMade || (outcome.status === 'failed' && wasRefused(outcome.error)) ? 'refused' : 'made'
+  progress.log.spend(settleCall(reserved ?? ONE_STEP, end, answer, price))
+}
+
+/** The provider turned the request down (4xx), or it never went out: no tokens were worked on. */
+function wasRefused({ code, details }: Failure): boolean {
+  if (code === 'MODEL_UNKNOWN') return true
+  const status = typeof details === 'object' && details !== null && 'status' in details ? details.status : undefined
+  return typeof status === 'number' && status >= 400 && status < 500 && status !== 408
 }
 
 /** Ends an effect with an error. */

@@ -23,6 +23,8 @@ import { takeSettlements } from './settling.ts'
 /** How a driver left its run: ended, given back to wait, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
 
+const NOTHING: string[] = []
+
 /**
  * Drives one run from its claim until it ends, waits or is taken away: fold, decide, admit, commit, perform, and again.
  * Everything that matters is in the history, so that another driver can go on from there at any moment.
@@ -110,6 +112,7 @@ export class RunDriver {
             log.written(await log.write())
           }
         }
+        progress.reserving = NOTHING
         if (log.view.outcome !== undefined) return 'ended'
         if (begins) this.#start(progress)
         if (this.#draining && progress.inFlight.length === 0 && progress.over.length === 0) return await this.#giveBack('drain')
@@ -283,10 +286,9 @@ export class RunDriver {
   #forgo(progress: Progress, error: unknown): void {
     const { log } = progress
     log.dropReserve()
-    for (const { effect, outcome } of log.view.latest) {
-      if (effect.kind !== 'model' || outcome !== undefined) continue
-      progress.unreserved.add(effect.key)
-      failEffect(progress, effect.key, 'failed', error)
+    for (const key of progress.reserving) {
+      progress.unreserved.add(key)
+      failEffect(progress, key, 'failed', error)
     }
     progress.startable = progress.startable.filter((key) => log.view.effects.get(key)?.outcome === undefined)
   }

@@ -10,11 +10,11 @@ import {
   type RunOutcome,
   type RunStreamEvent,
   type RunView,
-  requireShape,
-  show,
   type Signal,
   toJson,
 } from '../core/index.ts'
+import { requireShape } from './checks/shape.ts'
+import { show } from './checks/show.ts'
 import { APPROVAL, CANCEL, type Engine } from './engine.ts'
 import { openEventStream } from './event-stream.ts'
 import { type ApprovalPayload, awaitsApproval, openRecords } from './inbox.ts'
@@ -116,7 +116,8 @@ export class RunHandle<Output> implements Run<Output> {
     const { engine } = this.#context
     const { accepted, task } = await engine.store.signal(this.id, signal, options)
     if (task !== undefined) engine.publish([task])
-    else if (accepted) engine.poke(this.id)
+    if (signal.name === CANCEL) engine.hurry(this.id)
+    else if (task === undefined && accepted) engine.poke(this.id)
     return accepted
   }
 }
@@ -129,6 +130,9 @@ async function requirePending(engine: Engine, runId: string, key: string, option
   if (!awaitsApproval(record))
     throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${runId} has been answered already, or expired`)
   if (view.outcome !== undefined) throw new OpspawnError('RUN_FINISHED', `run ${runId} has ended`)
+  if (record.dueAt !== undefined && record.dueAt <= engine.clock.now()) {
+    throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${runId} has expired`)
+  }
   return record.argumentsHash
 }
 
@@ -144,6 +148,8 @@ function describePending(view: RunView, { effect, dueAt }: EffectRecord, events:
     pending.tool = effect.kind === 'tool' ? effect.tool : effect.agent
     pending.input = effect.input
   }
+  if (effect.kind === 'wait' && effect.for.type === 'approval' && effect.for.details !== undefined)
+    pending.input = effect.for.details
   if (dueAt !== undefined) pending.expiresAt = dueAt
   return pending
 }

@@ -9,7 +9,11 @@ const SESSION_RUNS = 50
  */
 export async function loadSession(store: Store, view: RunView): Promise<readonly Message[]> {
   if (view.session === undefined) return []
-  const page = await store.list({ tenant: view.tenant, session: view.session, status: ['completed'] }, { limit: SESSION_RUNS })
-  const earlier = page.runs.filter((run) => run.runId !== view.id && run.transcript !== undefined)
+  const page = await store.list(
+    { tenant: view.tenant, session: view.session, status: ['completed'] },
+    { limit: SESSION_RUNS * 4 },
+  )
+  // Child runs stand in the same session and leave no transcript.
+  const earlier = page.runs.filter((run) => run.runId !== view.id && run.transcript !== undefined).slice(0, SESSION_RUNS)
   return earlier.toReversed().flatMap((run) => run.transcript ?? [])
 }

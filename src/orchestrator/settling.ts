@@ -62,7 +62,9 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   const mayRepeat = failure.retryable && (tool?.effect !== 'unsafe' || tool.retry !== undefined)
   const attempt = record.failures + 1
   if (!mayRepeat || attempt >= (policy.attempts ?? DEFAULT_RETRY.attempts) || log.view.cancelReason !== undefined) {
-    endEffect(progress, effect.key, { status: 'failed', error: failure }, execution)
+    // The text of a failure is data too: what the tool had read stands in it.
+    const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
+    endEffect(progress, effect.key, { status: 'failed', error: failure }, execution, ready?.brings)
     return
   }
   const delay = retryDelay(policy, attempt, retryAfterMs, engine.random)

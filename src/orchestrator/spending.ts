@@ -1,4 +1,5 @@
 import {
+  type Agent,
   type Amounts,
   DEFAULT_LIMITS,
   type ModelEffect,
@@ -23,7 +24,7 @@ export interface ModelPrice {
 /** Computes the cost of a call; `undefined` when the usage is not known. */
 export function costOf(usage: TokenUsage, price: ModelPrice): number | undefined {
   if (usage.input === undefined || usage.output === undefined) return undefined
-  const cached = usage.cacheRead ?? 0
+  const cached = Math.min(usage.cacheRead ?? 0, usage.input)
   return (
     ((usage.input - cached) * price.input + cached * (price.cacheRead ?? price.input) + usage.output * price.output) / 1_000_000
   )
@@ -66,15 +67,24 @@ function promptLength(prompt: readonly Message[]): number {
   return length
 }
 
+/** What became of a call, for its budget: it was refused or stopped before any work, or may have been worked on. */
+export type CallEnd = 'refused' | 'made'
+
 /**
- * What a finished call changes: the reservation goes back, the reported usage is taken. Where nothing was reported the
- * whole reservation counts as used: unknown is never zero.
+ * What a finished call changes: the reservation goes back, the reported usage is taken. Where nothing was reported though
+ * the provider may have worked (no usage, a time-out, a torn stream), the whole reservation counts as used: unknown is
+ * never zero.
  */
-export function settleCall(reserved: Amounts, answer: ModelAnswer | undefined, price: ModelPrice | undefined): SpendingChange {
-  if (answer === undefined) return { release: reserved, use: ONE_STEP }
-  const { input, output }: TokenUsage = answer.usage
+export function settleCall(
+  reserved: Amounts,
+  end: CallEnd,
+  answer: ModelAnswer | undefined,
+  price: ModelPrice | undefined,
+): SpendingChange {
+  if (end === 'refused') return { release: reserved, use: ONE_STEP }
+  const { input, output }: TokenUsage = answer?.usage ?? {}
   if (input === undefined || output === undefined) return { release: reserved, use: reserved, unreported: 1 }
-  const cost = price === undefined ? 0 : (costOf(answer.usage, price) ?? 0)
+  const cost = price === undefined ? 0 : (costOf(answer?.usage ?? {}, price) ?? 0)
   return { release: reserved, use: { steps: 1, tokens: input + output, cost } }
 }
 
@@ -116,21 +126,34 @@ export function childLimits(own: RunLimits, parent: RunLimits, elapsedMs: number
   return tightenLimits(own, shared)
 }
 
-/** Refuses a cost limit that cannot be kept. @throws OpspawnError `BUDGET_PRICE_UNKNOWN` */
-export function requirePrices(
-  where: string,
-  limits: RunLimits,
-  models: readonly { readonly provider: string; readonly modelId: string }[],
-  prices: PriceTable,
-): void {
+/**
+ * Refuses a cost limit that cannot be kept: every model of the agent, and of all agents that it may call, needs a price.
+ *
+ * @throws OpspawnError `BUDGET_PRICE_UNKNOWN`
+ */
+export function requirePrices(where: string, limits: RunLimits, agents: readonly Agent[], prices: PriceTable): void {
   if (limits.cost === undefined) return
-  for (const model of models) {
-    if (priceOf(prices, model.provider, model.modelId) === undefined) {
+  for (const agent of agents) {
+    for (const { provider, modelId } of Object.values(agent.models)) {
+      if (priceOf(prices, provider, modelId) !== undefined) continue
+      const model = `${provider}/${modelId}`
       throw new OpspawnError(
         'BUDGET_PRICE_UNKNOWN',
-        `${where} has a cost limit, but the price table has no row for "${model.provider}/${model.modelId}"; add one to createOrchestrator({ prices })`,
-        { details: { model: `${model.provider}/${model.modelId}` } },
+        `${where} has a cost limit, but the price table has no row for "${model}" of agent "${agent.name}"; add one to createOrchestrator({ prices })`,
+        { details: { model } },
       )
     }
   }
+}
+
+/** An agent with all agents that it may call, directly or through others. */
+export function agentsBelow(agent: Agent, agents: ReadonlyMap<string, { readonly agent: Agent }>): readonly Agent[] {
+  const found = new Set([agent])
+  for (const member of found) {
+    for (const delegate of member.delegates) {
+      const target = agents.get(delegate.agent)?.agent
+      if (target !== undefined) found.add(target)
+    }
+  }
+  return [...found]
 }

@@ -1,7 +1,7 @@
 import { type Claim, type DrainReport, type Fence, OpspawnError, type TaskRef, toFailure } from '../core/index.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine, MAX_DELIVERIES } from './engine.ts'
-import type { Limiter } from './limiter.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
 import { RunDriver } from './run-driver.ts'
 
 /** Works on the runs of a store: takes hints from the scheduler, claims, drives, shows that it lives, sweeps. */
@@ -10,6 +10,8 @@ export interface Worker {
   publish(tasks: readonly TaskRef[]): void
   wakeAt(at: number): void
   poke(runId: string): void
+  /** Takes up a run that is to end, without regard to limits. */
+  hurry(runId: string): void
   drain(deadlineMs: number): Promise<DrainReport>
 }
 
@@ -24,9 +26,12 @@ export interface WorkerOptions {
 
 /** So many forgotten runs are taken up at one sweep; more follow at the next. */
 const SWEEP_BATCH = 500
+/** The least time between two sweeps, in milliseconds, whatever the clocks say. */
+const SWEEP_PAUSE_MS = 20
 
 interface Driving {
-  readonly claimedAt: number
+  /** By this worker's clock; moved on by every heartbeat that arrives. */
+  aliveUntil: number
   readonly driver: RunDriver
   readonly fence: Fence
   readonly done: Promise<void>
@@ -39,13 +44,18 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
   const drivings = new Map<string, Driving>()
   /** Runs that wait for a place in their agent's limit. */
   const deferred = new Set<string>()
+  const slots = createLimiter(options.concurrency)
   const consumption = new AbortController()
   let consuming: Promise<void> | undefined
   let draining = false
+  let isWorking = false
+  /** What the store's clock is ahead of this worker's, as the last claim told. */
+  let skewMs = 0
   let nextSweepAt = Infinity
+  let lastSweep = -Infinity
   let cancelSweep: (() => void) | undefined
   let cancelBeat: (() => void) | undefined
-  let cancelLimit: (() => void) | undefined
+  let cancelWatch: (() => void) | undefined
 
   function fault(error: unknown, where: string, runId?: string): void {
     hub.fault(toFailure(error, 'INTERNAL'), runId === undefined ? { where } : { where, runId })
@@ -67,25 +77,27 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
         poke(task.runId)
         return
       }
-      if (ready.limiter === undefined) await take(task, ready)
-      else if (ready.limiter.tryTake()) await takeWithPlace(task, ready, ready.limiter)
-      else defer(task, ready, ready.limiter)
+      if (ready.limiter === undefined) await take(task)
+      else if (ready.limiter.tryTake()) await takeWithPlace(task, ready.limiter)
+      else defer(task, ready.limiter)
     } catch (error) {
       fault(error, 'worker', task.runId)
     }
   }
 
-  async function take(task: TaskRef, ready: ReadyAgent): Promise<void> {
-    const [claim] = await store.claim({ workerId, runId: task.runId, leaseMs: timing.leaseMs, definitions })
-    if (claim === undefined) return
-    // It was being claimed while the worker began to stop.
-    if (draining) await store.release(claim.fence, { how: 'drain' })
-    else await work(claim, ready)
+  async function take(task: TaskRef): Promise<void> {
+    // Runs that waited for their agent's place come beside the scheduler's: together they keep the overall limit.
+    if (!slots.tryTake()) await new Promise<void>((resolve) => void slots.take(resolve))
+    try {
+      await claimAndWork(task.runId)
+    } finally {
+      slots.give()
+    }
   }
 
-  async function takeWithPlace(task: TaskRef, ready: ReadyAgent, limiter: Limiter): Promise<void> {
+  async function takeWithPlace(task: TaskRef, limiter: Limiter): Promise<void> {
     try {
-      await take(task, ready)
+      await take(task)
     } finally {
       limiter.give()
     }
@@ -95,17 +107,34 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
    * Without a free place the task waits here, once, and takes up no slot of the scheduler's. It does not go back to the
    * scheduler, which may lose it, and the place with it.
    */
-  function defer(task: TaskRef, ready: ReadyAgent, limiter: Limiter): void {
+  function defer(task: TaskRef, limiter: Limiter): void {
     if (deferred.has(task.runId)) return
     deferred.add(task.runId)
     limiter.take(() => {
       deferred.delete(task.runId)
       if (draining) limiter.give()
-      else takeWithPlace(task, ready, limiter).catch((error: unknown) => fault(error, 'worker', task.runId))
+      else takeWithPlace(task, limiter).catch((error: unknown) => fault(error, 'worker', task.runId))
     })
   }
 
-  async function work(claim: Claim, ready: ReadyAgent): Promise<void> {
+  async function claimAndWork(runId: string): Promise<void> {
+    const sentAt = clock.now()
+    const [claim] = await store.claim({ workerId, runId, leaseMs: timing.leaseMs, definitions })
+    const ready = claim === undefined ? undefined : engine.agents.get(claim.run.agent)
+    if (claim === undefined || ready === undefined) return
+    skewMs = claim.run.updatedAt - clock.now()
+    // It was being claimed while the worker began to stop.
+    if (draining) await store.release(claim.fence, { how: 'drain' })
+    else await work(claim, ready, sentAt)
+  }
+
+  /** For a run that is to end: it needs no place, and its worker, if there is one here, looks at once. */
+  function hurry(runId: string): void {
+    if (draining || drivings.has(runId)) poke(runId)
+    else claimAndWork(runId).catch((error: unknown) => fault(error, 'worker', runId))
+  }
+
+  async function work(claim: Claim, ready: ReadyAgent, sentAt: number): Promise<void> {
     const { runId, deliveries } = claim.run
     if (deliveries > MAX_DELIVERIES && !claim.inbox.some((signal) => signal.name === CANCEL)) {
       await store.release(claim.fence, { how: 'quarantine' })
@@ -119,11 +148,16 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     const driver = new RunDriver(engine, claim, ready)
     const release = options.hold()
     const done = drive(driver, claim, ready).finally(release)
-    drivings.set(runId, { driver, fence: claim.fence, done, claimedAt: clock.now() })
+    drivings.set(runId, { driver, fence: claim.fence, done, aliveUntil: limitOf(sentAt) })
+    watchLeases()
     try {
       await done
     } finally {
       drivings.delete(runId)
+      if (drivings.size === 0) {
+        cancelWatch?.()
+        cancelWatch = undefined
+      }
     }
   }
 
@@ -163,37 +197,53 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
 
   async function keepAlive(): Promise<void> {
     const sentAt = clock.now()
+    const beating = [...drivings.values()]
+    if (beating.length === 0) return
     try {
-      if (drivings.size > 0) await beat([...drivings.values()].map((driving) => driving.fence))
-      limitLease(sentAt)
+      await beat(beating.map((driving) => driving.fence))
+      for (const driving of beating) driving.aliveUntil = limitOf(sentAt)
     } catch (error) {
       fault(error, 'heartbeat')
     }
   }
 
-  /** A worker that cannot reach its store stops by itself before its leases run out, counted from the last beat that arrived (S7). */
-  function limitLease(sentAt: number): void {
-    cancelLimit?.()
-    const endsAt = sentAt + timing.leaseMs - Math.min(2_000, timing.leaseMs / 4)
-    cancelLimit = clock.setTimer(Math.max(0, endsAt - clock.now()), () => {
-      for (const { driver, claimedAt } of drivings.values()) {
-        if (claimedAt <= sentAt)
+  /** Until when a worker that hears nothing may believe in a lease that it asked for then. */
+  function limitOf(sentAt: number): number {
+    return sentAt + timing.leaseMs - Math.min(2_000, timing.leaseMs / 4)
+  }
+
+  /** A worker that cannot reach its store stops by itself before its leases run out (S7). */
+  function watchLeases(): void {
+    if (cancelWatch !== undefined || drivings.size === 0) return
+    let first = Infinity
+    for (const { aliveUntil } of drivings.values()) first = Math.min(first, aliveUntil)
+    cancelWatch = clock.setTimer(Math.max(0, first - clock.now()), () => {
+      cancelWatch = undefined
+      const now = clock.now()
+      for (const { driver, aliveUntil } of drivings.values()) {
+        if (aliveUntil <= now)
           driver.lose(new OpspawnError('LEASE_LOST', 'the store could not be reached before the lease ran out'))
       }
+      // Those that were lost end by themselves; the others are looked at again when it is their time.
+      if ([...drivings.values()].some(({ aliveUntil }) => aliveUntil > now)) watchLeases()
     })
   }
 
+  /** Sweeps at a time of the store's clock, as well as this worker knows it; never without a pause. */
   function wakeAt(at: number): void {
     if (draining || at >= nextSweepAt) return
     cancelSweep?.()
     nextSweepAt = at
-    cancelSweep = clock.setTimer(Math.max(0, at - clock.now()), () => {
+    const now = clock.now()
+    const pauseMs = Math.max(0, lastSweep + SWEEP_PAUSE_MS - now)
+    cancelSweep = clock.setTimer(Math.max(pauseMs, at - skewMs - now), () => {
       void sweep()
     })
   }
 
   async function sweep(): Promise<void> {
     nextSweepAt = Infinity
+    lastSweep = clock.now()
     try {
       const { tasks, nextDueAt } = await store.sweep(SWEEP_BATCH, { queues: options.queues, definitions })
       publish(tasks)
@@ -201,11 +251,12 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     } catch (error) {
       fault(error, 'sweep')
     }
-    wakeAt(clock.now() + timing.sweepMs)
+    wakeAt(clock.now() + skewMs + timing.sweepMs)
   }
 
   return {
     start() {
+      isWorking = true
       consuming = scheduler.consume(handle, {
         queues: options.queues,
         concurrency: options.concurrency,
@@ -218,6 +269,9 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     publish,
     wakeAt,
     poke,
+    hurry: (runId) => {
+      if (isWorking) hurry(runId)
+    },
     async drain(deadlineMs) {
       draining = true
       cancelSweep?.()
@@ -234,7 +288,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
       consumption.abort()
       await within(LAST_TURNS_MS, consuming)
       cancelBeat?.()
-      cancelLimit?.()
+      cancelWatch?.()
       return { handedBack: (await within(LAST_TURNS_MS, stillOpen(held))) ?? held }
     },
   }

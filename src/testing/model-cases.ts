@@ -1,4 +1,4 @@
-import { requireModel, type Model, type ModelPart } from '../core/index.ts'
+import type { Model, ModelPart } from '../core/index.ts'
 import { assert, assertEqual } from './assert.ts'
 import { checkResult, checkStream, type Outline } from './model-checks.ts'
 import { scenarioCall, type ModelScenario } from './model-scenarios.ts'
@@ -213,8 +213,11 @@ export const modelCases: readonly ModelCase[] = [
   {
     name: 'model: it is a V4 model with a provider and an id',
     async run(world) {
-      const model: unknown = await world.open('text')
-      requireModel('the model', model)
+      const model: Partial<Model> | undefined = await world.open('text')
+      assert(
+        model?.specificationVersion === 'v4' && typeof model.doGenerate === 'function' && typeof model.doStream === 'function',
+        `the model must be an AI SDK LanguageModelV4, found specification version ${String(model?.specificationVersion)}`,
+      )
       assert(typeof model.provider === 'string' && model.provider !== '', 'provider is a text')
       assert(typeof model.modelId === 'string' && model.modelId !== '', 'modelId is a text')
     },

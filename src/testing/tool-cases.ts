@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { requireName, requirePlugin, toJson, type Json, type Tool, type ToolContext } from '../core/index.ts'
+import { toJson, type Json, type Tool, type ToolContext } from '../core/index.ts'
 import { assert, assertEqual } from './assert.ts'
 import { deepFreeze } from './model-scenarios.ts'
 import type { ConformanceCase } from './suite.ts'
@@ -57,13 +57,19 @@ async function succeed(world: ToolWorld, context: Partial<ToolContext> = {}): Pr
   return checkedOutput(world, output)
 }
 
+const NAME = /^(?!__proto__$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
+
 const definitionCases: readonly ToolCase[] = [
   {
     name: 'definition: spec, name, description and effect class',
     async run({ tool }) {
-      requirePlugin(tool)
-      assertEqual(tool.spec, 'tool/1', 'spec')
-      requireName('tool', tool.name)
+      assert(typeof tool === 'object' && tool !== null, `a tool is an object, found ${typeof tool}; did you call the factory?`)
+      assert(tool.spec === 'tool/1', `spec: expected "tool/1", but it speaks ${String(tool.spec)}`)
+      assert(
+        NAME.test(tool.name),
+        `tool name "${tool.name}" must be 1 to 64 letters, digits, "_", "-" or ".", and start with none of the last two`,
+      )
+      assert(typeof tool.execute === 'function', 'a tool has an execute function')
       assert(
         typeof tool.description === 'string' && tool.description.trim() !== '',
         'a tool has a description; models choose by it',

@@ -78,7 +78,7 @@ describe('the data-flow rule (DESIGN 7)', () => {
     expect(await now(clock, (await ops.start(agent, 'go')).result)).toEqual(expected)
   })
 
-  test.fails('middleware that answers from a cache does not lose the labels', async () => {
+  test('middleware that answers from a cache does not lose the labels', async () => {
     const all = tools()
     const planned = stepsPlanner([call('secret'), call('web')], [call('mail')])
     const agent = defineAgent({ name: 'clerk', tools: all, planner: planned })
@@ -95,7 +95,7 @@ describe('the data-flow rule (DESIGN 7)', () => {
     expect(all[2].calls).toHaveLength(0)
   })
 
-  test.fails('the text of a failure is data too: a labelled tool that throws has brought its labels in', async () => {
+  test('the text of a failure is data too: a labelled tool that throws has brought its labels in', async () => {
     const web = noting(
       'web',
       () => {

@@ -250,7 +250,7 @@ describe('zombies (S7)', () => {
     return { clock, store, first, second, run, tool, late, appends, heal: () => (cut = false) }
   }
 
-  test.fails('a worker that cannot reach its store stops by itself before its leases run out', async () => {
+  test('a worker that cannot reach its store stops by itself before its leases run out', async () => {
     const { clock, tool } = await zombie()
     await clock.advance(14_999)
     const { signal } = tool.calls[0]?.context ?? {}
@@ -258,7 +258,7 @@ describe('zombies (S7)', () => {
     expect(OpspawnError.is(signal?.reason, 'LEASE_LOST')).toBe(true)
   })
 
-  test.fails('a worker whose heartbeat never comes back stops by itself too', async () => {
+  test('a worker whose heartbeat never comes back stops by itself too', async () => {
     const clock = manualClock()
     const store = memoryStore({ clock })
     const tool = noting('step', untilAborted)
@@ -318,7 +318,7 @@ describe('zombies (S7)', () => {
     expect(second.faults).toEqual([])
   })
 
-  test.fails('the agent of a worker that lost its run is not active any more', async () => {
+  test('the agent of a worker that lost its run is not active any more', async () => {
     const { clock, first } = await zombie()
     await clock.advance(16_000)
     await settle(clock)
@@ -337,7 +337,7 @@ describe('zombies (S7)', () => {
 })
 
 describe('a run that keeps crashing its workers (S6)', () => {
-  test('it is set aside after ten claims, others are unaffected, and whoever waits for its result is told', async () => {
+  test('it is set aside after ten claims, a fault says so, and others are unaffected', async () => {
     const clock = manualClock()
     const store = memoryStore({ clock })
     const bad = defineAgent({ name: 'bad', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
@@ -355,6 +355,26 @@ describe('a run that keeps crashing its workers (S6)', () => {
     expect(await ops.record('poison')).toMatchObject({ status: 'quarantined', deliveries: 11 })
     expect(faults.some(({ failure }) => failure.code === 'RUN_QUARANTINED')).toBe(true)
     expect(await now(clock, (await ops.start(good, 'go')).result)).toMatchObject({ status: 'completed' })
+  })
+
+  test('a run that was set aside can be cancelled', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    let bad = true
+    const agent = defineAgent({ name: 'bad', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
+    const { ops } = await world({
+      agents: [agent],
+      clock,
+      store: sharedStore(store, {
+        append: (...given) => (bad ? Promise.reject(new OpspawnError('STORE_FAILED', 'crash')) : store.append(...given)),
+      }),
+    })
+    const run = await ops.start(agent, 'go')
+    await clock.advance(300_000)
+    expect(await ops.record(run.id)).toMatchObject({ status: 'quarantined' })
+    bad = false
+    await run.cancel('give up')
+    expect(await outcomeOf(clock, run, { steps: 10 })).toMatchObject({ status: 'cancelled' })
   })
 })
 

@@ -4,7 +4,6 @@ import {
   defineAgent,
   OpspawnError,
   type Orchestrator,
-  type Outcome,
   type Run,
   type RunEvent,
   type RunLimits,
@@ -306,16 +305,22 @@ async function describeOpen(store: Store): Promise<string[]> {
 async function judge(story: Story): Promise<void> {
   const { store, cast: members } = story
   const { runs } = await store.list({}, { limit: 1000 })
-  const spent = new Map<string, number>()
+  const least = new Map<string, number>()
+  const most = new Map<string, number>()
   for (const run of runs) {
     const history = await store.read(run.runId, 1)
     judgeRun(run, history)
-    spent.set(run.rootId, (spent.get(run.rootId) ?? 0) + chargedCalls(history))
+    const used = steps(history)
+    least.set(run.rootId, (least.get(run.rootId) ?? 0) + used.least)
+    most.set(run.rootId, (most.get(run.rootId) ?? 0) + used.most)
   }
   for (const run of runs) {
     if (run.status === 'quarantined') continue
-    expect(run.spending.reserved, `reserved by ${run.runId}`).toEqual({ steps: 0, tokens: 0, cost: 0 })
-    if (run.parent === undefined) expect(run.spending.used.steps, `steps of ${run.runId}`).toBe(spent.get(run.rootId))
+    const { used, reserved } = run.spending
+    expect(reserved, `reserved by ${run.runId}`).toEqual({ steps: 0, tokens: 0, cost: 0 })
+    if (run.parent !== undefined) continue
+    expect(used.steps, `steps of ${run.runId}`).toBeGreaterThanOrEqual(least.get(run.rootId) ?? 0)
+    expect(used.steps, `steps of ${run.runId}`).toBeLessThanOrEqual(most.get(run.rootId) ?? 0)
   }
   judgeUnsafe(members.unsafe)
 }
@@ -345,14 +350,21 @@ function judgeRun(run: RunRecord, history: readonly RunEvent[]): void {
   expect(new Set(responses).size).toBe(responses.length)
 }
 
-/** Model calls that a history charges for. */
-function chargedCalls(history: readonly RunEvent[]): number {
+/** How many steps a history may have used: calls that were surely made, and those that may have been under way when the run was cancelled. */
+function steps(history: readonly RunEvent[]): { readonly least: number; readonly most: number } {
   const models = new Set(
     ofType(history, 'decision').flatMap(({ effects }) => effects.filter(({ kind }) => kind === 'model').map(({ key }) => key)),
   )
-  // A call that found no budget was not made.
-  const refused = (outcome: Outcome): boolean => outcome.status === 'failed' && outcome.error.code === 'BUDGET_EXCEEDED'
-  return ofType(history, 'effect-end').filter(({ key, outcome }) => models.has(key) && !refused(outcome)).length
+  const retried = new Set(ofType(history, 'effect-retry').map(({ key }) => key))
+  let least = 0
+  let most = 0
+  for (const { key, outcome } of ofType(history, 'effect-end')) {
+    // A call that found no budget was not made.
+    if (!models.has(key) || (outcome.status === 'failed' && outcome.error.code === 'BUDGET_EXCEEDED')) continue
+    most += 1
+    if (outcome.status !== 'cancelled' || retried.has(key)) least += 1
+  }
+  return { least, most }
 }
 
 function judgeUnsafe({ calls }: NotingTool): void {

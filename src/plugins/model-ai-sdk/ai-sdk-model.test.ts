@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
-import { type Model, type ModelCallOptions, type ModelPart, OpspawnError, requireModel } from '../../core/index.ts'
+import { type Model, type ModelCallOptions, type ModelPart, OpspawnError } from '../../core/index.ts'
 import { aiSdkModel } from './ai-sdk-model.ts'
+import { requireModel } from '../../orchestrator/checks/model.ts'
 import type { CallOptionsV2, ModelV2, UsageV2 } from './shapes-v2.ts'
 import type { ModelV3 } from './shapes-v3.ts'
 

@@ -12,10 +12,10 @@ import {
   answerText,
   inputMessage,
   modelAnswer,
-  requireShape,
   systemMessage,
 } from '../../core/index.ts'
 import { askAgain, fail, outputFormat, readOutput, stopFault } from './answer.ts'
+import { checkOptions } from './check-options.ts'
 import type { PlanExecutePlannerOptions } from './options.ts'
 import { parsePlan } from './plan.ts'
 import { type PlanState, type PlanStep, type StepResult, initialState, planState } from './state.ts'
@@ -37,14 +37,7 @@ type ModelRecord = EffectRecord & { readonly effect: ModelEffect }
  */
 export function planExecutePlanner(options: PlanExecutePlannerOptions = {}): Planner {
   const { revisions = 2, maxSteps = 20, resultLimit = 8_000, answer = 'model', model } = options
-  requireShape('planExecutePlanner', options, {
-    model: 'text?',
-    revisions: 'count?',
-    maxSteps: 'positive?',
-    resultLimit: 'positive?',
-    answer: 'text?',
-    texts: 'object?',
-  })
+  checkOptions(options)
   if (answer !== 'model' && answer !== 'last-step') {
     throw new OpspawnError(
       'OPTIONS_INVALID',

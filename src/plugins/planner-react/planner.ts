@@ -11,11 +11,11 @@ import {
   inputMessage,
   modelAnswer,
   offeredTool,
-  requireShape,
   systemMessage,
   userMessage,
 } from '../../core/index.ts'
 import { askAgain, fail, readOutput, stopFault, wantsJson } from './answer.ts'
+import { checkOptions } from './check-options.ts'
 import type { ReactPlannerOptions } from './options.ts'
 import { outcomeText } from './outcome-text.ts'
 import { type ReactTurn, parseReactTurn } from './parse.ts'
@@ -39,14 +39,7 @@ interface Settings {
  * @throws OpspawnError `LIMIT_INVALID`
  */
 export function reactPlanner(options: ReactPlannerOptions = {}): Planner {
-  requireShape('reactPlanner', options, {
-    model: 'text?',
-    observationLimit: 'positive?',
-    stopSequences: 'list?',
-    settings: 'object?',
-    allowCutAnswer: 'flag?',
-    texts: 'object?',
-  })
+  checkOptions(options)
   const { observationLimit = 8_000, stopSequences = ['\nObservation:'], allowCutAnswer = false, model } = options
   const shape = {
     ...(model === undefined ? undefined : { model }),

@@ -17,9 +17,9 @@ import {
   offeredTool,
   systemMessage,
   userMessage,
-  requireShape,
 } from '../../core/index.ts'
 import { askAgain, fail, outputFormat, readOutput, stopFault } from './answer.ts'
+import { checkOptions } from './check-options.ts'
 import { sortCalls } from './calls.ts'
 import type { ToolsPlannerOptions } from './options.ts'
 import { type ToolsTexts, toolsTexts } from './texts.ts'
@@ -39,7 +39,7 @@ type Settings = Omit<ToolsPlannerOptions, 'texts'> & { readonly texts: ToolsText
  * @throws OpspawnError `OPTIONS_INVALID`
  */
 export function toolsPlanner(options: ToolsPlannerOptions = {}): Planner {
-  requireShape('toolsPlanner', options, { model: 'text?', sessionTranscript: 'text?', allowCutAnswer: 'flag?', texts: 'object?' })
+  checkOptions(options)
   const { sessionTranscript = 'answer' } = options
   if (sessionTranscript !== 'answer' && sessionTranscript !== 'full') {
     throw new OpspawnError(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { requirePlugin, type Scheduler, type TaskRef } from '../../core/index.ts'
+import type { Scheduler, TaskRef } from '../../core/index.ts'
+import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { schedulerConformance } from '../../testing/scheduler-conformance.ts'
 import { fastqScheduler } from './index.ts'
 

@@ -1,7 +1,6 @@
 import fastq from 'fastq'
 import {
   OpspawnError,
-  requireShape,
   type OperationOptions,
   type Scheduler,
   type SchedulerCapabilities,
@@ -24,12 +23,27 @@ export interface FastqSchedulerOptions {
  * it has not handed to its handler goes back to the head of the queue. After `drain` nothing is handed out any more.
  * Disposal forgets all tasks; it does not wait for handlers, which `drain` does.
  *
- * @throws OpspawnError `LIMIT_INVALID`
+ * @throws OpspawnError `LIMIT_INVALID`, `OPTIONS_INVALID`
  */
 export function fastqScheduler(options: FastqSchedulerOptions = {}): Scheduler {
-  requireShape('fastqScheduler', options, { capacity: 'positive?' })
+  checkOptions(options)
   const { capacity = 100_000 } = options
   return new FastqScheduler(capacity)
+}
+
+function checkOptions(options: FastqSchedulerOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new OpspawnError('OPTIONS_INVALID', `fastqScheduler must be given an object, not ${String(options)}`)
+  const unknown = Object.keys(options).find((member) => member !== 'capacity')
+  if (unknown !== undefined) {
+    const text = `fastqScheduler has no member "${unknown}"; it may have capacity`
+    throw new OpspawnError('OPTIONS_INVALID', text, { details: { member: unknown } })
+  }
+  const { capacity } = options
+  if (capacity === undefined || (typeof capacity === 'number' && capacity > 0)) return
+  const found = typeof capacity === 'number' ? String(capacity) : `a value of type ${typeof capacity}`
+  const text = `fastqScheduler: capacity must be a number above 0, not ${found}`
+  throw new OpspawnError('LIMIT_INVALID', text, { details: { member: 'capacity' } })
 }
 
 interface Queue {

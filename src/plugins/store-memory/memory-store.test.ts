@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { OpspawnError, requirePlugin, type Claim, type NewRun, type Store } from '../../core/index.ts'
+import { OpspawnError, type Claim, type NewRun, type Store } from '../../core/index.ts'
+import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { manualClock } from '../../testing/clock.ts'
 import { storeConformance } from '../../testing/store-conformance.ts'
 import { memoryStore } from './index.ts'

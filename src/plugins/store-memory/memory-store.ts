@@ -4,7 +4,6 @@ import {
   canonicalJson,
   isFinal,
   URGENT_SIGNALS,
-  requireShape,
   requireTransition,
   type Changes,
   type Claim,
@@ -65,17 +64,35 @@ export interface MemoryStoreOptions {
  *
  * A heartbeat tells of a signal once in each claim; the next claim gives all that is unconsumed.
  *
- * @throws OpspawnError `LIMIT_INVALID`
+ * @throws OpspawnError `LIMIT_INVALID`, `OPTIONS_INVALID`
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
-  requireShape('memoryStore', options, {
-    clock: 'object?',
-    capacity: 'positive?',
-    retain: 'positive?',
-    retainHistories: 'positive?',
-  })
+  checkOptions(options)
   const { clock, capacity = 10_000, retain = 10_000, retainHistories = 200 } = options
   return new MemoryStore(clock === undefined ? Date.now : () => clock.now(), capacity, new Catalog(retain, retainHistories))
+}
+
+const LIMITS = ['capacity', 'retain', 'retainHistories'] as const
+
+function checkOptions(options: MemoryStoreOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new OpspawnError('OPTIONS_INVALID', `memoryStore must be given an object, not ${String(options)}`)
+  const known: readonly string[] = ['clock', ...LIMITS]
+  const unknown = Object.keys(options).find((member) => !known.includes(member))
+  if (unknown !== undefined)
+    throw new OpspawnError('OPTIONS_INVALID', `memoryStore has no member "${unknown}"; it may have ${known.join(', ')}`, {
+      details: { member: unknown },
+    })
+  if (options.clock === null || !['object', 'undefined'].includes(typeof options.clock))
+    throw new OpspawnError('OPTIONS_INVALID', 'memoryStore: clock must be an object with a now function')
+  for (const member of LIMITS) {
+    const value = options[member]
+    if (value === undefined || (typeof value === 'number' && value > 0)) continue
+    const found = typeof value === 'number' ? String(value) : `a value of type ${typeof value}`
+    throw new OpspawnError('LIMIT_INVALID', `memoryStore: ${member} must be a number above 0, not ${found}`, {
+      details: { member },
+    })
+  }
 }
 
 const NOTHING_TO_PUBLISH: Promise<readonly TaskRef[]> = Promise.resolve(Object.freeze([]))

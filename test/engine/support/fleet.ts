@@ -1,4 +1,4 @@
-import { type Agent, OpspawnError, type RunEvent, type Store } from '../../../src/index.ts'
+import { type Agent, OpspawnError, type Store } from '../../../src/index.ts'
 import { manualClock, type ManualClock } from '../../../src/testing/index.ts'
 import { type World, world } from './world.ts'
 import { memoryStore, sharedStore } from './wrappers.ts'
@@ -19,9 +19,6 @@ export interface Fleet {
   /** Whether it has died. */
   isDead(): boolean
   second(): Promise<World>
-  /** Appends of the dead worker that the store refused. */
-  readonly refused: unknown[]
-  readonly written: readonly (readonly RunEvent[])[]
 }
 
 /** Makes the fleet. `dieAt` counts appends from 0; `undefined` for a reference run in which nobody dies. */
@@ -35,8 +32,6 @@ export async function fleet(
 ): Promise<Fleet> {
   const clock = manualClock()
   const store = memoryStore({ clock })
-  const refused: unknown[] = []
-  const written: RunEvent[][] = []
   let count = 0
   let dead = false
   async function alive<T>(work: () => Promise<T>): Promise<T> {
@@ -57,14 +52,8 @@ export async function fleet(
       alive(async () => {
         const index = count
         count += 1
-        if (index !== dieAt) {
-          written.push([...given[2]])
-          return store.append(...given)
-        }
-        if (moment === 'after') {
-          written.push([...given[2]])
-          await store.append(...given)
-        }
+        if (index !== dieAt) return store.append(...given)
+        if (moment === 'after') await store.append(...given)
         dead = true
         return alive(() => store.append(...given))
       }),
@@ -74,8 +63,6 @@ export async function fleet(
     clock,
     store,
     first,
-    refused,
-    written,
     appends: () => count,
     isDead: () => dead,
     second: () => world({ agents, store: sharedStore(store), clock }),

@@ -1,14 +1,5 @@
-import { type ErrorCode, OpspawnError } from './errors.ts'
-
-/** Names of agents, tools, models and memories. Dots group (`web.search`); models are shown `_` in their place. */
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
-
-/** Checks a name. @throws OpspawnError `NAME_INVALID` */
-export function requireName(kind: string, name: unknown): asserts name is string {
-  if (typeof name === 'string' && NAME.test(name) && name !== '__proto__') return
-  const rule = 'must be 1 to 64 letters, digits, "_", "-" or ".", starting with a letter, digit or "_"'
-  throw new OpspawnError('NAME_INVALID', `${kind} name ${show(name)} ${rule}`)
-}
+import { type ErrorCode, OpspawnError } from '../../core/index.ts'
+import { show } from './show.ts'
 
 /** What a member of an options object must be; with `?` it may be absent. */
 export type Kind = Base | `${Base}?`
@@ -78,18 +69,4 @@ export function requireShape(
       details: { member },
     })
   }
-}
-
-/** How error texts call something that is only being made: by its name, if it has one. */
-export function named(kind: string, options: unknown, otherwise: string): string {
-  const name = typeof options === 'object' && options !== null ? (options as { name?: unknown }).name : undefined
-  return typeof name === 'string' ? `${kind} ${show(name)}` : otherwise
-}
-
-/** Writes any value in short, for an error text. Never throws. */
-export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'function') return 'a function; did you forget to call it?'
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }

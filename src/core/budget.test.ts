@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type Amounts,
+  applySpending,
+  DEFAULT_LIMITS,
+  NO_AMOUNTS,
+  NO_SPENDING,
+  OpspawnError,
+  type RunLimits,
+  type Spending,
+} from './index.ts'
+import { requireLimits } from '../orchestrator/checks/limits.ts'
+
+const amounts = (steps: number, tokens = 0, cost = 0): Amounts => ({ steps, tokens, cost })
+const spending = (used: Amounts, reserved: Amounts = NO_AMOUNTS, unreported = 0): Spending => ({ used, reserved, unreported })
+
+describe('applySpending', () => {
+  test('sets aside, gives back and takes', () => {
+    const reserved = applySpending(NO_SPENDING, { reserve: amounts(1, 100, 0.5) }, {})
+    expect(reserved).toEqual(spending(NO_AMOUNTS, amounts(1, 100, 0.5)))
+    const used = applySpending(
+      reserved as Spending,
+      { release: amounts(1, 100, 0.5), use: amounts(1, 40, 0.2), unreported: 1 },
+      {},
+    )
+    expect(used).toEqual(spending(amounts(1, 40, 0.2), NO_AMOUNTS, 1))
+  })
+  test('changes nothing it was given', () => {
+    const before = Object.freeze(spending(Object.freeze(amounts(1)), Object.freeze(amounts(1))))
+    applySpending(before, { use: amounts(1), release: amounts(1), reserve: amounts(2) }, {})
+    expect(before).toEqual(spending(amounts(1), amounts(1)))
+    expect(NO_SPENDING).toEqual(spending(amounts(0), amounts(0)))
+  })
+  test('leaves what no part of a change names', () => {
+    const before = spending(amounts(1, 2, 3), amounts(4, 5, 6), 7)
+    expect(applySpending(before, {}, {})).toEqual(before)
+    expect(applySpending(before, { unreported: 2 }, {})).toEqual({ ...before, unreported: 9 })
+  })
+  test.each<[string, RunLimits, Spending, Amounts, 'steps' | 'tokens' | 'cost' | undefined]>([
+    ['just within the steps', { steps: 3 }, spending(amounts(1), amounts(1)), amounts(1), undefined],
+    ['past the steps', { steps: 3 }, spending(amounts(1), amounts(2)), amounts(1), 'steps'],
+    ['past the default steps', {}, spending(amounts(DEFAULT_LIMITS.steps)), amounts(1), 'steps'],
+    ['just within the tokens', { tokens: 10 }, spending(amounts(0, 4), amounts(0, 4)), amounts(1, 2), undefined],
+    ['past the tokens', { tokens: 10 }, spending(amounts(0, 4), amounts(0, 4)), amounts(1, 3), 'tokens'],
+    ['no limit of tokens', {}, spending(amounts(0, 1e12)), amounts(1, 1e12), undefined],
+    ['just within the cost', { cost: 1 }, spending(amounts(0, 0, 0.5)), amounts(1, 0, 0.5), undefined],
+    ['past the cost', { cost: 1 }, spending(amounts(0, 0, 0.5)), amounts(1, 0, 0.6), 'cost'],
+    ['several limits: the first', { steps: 1, tokens: 1, cost: 1 }, spending(amounts(1, 1, 1)), amounts(1, 1, 1), 'steps'],
+  ])('%s', (_name, limits, before, reserve, passed) => {
+    const after = applySpending(before, { reserve }, limits)
+    expect(typeof after === 'string' ? after : undefined).toBe(passed)
+  })
+  test('makes room before it sets aside in the same change', () => {
+    const full = spending(amounts(0, 5), amounts(1, 5))
+    expect(applySpending(full, { reserve: amounts(0, 5), release: amounts(1, 5) }, { tokens: 10 })).toEqual(
+      spending(amounts(0, 5), amounts(0, 5)),
+    )
+  })
+  test('counts what was used all the same when it is more than the limit: it has happened', () => {
+    expect(applySpending(NO_SPENDING, { use: amounts(9, 99, 9) }, { steps: 1, tokens: 1, cost: 1 })).toEqual(
+      spending(amounts(9, 99, 9)),
+    )
+  })
+})
+
+describe('requireLimits', () => {
+  test('takes every limit that exists, and none', () => {
+    requireLimits('here', {})
+    requireLimits('here', { ...DEFAULT_LIMITS, tokens: 1, cost: 0.01, durationMs: 1, depth: 0, repairs: 0 })
+    requireLimits('here', { steps: Number.POSITIVE_INFINITY, payload: Number.POSITIVE_INFINITY })
+  })
+  test.each<[string, RunLimits]>([
+    ['steps', { steps: 0 }],
+    ['tokens', { tokens: -1 }],
+    ['cost', { cost: Number.NaN }],
+    ['durationMs', { durationMs: '5' as never }],
+    ['decisions', { decisions: 0 }],
+    ['parallel', { parallel: 1.5 }],
+    ['effects', { effects: Number.POSITIVE_INFINITY }],
+    ['depth', { depth: -1 }],
+    ['repairs', { repairs: 0.5 }],
+    ['payload', { payload: 0 }],
+    ['setps', { setps: 5 } as RunLimits],
+  ])('refuses a wrong %s by name', (member, limits) => {
+    const check = (): void => requireLimits('agent "a"', limits)
+    expect(check).toThrow(OpspawnError)
+    expect(check).toThrow(expect.objectContaining({ code: 'LIMIT_INVALID', details: { member } }))
+    expect(check).toThrow(/^agent "a", limits/)
+  })
+})

@@ -1,0 +1,20 @@
+import type { RunLimits } from '../../core/index.ts'
+import { requireShape, type Shape } from './shape.ts'
+
+const LIMITS: Shape = {
+  steps: 'positive?',
+  tokens: 'positive?',
+  cost: 'positive?',
+  durationMs: 'positive?',
+  decisions: 'positive?',
+  parallel: 'whole?',
+  effects: 'whole?',
+  depth: 'count?',
+  repairs: 'count?',
+  payload: 'positive?',
+}
+
+/** Checks limits. @throws OpspawnError `LIMIT_INVALID`, also for a limit that does not exist */
+export function requireLimits(where: string, limits: RunLimits): void {
+  requireShape(`${where}, limits`, limits, LIMITS, 'LIMIT_INVALID')
+}
