@@ -1,7 +1,7 @@
 /** The package as its users type it. Checked by `tsc`, never run. */
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import * as root from 'opspawn'
-import * as core from 'opspawn/core'
+import type * as core from 'opspawn/core'
 import { describe, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import { memoryStore } from 'opspawn/plugins/store-memory'
@@ -54,9 +54,8 @@ describe('createOrchestrator', () => {
     await createBare({ plugins: [memoryStore(), fastqScheduler(), reactPlanner(), planExecutePlanner()] })
   })
   it('refuses what is wrong', async () => {
-    const { claim: _claim, ...store } = memoryStore()
     // @ts-expect-error claim is missing
-    await root.createOrchestrator({ store })
+    await root.createOrchestrator({ store: {} as Omit<root.Store, 'claim'> })
     // @ts-expect-error no such option
     await root.createOrchestrator({ agent: [] })
     // @ts-expect-error no such time

@@ -1,14 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  type Amounts,
-  applySpending,
-  DEFAULT_LIMITS,
-  NO_AMOUNTS,
-  NO_SPENDING,
-  OpspawnError,
-  type RunLimits,
-  type Spending,
-} from './index.ts'
+import { type Amounts, applySpending, DEFAULT_LIMITS, NO_AMOUNTS, NO_SPENDING, type RunLimits, type Spending } from './index.ts'
 import { requireLimits } from '../orchestrator/checks/limits.ts'
 
 const amounts = (steps: number, tokens = 0, cost = 0): Amounts => ({ steps, tokens, cost })
@@ -60,31 +51,5 @@ describe('applySpending', () => {
     expect(applySpending(NO_SPENDING, { use: amounts(9, 99, 9) }, { steps: 1, tokens: 1, cost: 1 })).toEqual(
       spending(amounts(9, 99, 9)),
     )
-  })
-})
-
-describe('requireLimits', () => {
-  test('takes every limit that exists, and none', () => {
-    requireLimits('here', {})
-    requireLimits('here', { ...DEFAULT_LIMITS, tokens: 1, cost: 0.01, durationMs: 1, depth: 0, repairs: 0 })
-    requireLimits('here', { steps: Number.POSITIVE_INFINITY, payload: Number.POSITIVE_INFINITY })
-  })
-  test.each<[string, RunLimits]>([
-    ['steps', { steps: 0 }],
-    ['tokens', { tokens: -1 }],
-    ['cost', { cost: Number.NaN }],
-    ['durationMs', { durationMs: '5' as never }],
-    ['decisions', { decisions: 0 }],
-    ['parallel', { parallel: 1.5 }],
-    ['effects', { effects: Number.POSITIVE_INFINITY }],
-    ['depth', { depth: -1 }],
-    ['repairs', { repairs: 0.5 }],
-    ['payload', { payload: 0 }],
-    ['setps', { setps: 5 } as RunLimits],
-  ])('refuses a wrong %s by name', (member, limits) => {
-    const check = (): void => requireLimits('agent "a"', limits)
-    expect(check).toThrow(OpspawnError)
-    expect(check).toThrow(expect.objectContaining({ code: 'LIMIT_INVALID', details: { member } }))
-    expect(check).toThrow(/^agent "a", limits/)
   })
 })

@@ -22,7 +22,7 @@ export type RunEventBody =
   /** A worker took the run over. */
   | { readonly type: 'run-claim'; readonly epoch: number; readonly worker: string }
   /** Messages of earlier runs of the session, as they were when this run began. */
-  | { readonly type: 'session-load'; readonly messages: readonly Message[] }
+  | { readonly type: 'session-load'; readonly messages: readonly Message[]; readonly labels?: readonly string[] }
   /** The planner asked for effects. */
   | {
       readonly type: 'decision'

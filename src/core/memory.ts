@@ -1,13 +1,8 @@
 import type { Json, JsonObject } from './json.ts'
-import type { OperationOptions } from './operation.ts'
+import type { OperationOptions, PageOptions } from './operation.ts'
 
 /** Whose memory it is. Labels are matched exactly: no prefixes, wildcards, trimming or case folding. */
-export interface MemoryScope {
-  readonly tenant: string
-  readonly agent?: string
-  readonly user?: string
-  readonly session?: string
-}
+export type MemoryScope = Readonly<{ tenant: string; agent?: string; user?: string; session?: string }>
 
 /** What a memory can do; what it lacks it declares instead of failing silently. */
 export interface MemoryCapabilities {
@@ -45,8 +40,10 @@ export interface MemoryEntry {
   /** Where it comes from: a file and its lines, a run, a person. */
   readonly source?: JsonObject
   /** Flat, typed values that filters may name. */
-  readonly metadata?: { readonly [field: string]: string | number | boolean | null }
+  readonly metadata?: { readonly [field: string]: Scalar }
 }
+
+type Scalar = string | number | boolean | null
 
 /** An entry as stored. */
 export interface MemoryRecord extends MemoryEntry {
@@ -60,12 +57,8 @@ export interface MemoryRecord extends MemoryEntry {
 
 /** A condition on entries: a tree, never text. Fields are `kind`, `role`, the time members, and `metadata.<field>`. */
 export type MemoryFilter =
-  | {
-      readonly op: 'eq' | 'ne' | 'lt' | 'lte' | 'gt' | 'gte' | 'contains'
-      readonly field: string
-      readonly value: string | number | boolean | null
-    }
-  | { readonly op: 'in'; readonly field: string; readonly values: readonly (string | number | boolean | null)[] }
+  | { readonly op: 'eq' | 'ne' | 'lt' | 'lte' | 'gt' | 'gte' | 'contains'; readonly field: string; readonly value: Scalar }
+  | { readonly op: 'in'; readonly field: string; readonly values: readonly Scalar[] }
   | { readonly op: 'exists'; readonly field: string }
   | { readonly op: 'and' | 'or'; readonly filters: readonly MemoryFilter[] }
   | { readonly op: 'not'; readonly filter: MemoryFilter }
@@ -91,9 +84,10 @@ export interface Recall {
 }
 
 /** What became of each appended entry, in order. */
-export interface AppendReceipt {
-  readonly outcomes: readonly { readonly id: string; readonly status: 'inserted' | 'duplicate' }[]
-}
+export type AppendReceipt = { readonly outcomes: readonly Readonly<{ id: string; status: 'inserted' | 'duplicate' }>[] }
+
+/** A part of a listing; without a cursor it is the last one. */
+export type MemoryPage = { readonly records: readonly MemoryRecord[]; readonly cursor?: string }
 
 /** What forgetting came to. */
 export interface ForgetReceipt {
@@ -110,13 +104,7 @@ export interface MemoryHandle {
   append(entries: readonly MemoryEntry[], options?: OperationOptions): Promise<AppendReceipt>
   recall(query: string, options?: RecallOptions): Promise<Recall>
   get(ids: readonly string[], options?: OperationOptions): Promise<readonly MemoryRecord[]>
-  list(
-    page: { readonly filter?: MemoryFilter; readonly cursor?: string; readonly limit?: number },
-    options?: OperationOptions,
-  ): Promise<{
-    readonly records: readonly MemoryRecord[]
-    readonly cursor?: string
-  }>
+  list(page: PageOptions & { readonly filter?: MemoryFilter }, options?: OperationOptions): Promise<MemoryPage>
   update(
     id: string,
     patch: Partial<Omit<MemoryEntry, 'id'>>,

@@ -14,30 +14,12 @@ interface Part {
   /** Carried back to the provider unread: thought signatures and cache marks live here. */
   readonly providerOptions?: ProviderOptions
 }
-export interface TextPart extends Part {
-  readonly type: 'text'
-  readonly text: string
-}
-export interface FilePart extends Part {
-  readonly type: 'file'
-  readonly mediaType: string
-  readonly data: FileData
-  readonly filename?: string
-}
-export interface ReasoningPart extends Part {
-  readonly type: 'reasoning'
-  readonly text: string
-}
-export interface ReasoningFilePart extends Part {
-  readonly type: 'reasoning-file'
-  readonly mediaType: string
-  readonly data: FileData
-}
+export type TextPart = Part & { readonly type: 'text'; readonly text: string }
+export type FilePart = Part & Readonly<{ type: 'file'; mediaType: string; data: FileData; filename?: string }>
+export type ReasoningPart = Part & { readonly type: 'reasoning'; readonly text: string }
+export type ReasoningFilePart = Part & Readonly<{ type: 'reasoning-file'; mediaType: string; data: FileData }>
 /** A provider's own part, `kind` being `<provider>.<type>`. */
-export interface CustomPart extends Part {
-  readonly type: 'custom'
-  readonly kind: string
-}
+export type CustomPart = Part & { readonly type: 'custom'; readonly kind: string }
 export interface ToolCallPart extends Part {
   readonly type: 'tool-call'
   readonly toolCallId: string
@@ -47,50 +29,33 @@ export interface ToolCallPart extends Part {
   /** The provider runs this tool itself; its result stands in the same message. */
   readonly providerExecuted?: boolean
 }
-export interface ToolResultPart extends Part {
-  readonly type: 'tool-result'
-  readonly toolCallId: string
-  readonly toolName: string
-  readonly output: ToolResultOutput
-}
-export interface ToolApprovalResponsePart extends Part {
-  readonly type: 'tool-approval-response'
-  readonly approvalId: string
-  readonly approved: boolean
-  readonly reason?: string
-}
+export type ToolResultPart = Part &
+  Readonly<{ type: 'tool-result'; toolCallId: string; toolName: string; output: ToolResultOutput }>
+export type ToolApprovalResponsePart = Part &
+  Readonly<{ type: 'tool-approval-response'; approvalId: string; approved: boolean; reason?: string }>
 
 /** What a model is told about a tool call. */
-export type ToolResultOutput = (
-  | { readonly type: 'text' | 'error-text'; readonly value: string }
-  | { readonly type: 'json' | 'error-json'; readonly value: Json }
-  | { readonly type: 'execution-denied'; readonly reason?: string }
-  | { readonly type: 'content'; readonly value: readonly (TextPart | FilePart | { readonly type: 'custom' })[] }
-) &
-  Part
+export type ToolResultOutput = Part &
+  (
+    | { readonly type: 'text' | 'error-text'; readonly value: string }
+    | { readonly type: 'json' | 'error-json'; readonly value: Json }
+    | { readonly type: 'execution-denied'; readonly reason?: string }
+    | { readonly type: 'content'; readonly value: readonly (TextPart | FilePart | { readonly type: 'custom' })[] }
+  )
+
+type AssistantPart = TextPart | FilePart | ReasoningPart | ReasoningFilePart | CustomPart | ToolCallPart | ToolResultPart
 
 /**
  * One message of a conversation as it is recorded: the shape of an AI SDK V4 prompt message, restricted to JSON
  * (files as base64 or URL text). The engine makes the model's form of it.
  */
-export type Message = (
-  | { readonly role: 'system'; readonly content: string }
-  | { readonly role: 'user'; readonly content: readonly (TextPart | FilePart)[] }
-  | {
-      readonly role: 'assistant'
-      readonly content: readonly (
-        | TextPart
-        | FilePart
-        | ReasoningPart
-        | ReasoningFilePart
-        | CustomPart
-        | ToolCallPart
-        | ToolResultPart
-      )[]
-    }
-  | { readonly role: 'tool'; readonly content: readonly (ToolResultPart | ToolApprovalResponsePart)[] }
-) &
-  Part
+export type Message = Part &
+  (
+    | { readonly role: 'system'; readonly content: string }
+    | { readonly role: 'user'; readonly content: readonly (TextPart | FilePart)[] }
+    | { readonly role: 'assistant'; readonly content: readonly AssistantPart[] }
+    | { readonly role: 'tool'; readonly content: readonly (ToolResultPart | ToolApprovalResponsePart)[] }
+  )
 
 /** A system message. */
 export function systemMessage(text: string): Message {

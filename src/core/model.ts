@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from './json.ts'
-import type { ProviderOptions } from './message.ts'
+import type { Message, ProviderOptions } from './message.ts'
 
 /**
  * A language model: structurally an AI SDK `LanguageModelV4`, so that `openai('…')` of any V4 provider package is one as
@@ -48,7 +48,7 @@ export interface ModelCallOptions extends Writable<Omit<ModelSettings, 'stopSequ
   stopSequences?: string[]
   responseFormat?: { type: 'text' } | { type: 'json'; schema?: object; name?: string; description?: string }
   tools?: (FunctionTool | ProviderTool)[]
-  toolChoice?: { type: 'auto' | 'none' | 'required' } | { type: 'tool'; toolName: string }
+  toolChoice?: ToolChoice
   includeRawChunks?: boolean
   abortSignal?: AbortSignal
   headers?: Record<string, string | undefined>
@@ -58,11 +58,7 @@ export interface ModelCallOptions extends Writable<Omit<ModelSettings, 'stopSequ
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** A prompt message in the model's own form; see `Message` for the recorded one. File data may be bytes and URL objects here. */
-export interface ModelMessage {
-  role: 'system' | 'user' | 'assistant' | 'tool'
-  content: string | object[]
-  providerOptions?: Record<string, object>
-}
+export type ModelMessage = { role: Message['role']; content: string | object[]; providerOptions?: Record<string, object> }
 
 /** A tool as a model sees it. */
 export interface FunctionTool {
@@ -75,35 +71,22 @@ export interface FunctionTool {
 }
 
 /** A tool that the provider runs itself, such as web search; `id` is `<provider>.<tool>`. */
-export interface ProviderTool {
-  type: 'provider'
-  id: `${string}.${string}`
-  name: string
-  args: Record<string, unknown>
-}
+export type ProviderTool = { type: 'provider'; id: `${string}.${string}`; name: string; args: Record<string, unknown> }
+
+type Count = number | undefined
 
 /** Token counts as providers report them; `undefined` is unknown, never zero. */
 export interface ModelUsage {
-  inputTokens: {
-    total: number | undefined
-    noCache?: number | undefined
-    cacheRead?: number | undefined
-    cacheWrite?: number | undefined
-  }
-  outputTokens: { total: number | undefined; text?: number | undefined; reasoning?: number | undefined }
+  inputTokens: { total: Count; noCache?: Count; cacheRead?: Count; cacheWrite?: Count }
+  outputTokens: { total: Count; text?: Count; reasoning?: Count }
   raw?: object | undefined
 }
 
 /** Why a model stopped. */
-export interface FinishReason {
-  unified: string
-  raw?: string | undefined
-}
+export type FinishReason = { unified: string; raw?: string | undefined }
 
 /** One part of an answer: known types are narrowed by `type`, others pass through. */
-export interface ModelPart {
-  type: string
-}
+export type ModelPart = { type: string }
 
 /** What `doGenerate` gives. */
 export interface ModelResult {
@@ -117,29 +100,19 @@ export interface ModelResult {
 }
 
 /** What `doStream` gives. Any async iterable of parts will do; a web stream is one. */
-export interface ModelStreamResult {
-  stream: ModelStream
-}
+export type ModelStreamResult = { stream: ModelStream }
 
 /** A stream of parts: a web `ReadableStream` (read through its reader, so that cancelling closes the connection) or an async iterable. */
-export type ModelStream =
-  | AsyncIterable<ModelPart>
-  | {
-      getReader(): {
-        read(): Promise<{ done: boolean; value?: ModelPart | undefined }>
-        cancel(reason?: unknown): Promise<void>
-        releaseLock(): void
-      }
-    }
+export type ModelStream = AsyncIterable<ModelPart> | { getReader(): PartReader }
+
+interface PartReader {
+  read(): Promise<{ done: boolean; value?: ModelPart | undefined }>
+  cancel(reason?: unknown): Promise<void>
+  releaseLock(): void
+}
 
 /** Token counts of one model call as recorded; an absent count is unknown, never zero. */
-export interface TokenUsage {
-  readonly input?: number
-  readonly output?: number
-  readonly cacheRead?: number
-  readonly cacheWrite?: number
-  readonly reasoning?: number
-}
+export type TokenUsage = Readonly<Partial<Record<'input' | 'output' | 'cacheRead' | 'cacheWrite' | 'reasoning', number>>>
 
 /**
  * One part of a recorded answer: plain JSON. The known types are those of {@link ModelAnswer}'s helpers:

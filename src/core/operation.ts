@@ -4,6 +4,9 @@ export interface OperationOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Which part of a listing: at most `limit` entries, behind the cursor that came with the part before. */
+export type PageOptions = { readonly cursor?: string; readonly limit?: number }
+
 /** Where time comes from. Injected everywhere, so that tests own it. */
 export interface Clock {
   /** Epoch milliseconds. */

@@ -1,7 +1,7 @@
 import type { LiveEvent, RunEvent, RunStreamEvent } from './event.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
-import type { OperationOptions } from './operation.ts'
+import type { OperationOptions, PageOptions } from './operation.ts'
 import type { RunLimits } from './budget.ts'
 import type { AgentStatus, RunOutcome, RunRecord } from './run.ts'
 import type { Failure } from './errors.ts'
@@ -114,11 +114,7 @@ export interface Orchestrator extends AsyncDisposable {
   run(runId: string, options?: OperationOptions): Promise<Run>
   /** A run's summary. @throws OpspawnError `RUN_UNKNOWN` */
   record(runId: string, options?: OperationOptions): Promise<RunRecord>
-  list(
-    filter?: RunFilter,
-    page?: { readonly cursor?: string; readonly limit?: number },
-    options?: OperationOptions,
-  ): Promise<RunPage>
+  list(filter?: RunFilter, page?: PageOptions, options?: OperationOptions): Promise<RunPage>
   /** The agents registered here. */
   agents(): readonly AgentState[]
   /** Listens; returns a function that stops it. A listener that throws harms nobody. */

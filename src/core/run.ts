@@ -10,11 +10,13 @@ export type RunStatus = 'queued' | 'running' | 'waiting' | 'paused' | 'quarantin
 /** Where an agent stands in this process. */
 export type AgentStatus = 'idle' | 'active' | 'error'
 
+type Transitions<Status extends string> = Readonly<Record<Status, readonly Status[]>>
+
 /**
  * Every legal change of a run's status; stores refuse all others.
  * `waiting` is parked until a signal or a time; `quarantined` is set aside after crashing too many workers.
  */
-export const RUN_TRANSITIONS: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
+export const RUN_TRANSITIONS: Transitions<RunStatus> = {
   queued: ['running', 'paused', 'cancelled', 'quarantined'],
   running: ['queued', 'waiting', 'paused', 'quarantined', 'completed', 'failed', 'cancelled'],
   waiting: ['queued', 'paused', 'cancelled'],
@@ -26,7 +28,7 @@ export const RUN_TRANSITIONS: Readonly<Record<RunStatus, readonly RunStatus[]>> 
 }
 
 /** Every legal change of an agent's status. `error` is left by the next run that completes. */
-export const AGENT_TRANSITIONS: Readonly<Record<AgentStatus, readonly AgentStatus[]>> = {
+export const AGENT_TRANSITIONS: Transitions<AgentStatus> = {
   idle: ['active'],
   active: ['idle', 'error'],
   error: ['active'],
@@ -42,12 +44,7 @@ export function isFinal(status: RunStatus): status is 'completed' | 'failed' | '
  *
  * @throws OpspawnError `STATE_INVALID`
  */
-export function requireTransition<S extends string>(
-  table: Readonly<Record<S, readonly S[]>>,
-  from: S,
-  to: S,
-  what: string,
-): void {
+export function requireTransition<S extends string>(table: Transitions<S>, from: S, to: S, what: string): void {
   if (table[from].includes(to)) return
   const legal = table[from].length === 0 ? 'nothing; it is final' : table[from].join(', ')
   throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; from ${from} it may go to ${legal}`)
@@ -65,12 +62,8 @@ export function outputOf<Output>(outcome: RunOutcome<Output>): Output {
   throw toError(outcome.error)
 }
 
-/** The place of a child run under its parent. */
-export interface RunParent {
-  readonly runId: string
-  /** The parent's effect that started it. */
-  readonly key: string
-}
+/** The place of a child run under its parent: the parent, and the key of the effect that started it. */
+export type RunParent = { readonly runId: string; readonly key: string }
 
 /** What is fixed about a run when it is accepted. */
 export interface RunOrigin {
@@ -90,7 +83,7 @@ export interface RunOrigin {
   /** 0 for a root. */
   readonly depth: number
   readonly limits: RunLimits
-  /** Labels of data that it starts with (from its parent). */
+  /** Labels of data that it starts with (from its parent); in the record of an ended run, of all that it saw. */
   readonly labels?: readonly string[]
   /** The caller's own data, carried along. */
   readonly metadata?: JsonObject

@@ -1,5 +1,3 @@
-import type { JsonObject } from './json.ts'
-
 /**
  * A validator of any library that follows Standard Schema (https://standardschema.dev), version 1.
  * Structurally copied, as its authors invite, so that no schema library stands in a public type.
@@ -27,9 +25,8 @@ export interface StandardIssue {
 }
 
 /** The conversion half of Standard JSON Schema. Both functions may throw. */
-export interface StandardJsonSchema {
-  readonly input: (options: { readonly target: 'draft-07' | 'draft-2020-12' }) => Record<string, unknown>
-  readonly output: (options: { readonly target: 'draft-07' | 'draft-2020-12' }) => Record<string, unknown>
+export type StandardJsonSchema = {
+  readonly [Side in 'input' | 'output']: (options: { readonly target: 'draft-07' | 'draft-2020-12' }) => Record<string, unknown>
 }
 
 /** A plain JSON Schema document. `T` is the type that the author claims for it; see {@link jsonSchema}. */
@@ -55,23 +52,17 @@ export type Schema<Output = unknown, Input = unknown> =
   | JsonSchema<Output>
 
 /** The type that a schema's validation yields. */
-export type InferOutput<S> = S extends { readonly '~standard': { readonly types?: infer T } }
-  ? NonNullable<T> extends { readonly output: infer O }
-    ? O
-    : unknown
-  : S extends { readonly validator: infer V extends StandardSchema }
-    ? InferOutput<V>
-    : S extends JsonSchema<infer T>
-      ? T
-      : unknown
+export type InferOutput<S> = Infer<S, 'output'>
 
 /** The type that a schema accepts. */
-export type InferInput<S> = S extends { readonly '~standard': { readonly types?: infer T } }
-  ? NonNullable<T> extends { readonly input: infer I }
-    ? I
+export type InferInput<S> = Infer<S, 'input'>
+
+type Infer<S, Side extends 'input' | 'output'> = S extends { readonly '~standard': { readonly types?: infer T } }
+  ? NonNullable<T> extends Readonly<Record<Side, infer U>>
+    ? U
     : unknown
   : S extends { readonly validator: infer V extends StandardSchema }
-    ? InferInput<V>
+    ? Infer<V, Side>
     : S extends JsonSchema<infer T>
       ? T
       : unknown
@@ -88,12 +79,5 @@ export interface Issue {
   readonly message: string
 }
 
-/** What {@link CompiledSchema.validate} gives. */
+/** What checking a value against a schema gives. */
 export type Validation = { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly Issue[] }
-
-/** A schema made ready once, at registration: its JSON Schema document and its check. */
-export interface CompiledSchema {
-  /** The document that models and callers see. */
-  readonly jsonSchema: JsonObject
-  readonly validate: (value: unknown) => Validation | Promise<Validation>
-}

@@ -2,7 +2,7 @@ import type { SpendingChange } from './budget.ts'
 import type { RunEvent } from './event.ts'
 import type { Json } from './json.ts'
 import type { Message } from './message.ts'
-import type { OperationOptions } from './operation.ts'
+import type { OperationOptions, PageOptions } from './operation.ts'
 import type { RunOrigin, RunOutcome, RunRecord, RunStatus } from './run.ts'
 import type { TaskRef } from './scheduler.ts'
 
@@ -19,11 +19,7 @@ export interface StoreCapabilities {
 }
 
 /** Proof of ownership: every write of a worker carries it, and the store refuses one whose epoch is no longer the run's. */
-export interface Fence {
-  readonly runId: string
-  readonly epoch: number
-  readonly workerId: string
-}
+export type Fence = { readonly runId: string; readonly epoch: number; readonly workerId: string }
 
 /** A message to a run from outside it. Names that begin with `opspawn.` are the engine's own. */
 export interface Signal {
@@ -77,7 +73,7 @@ export interface Changes {
   readonly consume?: readonly string[]
   readonly spending?: SpendingChange
   /** The run ends: its record turns final. */
-  readonly end?: { readonly outcome: RunOutcome; readonly transcript?: readonly Message[] }
+  readonly end?: { readonly outcome: RunOutcome; readonly transcript?: readonly Message[]; readonly labels?: readonly string[] }
   /** Signals to other runs: a child tells its parent. One to an ended or unknown run is dropped. */
   readonly signals?: readonly { readonly runId: string; readonly signal: Signal }[]
 }
@@ -111,6 +107,9 @@ export interface RunPage {
   readonly cursor?: string
 }
 
+/** What a sweep found, and the next time at which something falls due. */
+export type Swept = { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number }
+
 /** What a worker learns when it shows that it lives. */
 export interface Heartbeat {
   /** Runs that somebody else owns now. */
@@ -136,10 +135,7 @@ export interface Store {
    * @throws OpspawnError `RUN_EXISTS` when the id, or the idempotency key with another input, is taken; `QUEUE_FULL` when
    * the queue holds as many unfinished, unclaimed runs as the store was told to allow.
    */
-  create(
-    run: NewRun,
-    options?: OperationOptions,
-  ): Promise<{ readonly run: RunRecord; readonly created: boolean; readonly task: TaskRef }>
+  create(run: NewRun, options?: OperationOptions): Promise<Readonly<{ run: RunRecord; created: boolean; task: TaskRef }>>
   /** Takes over ready runs: epoch and deliveries rise by one, a `run-claim` event is written. Gives none where none is ready. */
   claim(query: ClaimQuery, options?: OperationOptions): Promise<readonly Claim[]>
   /** Extends the leases, and tells which are lost and what signals came. */
@@ -164,31 +160,17 @@ export interface Store {
    * Finds runs that are ready and that nobody works on: due, expired or forgotten by the scheduler; of these queues and
    * definitions only, if they are given, so that no worker uses up the hints of another.
    */
-  sweep(
-    limit: number,
-    options?: OperationOptions & Pick<ClaimQuery, 'queues' | 'definitions'>,
-  ): Promise<{
-    readonly tasks: readonly TaskRef[]
-    /** The next time at which something falls due. */ readonly nextDueAt?: number
-  }>
+  sweep(limit: number, options?: OperationOptions & Pick<ClaimQuery, 'queues' | 'definitions'>): Promise<Swept>
   /**
    * Puts a signal into a run's inbox and makes a waiting run ready. One of {@link URGENT_SIGNALS} also makes a run ready
    * that is due later, paused or quarantined (whose deliveries then count anew). A second signal of an id changes nothing.
    *
    * @throws OpspawnError `RUN_UNKNOWN`, `RUN_FINISHED`
    */
-  signal(
-    runId: string,
-    signal: Signal,
-    options?: OperationOptions,
-  ): Promise<{ readonly accepted: boolean; readonly task?: TaskRef }>
+  signal(runId: string, signal: Signal, options?: OperationOptions): Promise<Readonly<{ accepted: boolean; task?: TaskRef }>>
   /** The history from a position on, at most `limit` events. @throws OpspawnError `RUN_UNKNOWN` */
   read(runId: string, fromSeq: number, limit?: number, options?: OperationOptions): Promise<readonly RunEvent[]>
-  list(
-    filter: RunFilter,
-    page: { readonly cursor?: string; readonly limit?: number },
-    options?: OperationOptions,
-  ): Promise<RunPage>
+  list(filter: RunFilter, page: PageOptions, options?: OperationOptions): Promise<RunPage>
   /** Runs a function in a transaction that the next append of the fence's run joins; for `transactional` tools. */
   transaction?<T>(fence: Fence, work: (tx: unknown) => Promise<T>): Promise<T>
   [Symbol.asyncDispose]?(): Promise<void>

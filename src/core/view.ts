@@ -198,6 +198,7 @@ export function applyEvent(target: RunView, event: RunEvent): void {
       return
     case 'session-load':
       view.messages = [...event.messages, ...view.messages]
+      for (const label of event.labels ?? []) view.labels.add(label)
       return
     case 'signal':
       view.signals.push({ id: event.id, name: event.name, payload: event.payload })

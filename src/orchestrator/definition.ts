@@ -1,6 +1,5 @@
 import {
   type Agent,
-  type CompiledSchema,
   type FunctionTool,
   type Json,
   type JsonObject,
@@ -15,7 +14,7 @@ import {
 import { requirePlugin } from './checks/plugin.ts'
 import { requireTool } from './checks/tool.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
-import { compileSchema, type JsonSchemaCompiler } from './schema.ts'
+import { type CompiledSchema, compileSchema, type JsonSchemaCompiler } from './schema.ts'
 import { hashJson } from './system.ts'
 
 /** A tool made ready. */

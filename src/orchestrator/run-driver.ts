@@ -156,8 +156,11 @@ export class RunDriver {
     if (view.decisions === 0) {
       const isFresh =
         view.session !== undefined && first.origin.depth === 0 && !events.some((event) => event.type === 'session-load')
-      const messages = isFresh ? await loadSession(engine.store, view) : []
-      if (messages.length > 0) log.record({ type: 'session-load', messages })
+      if (isFresh) {
+        const { messages, labels } = await loadSession(engine.store, view)
+        const seen = labels.length === 0 ? undefined : { labels }
+        if (messages.length > 0) log.record({ type: 'session-load', messages, ...seen })
+      }
       return progress
     }
     const asked = events.find((event) => event.type === 'cancel-request')

@@ -32,7 +32,7 @@ export class RunLog {
   #consume: string[] | undefined
   #signals: { runId: string; signal: Signal }[] | undefined
   #spending: SpendingChange | undefined
-  #end: { outcome: RunOutcome; transcript?: readonly Message[] } | undefined
+  #end: Changes['end']
 
   constructor(engine: Engine, fence: Fence, origin: RunOrigin, view: RunView, storeNow: number) {
     this.#engine = engine
@@ -83,7 +83,8 @@ export class RunLog {
 
   end(outcome: RunOutcome, transcript: readonly Message[] | undefined): void {
     this.record({ type: 'run-end', outcome })
-    this.#end = transcript === undefined ? { outcome } : { outcome, transcript }
+    const labels = this.view.labels.size === 0 ? undefined : { labels: [...this.view.labels] }
+    this.#end = { outcome, ...(transcript === undefined ? undefined : { transcript }), ...labels }
   }
 
   get isClean(): boolean {

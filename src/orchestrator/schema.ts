@@ -2,7 +2,6 @@ import {
   OpspawnError,
   pointer,
   toFailure,
-  type CompiledSchema,
   type DocumentedSchema,
   type Issue,
   type JsonObject,
@@ -11,6 +10,13 @@ import {
   type StandardSchema,
   type Validation,
 } from '../core/index.ts'
+
+/** A schema made ready once, at registration: its JSON Schema document and its check. */
+export interface CompiledSchema {
+  /** The document that models and callers see. */
+  readonly jsonSchema: JsonObject
+  readonly validate: (value: unknown) => Validation | Promise<Validation>
+}
 
 /** Makes the check of a plain JSON Schema document. */
 export type JsonSchemaCompiler = (document: object) => (value: unknown) => readonly Issue[]

@@ -385,16 +385,20 @@ describe('ends', () => {
   })
 
   test('a child whose end nobody reports is given up after cancelMs', async () => {
-    const helper = defineAgent({
-      name: 'helper',
-      concurrency: 1,
-      tools: [noting('wait', never)],
-      planner: stepsPlanner([call('wait')]),
+    const time = manualClock()
+    const store = memoryStore({ clock: time })
+    const children = new Set<string>()
+    // Nobody takes the child up: its worker is gone and no other knows it.
+    const deserted = wrapStore(store, {
+      create(run, options) {
+        if (run.origin.parent !== undefined) children.add(run.origin.runId)
+        return store.create(run, options)
+      },
+      claim: async (query, options) => (children.has(query.runId ?? '') ? [] : store.claim(query, options)),
     })
+    const helper = defineAgent({ name: 'helper', planner: finishing('x') })
     const agent = defineAgent({ name: 'chief', agents: [helper], planner: stepsPlanner([child('helper')]) })
-    const { ops, clock } = await world({ agents: [agent, helper], timing: { cancelMs: 3000 } })
-    const blocker = await ops.start(helper, 'go')
-    await until(clock, 'the place is taken', async () => (await ops.record(blocker.id)).status === 'running')
+    const { ops, clock } = await world({ agents: [agent, helper], timing: { cancelMs: 3000 }, store: deserted, clock: time })
     const run = await ops.start(agent, 'go')
     await until(clock, 'it waits for its child', async () => (await ops.record(run.id)).status === 'waiting')
     await run.cancel()

@@ -236,6 +236,9 @@ describe('memory in a long life', () => {
   test('a thousand runs leave no watcher, timer or driver behind', async () => {
     const agent = defineAgent({ name: 'walker', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
     const { ops, clock } = await world({ agents: [agent] })
+    await (
+      await ops.start(agent, 'go')
+    ).result
     await settle(clock)
     const before = clock.pending
     for (let round = 0; round < 10; round += 1) {

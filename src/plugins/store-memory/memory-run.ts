@@ -41,6 +41,8 @@ export interface MemoryRun {
   dueAt: number | undefined
   outcome: RunOutcome | undefined
   transcript: readonly Message[] | undefined
+  /** Of the data that the run had seen when it ended. */
+  labels: readonly string[] | undefined
   spending: Spending
   /** The owner, while it is running. */
   workerId: string | undefined
@@ -84,6 +86,7 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
     dueAt: run.dueAt,
     outcome: undefined,
     transcript: undefined,
+    labels: undefined,
     spending: NO_SPENDING,
     workerId: undefined,
     leaseUntil: 0,
@@ -189,6 +192,7 @@ export function toRecord(run: MemoryRun): RunRecord {
     ...(run.idempotencyKey !== undefined && { idempotencyKey: run.idempotencyKey }),
     ...(run.outcome !== undefined && { outcome: run.outcome }),
     ...(run.transcript !== undefined && { transcript: run.transcript }),
+    ...(run.labels !== undefined && { labels: run.labels }),
     spending: run.spending,
   }
 }

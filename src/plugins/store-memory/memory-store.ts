@@ -339,6 +339,7 @@ class MemoryStore implements Store {
     setStatus(run, end.outcome.status, now)
     run.outcome = end.outcome
     run.transcript = end.transcript
+    run.labels = end.labels
     run.workerId = undefined
     run.inbox = []
     run.signalIds = undefined

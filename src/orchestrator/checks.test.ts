@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { OpspawnError } from './index.ts'
-import { requireName } from '../orchestrator/checks/name.ts'
-import { type Kind, requireShape, type Shape } from '../orchestrator/checks/shape.ts'
-import { named, show } from '../orchestrator/checks/show.ts'
+import { OpspawnError, type RunLimits, DEFAULT_LIMITS } from '../core/index.ts'
+import { requireLimits } from './checks/limits.ts'
+import { requireName } from './checks/name.ts'
+import { type Kind, requireShape, type Shape } from './checks/shape.ts'
+import { named, show } from './checks/show.ts'
 
 function refusal(body: () => void): OpspawnError {
   try {
@@ -147,4 +148,30 @@ test.each<[unknown, string]>([
   ['a', 'defineTool'],
 ])('named(%j)', (value, text) => {
   expect(named('tool', value, 'defineTool')).toBe(text)
+})
+
+describe('requireLimits', () => {
+  test('takes every limit that exists, and none', () => {
+    requireLimits('here', {})
+    requireLimits('here', { ...DEFAULT_LIMITS, tokens: 1, cost: 0.01, durationMs: 1, depth: 0, repairs: 0 })
+    requireLimits('here', { steps: Number.POSITIVE_INFINITY, payload: Number.POSITIVE_INFINITY })
+  })
+  test.each<[string, RunLimits]>([
+    ['steps', { steps: 0 }],
+    ['tokens', { tokens: -1 }],
+    ['cost', { cost: Number.NaN }],
+    ['durationMs', { durationMs: '5' as never }],
+    ['decisions', { decisions: 0 }],
+    ['parallel', { parallel: 1.5 }],
+    ['effects', { effects: Number.POSITIVE_INFINITY }],
+    ['depth', { depth: -1 }],
+    ['repairs', { repairs: 0.5 }],
+    ['payload', { payload: 0 }],
+    ['setps', { setps: 5 } as RunLimits],
+  ])('refuses a wrong %s by name', (member, limits) => {
+    const check = (): void => requireLimits('agent "a"', limits)
+    expect(check).toThrow(OpspawnError)
+    expect(check).toThrow(expect.objectContaining({ code: 'LIMIT_INVALID', details: { member } }))
+    expect(check).toThrow(/^agent "a", limits/)
+  })
 })
