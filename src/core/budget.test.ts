@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { type Amounts, applySpending, DEFAULT_LIMITS, NO_AMOUNTS, NO_SPENDING, type RunLimits, type Spending } from './index.ts'
-import { requireLimits } from '../orchestrator/checks/limits.ts'
 
 const amounts = (steps: number, tokens = 0, cost = 0): Amounts => ({ steps, tokens, cost })
 const spending = (used: Amounts, reserved: Amounts = NO_AMOUNTS, unreported = 0): Spending => ({ used, reserved, unreported })

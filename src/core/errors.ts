@@ -14,21 +14,6 @@ export interface ErrorInfo {
   readonly exit: number
 }
 
-/** The gRPC status names that errors of this package map to. */
-export type GrpcStatus =
-  | 'CANCELLED'
-  | 'INVALID_ARGUMENT'
-  | 'DEADLINE_EXCEEDED'
-  | 'NOT_FOUND'
-  | 'ALREADY_EXISTS'
-  | 'PERMISSION_DENIED'
-  | 'RESOURCE_EXHAUSTED'
-  | 'FAILED_PRECONDITION'
-  | 'ABORTED'
-  | 'UNIMPLEMENTED'
-  | 'INTERNAL'
-  | 'UNAVAILABLE'
-
 /** The kinds of failure; a code's row names its kind, and the kind fixes the status numbers. */
 const KINDS = {
   invalid: [400, 'INVALID_ARGUMENT', 2, false],
@@ -45,6 +30,9 @@ const KINDS = {
   setup: [500, 'FAILED_PRECONDITION', 78, false],
   internal: [500, 'INTERNAL', 70, false],
 } as const
+
+/** The gRPC status names that errors of this package map to. */
+export type GrpcStatus = (typeof KINDS)[keyof typeof KINDS][1]
 
 const TABLE = {
   AGENT_INVALID: ['setup', 'An agent definition has a missing or wrong field.'],
@@ -154,12 +142,8 @@ export class OpspawnError extends Error {
 
   /** Tells whether a value is an error of this package, from whichever copy, and of the code if one is given. */
   static is(value: unknown, code?: ErrorCode): value is OpspawnError {
-    return (
-      typeof value === 'object' &&
-      value !== null &&
-      brand in value &&
-      (code === undefined || (value as unknown as OpspawnError).code === code)
-    )
+    if (typeof value !== 'object' || value === null || !(brand in value)) return false
+    return code === undefined || (value as unknown as OpspawnError).code === code
   }
 }
 
@@ -171,7 +155,7 @@ export interface Failure {
   readonly retryable: boolean
   readonly details?: Json
   /** The errors behind it, nearest first, at most four. */
-  readonly causes?: readonly { readonly name: string; readonly message: string }[]
+  readonly causes?: readonly ThrownText[]
 }
 
 /**
@@ -181,39 +165,42 @@ export interface Failure {
  * @param code the code for what is not an {@link OpspawnError}.
  */
 export function toFailure(thrown: unknown, code: ErrorCode): Failure {
-  const causes: { name: string; message: string }[] = []
-  let cause = safely(() => (thrown as { cause?: unknown }).cause)
+  const causes: ThrownText[] = []
+  let cause = member(thrown, 'cause')
   while (cause !== undefined && cause !== null && causes.length < 4) {
-    const link: unknown = cause
-    causes.push(describeThrown(link))
-    cause = safely(() => (link as { cause?: unknown }).cause)
+    causes.push(describe(cause))
+    cause = member(cause, 'cause')
   }
-  const own = OpspawnError.is(thrown)
-  const { name, message } = describeThrown(thrown)
-  const failure: { -readonly [K in keyof Failure]: Failure[K] } = {
-    code: own ? thrown.code : code,
-    message: own || name === 'Error' ? message : `${name}: ${message}`,
-    retryable: own ? thrown.retryable : errorInfo(code).retryable,
+  const own = OpspawnError.is(thrown) ? thrown : undefined
+  const { name, message } = describe(thrown)
+  return {
+    code: own?.code ?? code,
+    message: own !== undefined || name === 'Error' ? message : `${name}: ${message}`,
+    retryable: own?.retryable ?? errorInfo(code).retryable,
+    ...(own?.details === undefined ? undefined : { details: own.details }),
+    ...(causes.length === 0 ? undefined : { causes }),
   }
-  if (own && thrown.details !== undefined) failure.details = thrown.details
-  if (causes.length > 0) failure.causes = causes
-  return failure
 }
 
 /** Turns a {@link Failure} back into an error to throw. */
-export function toError(failure: Failure): OpspawnError {
-  const code = Object.hasOwn(TABLE, failure.code) ? (failure.code as ErrorCode) : 'INTERNAL'
-  return new OpspawnError(code, failure.message, { retryable: failure.retryable, details: failure.details })
+export function toError({ code, message, retryable, details }: Failure): OpspawnError {
+  const known = Object.hasOwn(TABLE, code) ? (code as ErrorCode) : 'INTERNAL'
+  return new OpspawnError(known, message, { retryable, details })
 }
 
-function describeThrown(thrown: unknown): { name: string; message: string } {
-  if (typeof thrown === 'object' && thrown !== null) {
-    const message = safely(() => (thrown as Error).message)
-    const name = safely(() => (thrown as Error).name)
-    if (typeof message === 'string') return { name: typeof name === 'string' ? name : 'Error', message }
-    return { name: 'Error', message: `a thrown object without a message` }
-  }
-  return { name: 'Error', message: safely(() => String(thrown)) ?? 'an unprintable value' }
+type ThrownText = { readonly name: string; readonly message: string }
+
+function describe(thrown: unknown): ThrownText {
+  if (typeof thrown !== 'object' || thrown === null)
+    return { name: 'Error', message: safely(() => String(thrown)) ?? 'an unprintable value' }
+  const [name, message] = [member(thrown, 'name'), member(thrown, 'message')]
+  if (typeof message !== 'string') return { name: 'Error', message: 'a thrown object without a message' }
+  return { name: typeof name === 'string' ? name : 'Error', message }
+}
+
+/** A member of anything that was thrown; what cannot be read is not there. */
+function member(thrown: unknown, name: 'name' | 'message' | 'cause'): unknown {
+  return safely(() => (thrown as Readonly<Record<string, unknown>>)[name])
 }
 
 function safely<T>(read: () => T): T | undefined {

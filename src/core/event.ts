@@ -16,72 +16,38 @@ interface Recorded {
 }
 
 /** What happened in a run, without its position: what the engine writes. `RunEvent` is the same as read back. */
-export type RunEventBody =
+export type RunEventBody = Readonly<
   /** The run was accepted. Always the first event. */
-  | { readonly type: 'run-start'; readonly origin: RunOrigin }
+  | { type: 'run-start'; origin: RunOrigin }
   /** A worker took the run over. */
-  | { readonly type: 'run-claim'; readonly epoch: number; readonly worker: string }
+  | { type: 'run-claim'; epoch: number; worker: string }
   /** Messages of earlier runs of the session, as they were when this run began. */
-  | { readonly type: 'session-load'; readonly messages: readonly Message[]; readonly labels?: readonly string[] }
-  /** The planner asked for effects. */
-  | {
-      readonly type: 'decision'
-      readonly effects: readonly Effect[]
-      readonly state?: Json
-      /** What was set aside for model calls under a token or cost limit. */
-      readonly reserved?: readonly { readonly key: string; readonly amounts: Amounts }[]
-    }
+  | { type: 'session-load'; messages: readonly Message[] }
+  /** The planner asked for effects. `reserved` was set aside for model calls under a token or cost limit. */
+  | { type: 'decision'; effects: readonly Effect[]; state?: Json; reserved?: readonly Reserved[] }
   /** A policy rule asked for an approval of a call, or forbade it. What is allowed without more ado is not noted. */
-  | {
-      readonly type: 'policy-verdict'
-      readonly key: string
-      readonly verdict: 'ask' | 'deny'
-      readonly rule: string
-      readonly reason?: string
-    }
+  | { type: 'policy-verdict'; key: string; verdict: 'ask' | 'deny'; rule: string; reason?: string }
   /** A call waits for a person. `hash` binds the answer to these arguments. */
-  | {
-      readonly type: 'approval-request'
-      readonly key: string
-      readonly hash: string
-      readonly question: string
-      readonly expiresAt?: number
-    }
+  | { type: 'approval-request'; key: string; hash: string; question: string; expiresAt?: number }
   /** A person answered, once and for all. */
-  | {
-      readonly type: 'approval-response'
-      readonly key: string
-      readonly approved: boolean
-      readonly by: string
-      readonly reason?: string
-    }
+  | { type: 'approval-response'; key: string; approved: boolean; by: string; reason?: string }
   /** An unsafe call is about to be made. Without an `effect-end` after a crash its outcome is unknown. */
-  | { readonly type: 'effect-start'; readonly key: string; readonly attempt: number }
+  | { type: 'effect-start'; key: string; attempt: number }
   /** An execution failed and will be made again at `dueAt`. */
-  | {
-      readonly type: 'effect-retry'
-      readonly key: string
-      readonly attempt: number
-      readonly error: Failure
-      readonly dueAt: number
-    }
-  /** An effect settled. `labels` are those of the data that it brought into the run. */
-  | {
-      readonly type: 'effect-end'
-      readonly key: string
-      readonly outcome: Outcome
-      /** Of the last execution, in milliseconds. */
-      readonly durationMs: number
-      readonly labels?: readonly string[]
-    }
+  | { type: 'effect-retry'; key: string; attempt: number; error: Failure; dueAt: number }
+  /** An effect settled. `durationMs` is of the last execution, `labels` are those of the data that it brought into the run. */
+  | { type: 'effect-end'; key: string; outcome: Outcome; durationMs: number; labels?: readonly string[] }
   /** A signal reached the run; it is kept until a wait consumes it. */
-  | { readonly type: 'signal'; readonly id: string; readonly name: string; readonly payload: Json }
+  | { type: 'signal'; id: string; name: string; payload: Json }
   /** Somebody asked for the run's end, or its time was up. */
-  | { readonly type: 'cancel-request'; readonly reason: string; readonly timeout?: true }
+  | { type: 'cancel-request'; reason: string; timeout?: true }
   /** The planner's output did not fit the schema; the planner is asked once more. */
-  | { readonly type: 'output-reject'; readonly output: Json; readonly issues: readonly Issue[] }
+  | { type: 'output-reject'; output: Json; issues: readonly Issue[] }
   /** The run ended. Always the last event. */
-  | { readonly type: 'run-end'; readonly outcome: RunOutcome }
+  | { type: 'run-end'; outcome: RunOutcome }
+>
+
+type Reserved = { readonly key: string; readonly amounts: Amounts }
 
 /** One line of a run's history. The union is open: a newer version may add types, and readers pass over what they do not know. */
 export type RunEvent = RunEventBody & Recorded
@@ -90,22 +56,17 @@ export type RunEvent = RunEventBody & Recorded
 export type RunEventType = RunEvent['type']
 
 /** Something to watch while it happens; never recorded, and lost when nobody looks. `key` names the effect. */
-export type LiveEvent =
-  | { readonly type: 'text-delta'; readonly key: string; readonly delta: string }
-  | { readonly type: 'reasoning-delta'; readonly key: string; readonly delta: string }
-  | {
-      readonly type: 'tool-input-delta'
-      readonly key: string
-      readonly callId: string
-      readonly toolName: string
-      readonly delta: string
-    }
-  | { readonly type: 'tool-progress'; readonly key: string; readonly value: Json }
-  | { readonly type: 'tool-log'; readonly key: string; readonly message: string; readonly data?: Json }
+export type LiveEvent = Readonly<
+  | { type: 'text-delta'; key: string; delta: string }
+  | { type: 'reasoning-delta'; key: string; delta: string }
+  | { type: 'tool-input-delta'; key: string; callId: string; toolName: string; delta: string }
+  | { type: 'tool-progress'; key: string; value: Json }
+  | { type: 'tool-log'; key: string; message: string; data?: Json }
   /** A failed model call is made again: what its deltas said is void. */
-  | { readonly type: 'delta-reset'; readonly key: string }
+  | { type: 'delta-reset'; key: string }
   /** The listener was too slow: this many live events were dropped. The history is complete. */
-  | { readonly type: 'lag'; readonly dropped: number }
+  | { type: 'lag'; dropped: number }
+>
 
 /** What a run's handle yields. A recorded event has a `seq`, a live one has not. */
 export type RunStreamEvent = RunEvent | LiveEvent

@@ -82,68 +82,48 @@ function argumentsObject(text: string): JsonObject {
 
 /** What a model is told about an effect's outcome. */
 export function toolResultOutput(outcome: Outcome): ToolResultOutput {
-  switch (outcome.status) {
-    case 'completed':
-      return typeof outcome.value === 'string' ? { type: 'text', value: outcome.value } : { type: 'json', value: outcome.value }
-    case 'denied':
-      return { type: 'execution-denied', reason: outcome.error.message }
-    default:
-      return { type: 'error-text', value: `${outcome.error.code}: ${outcome.error.message}` }
-  }
+  if (outcome.status === 'denied') return { type: 'execution-denied', reason: outcome.error.message }
+  if (outcome.status !== 'completed') return { type: 'error-text', value: `${outcome.error.code}: ${outcome.error.message}` }
+  return typeof outcome.value === 'string' ? { type: 'text', value: outcome.value } : { type: 'json', value: outcome.value }
 }
 
 /** Makes the tool message that gives a model the outcomes of what it asked for, in the order of `keys`. */
-export function toolResultMessage(run: RunView, keys: readonly string[]): Message {
-  return {
-    role: 'tool',
-    content: keys.map((key) => {
-      const { effect, outcome } = requireEffect(run, key)
-      if (outcome === undefined || (effect.kind !== 'tool' && effect.kind !== 'run') || effect.callId === undefined) {
-        throw new OpspawnError(
-          'PLANNER_DECISION_INVALID',
-          `"${key}" in results is not a settled tool or run effect with a callId`,
-        )
-      }
-      const toolName = effect.kind === 'tool' ? aliasOf(run, effect.tool) : (effect.tool ?? effect.agent)
-      return {
-        type: 'tool-result',
-        toolCallId: effect.callId,
-        toolName,
-        output: toolResultOutput(outcome),
-      } satisfies ToolResultPart
-    }),
-  }
+export function toolResultMessage(run: RunView, keys: readonly string[]): Message & { readonly role: 'tool' } {
+  return { role: 'tool', content: keys.map((key) => toolResult(run, key)) }
+}
+
+function toolResult(run: RunView, key: string): ToolResultPart {
+  const { effect, outcome } = requireEffect(run, key)
+  if (outcome === undefined || (effect.kind !== 'tool' && effect.kind !== 'run') || effect.callId === undefined)
+    throw invalid(`"${key}" in results is not a settled tool or run effect with a callId`)
+  const toolName = effect.kind === 'tool' ? aliasOf(run, effect.tool) : (effect.tool ?? effect.agent)
+  return { type: 'tool-result', toolCallId: effect.callId, toolName, output: toolResultOutput(outcome) }
 }
 
 /** The messages that a model effect adds to what it continues; the whole prompt where it continues nothing. */
 export function addedMessages(run: RunView, effect: ModelEffect): readonly Message[] {
-  if (effect.continues === undefined && effect.results === undefined) return effect.messages ?? []
+  const { continues, results, messages = [] } = effect
+  if (continues === undefined && results === undefined) return messages
   const added: Message[] = []
-  if (effect.continues !== undefined) {
-    const answer = modelAnswer(requireEffect(run, effect.continues))
-    if (answer === undefined) {
-      throw new OpspawnError(
-        'PLANNER_DECISION_INVALID',
-        `model effect "${effect.key}" continues "${effect.continues}", which has no answer`,
-      )
-    }
+  if (continues !== undefined) {
+    const answer = modelAnswer(requireEffect(run, continues))
+    if (answer === undefined) throw invalid(`model effect "${effect.key}" continues "${continues}", which has no answer`)
     // An answer without content is no message to any provider.
-    if (answer.content.length > 0) added.push(assistantMessage(answer, (callId) => inputOf(run, effect.results, callId)))
+    if (answer.content.length > 0) added.push(assistantMessage(answer, (callId) => inputOf(run, results, callId)))
   }
-  let rest = effect.messages ?? []
-  if (effect.results !== undefined && effect.results.length > 0) {
-    const results = toolResultMessage(run, effect.results)
-    const [next] = rest
+  let rest = messages
+  if (results !== undefined && results.length > 0) {
+    const told = toolResultMessage(run, results)
     // All that is said about one turn's calls is one message, as several providers require.
-    const joined = next?.role === 'tool' && results.role === 'tool'
-    added.push(joined ? { ...results, content: [...results.content, ...next.content] } : results)
-    if (joined) rest = rest.slice(1)
+    const next = rest[0]?.role === 'tool' ? rest[0] : undefined
+    added.push(next === undefined ? told : { ...told, content: [...told.content, ...next.content] })
+    if (next !== undefined) rest = rest.slice(1)
   }
   return rest.length === 0 ? added : added.concat(rest)
 }
 
-function inputOf(run: RunView, keys: readonly string[] | undefined, callId: string): Json | undefined {
-  for (const key of keys ?? []) {
+function inputOf(run: RunView, keys: readonly string[] = [], callId: string): Json | undefined {
+  for (const key of keys) {
     const called = run.effects.get(key)?.effect
     if (called?.kind === 'tool' && called.callId === callId) return called.input
   }
@@ -156,20 +136,22 @@ function inputOf(run: RunView, keys: readonly string[] | undefined, callId: stri
 export function promptOf(run: RunView, effect: ModelEffect): readonly Message[] {
   if (effect.continues === undefined) return addedMessages(run, effect)
   const parts: (readonly Message[])[] = []
-  let current: ModelEffect | undefined = effect
-  while (current !== undefined) {
+  let current: Effect | undefined = effect
+  while (current?.kind === 'model') {
     parts.push(addedMessages(run, current))
-    if (current.continues === undefined) break
-    const earlier: Effect = requireEffect(run, current.continues).effect
-    current = earlier.kind === 'model' ? earlier : undefined
+    current = current.continues === undefined ? undefined : requireEffect(run, current.continues).effect
   }
   return parts.toReversed().flat()
 }
 
 function requireEffect(run: RunView, key: string): EffectRecord {
   const record = run.effects.get(key)
-  if (record === undefined) throw new OpspawnError('PLANNER_DECISION_INVALID', `run ${run.id} has no effect "${key}"`)
+  if (record === undefined) throw invalid(`run ${run.id} has no effect "${key}"`)
   return record
+}
+
+function invalid(text: string): OpspawnError {
+  return new OpspawnError('PLANNER_DECISION_INVALID', text)
 }
 
 /** Finds the tool that a model means by a name. */

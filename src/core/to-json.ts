@@ -20,33 +20,25 @@ const UNFIT: readonly string[] = ['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise',
  *
  * @throws OpspawnError `JSON_INVALID` naming the JSON Pointer of the offender, `PAYLOAD_TOO_LARGE` past `maxSize`.
  */
-export function toJson(value: unknown, limits: JsonLimits = {}): Json {
-  const copier: Copier = { left: limits.maxSize ?? 2_097_152, maxDepth: limits.maxDepth ?? 64 }
+export function toJson(value: unknown, { maxSize = 2_097_152, maxDepth = 64 }: JsonLimits = {}): Json {
   try {
-    return copy(copier, value, 0) ?? null
+    return copy({ left: maxSize, maxSize, maxDepth }, value, 0) ?? null
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    if (error.what === '') {
-      const limit = limits.maxSize ?? 2_097_152
-      const text = `value is larger than ${limit} characters of JSON; return less, or a reference to it`
-      throw new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit } })
-    }
     const path = pointer(error.path)
     const text = `${error.what} at ${path} cannot be stored as JSON; convert it to plain data first`
     throw new OpspawnError('JSON_INVALID', text, { details: { path }, cause: error.cause })
   }
 }
 
-interface Copier {
+interface Copier extends Required<JsonLimits> {
   /** Characters that may still come. */
   left: number
-  readonly maxDepth: number
 }
 
 /** Thrown inside a copy; each level on the way out adds its key, so that no path is kept while all goes well. */
 class Refusal {
   readonly path: (string | number)[] = []
-  /** Empty: too large. */
   readonly what: string
   readonly cause: unknown
 
@@ -130,5 +122,7 @@ function read(source: object, key: string): unknown {
 
 function grow(copier: Copier, by: number): void {
   copier.left -= by
-  if (copier.left < 0) throw new Refusal('')
+  if (copier.left >= 0) return
+  const text = `value is larger than ${copier.maxSize} characters of JSON; return less, or a reference to it`
+  throw new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit: copier.maxSize } })
 }

@@ -35,7 +35,6 @@ import {
   type Store,
   type Tool,
   type ToolContext,
-  type Validation,
 } from './index.ts'
 
 interface City {
@@ -162,8 +161,8 @@ describe('defineTool', () => {
 declare const model: Model
 const bare = () => defineAgent({ name: 'a', model })
 
-type InputOf<A> = A extends Agent<infer I, unknown> ? I : never
-type OutputOf<A> = A extends Agent<never, infer O> ? O : never
+type InputOf<A> = A extends Agent<infer I, infer _O> ? I : never
+type OutputOf<A> = A extends Agent<infer _I, infer O> ? O : never
 
 describe('defineAgent', () => {
   it('takes text and gives text where nothing is said', () => {
@@ -360,7 +359,6 @@ it('nothing that users meet is any', () => {
   expectTypeOf<RunView['effects']>().not.toBeAny()
   expectTypeOf<RunEvent>().not.toBeAny()
   expectTypeOf<Message['content']>().not.toBeAny()
-  expectTypeOf<Validation>().not.toBeAny()
   expectTypeOf<string>().not.toExtend<ErrorCode>()
   expectTypeOf<Parameters<Tool['execute']>[0]>().toBeUnknown()
   expectTypeOf<Awaited<ReturnType<Tool['execute']>>>().toBeUnknown()

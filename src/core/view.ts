@@ -1,11 +1,11 @@
 import { DEFAULT_LIMITS, type RunLimits, type RunUsage } from './budget.ts'
-import type { Effect, EffectRecord } from './effect.ts'
+import { type Effect, type EffectRecord, modelAnswer, type Outcome } from './effect.ts'
 import type { RunEvent } from './event.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
-import type { TokenUsage } from './model.ts'
 import type { RunOrigin, RunOutcome } from './run.ts'
 import type { Issue } from './schema.ts'
+import type { Signal } from './store.ts'
 import type { ToolEffectClass, ToolLabel } from './tool.ts'
 
 /** A tool as a planner sees it: an ordinary one, or another agent that runs as a child. */
@@ -40,17 +40,7 @@ export interface RunDefinition {
 }
 
 /** An output that did not fit the schema. */
-export interface RejectedOutput {
-  readonly output: Json
-  readonly issues: readonly Issue[]
-}
-
-/** A signal that reached the run and that no wait has consumed yet. */
-export interface BufferedSignal {
-  readonly id: string
-  readonly name: string
-  readonly payload: Json
-}
+export type RejectedOutput = { readonly output: Json; readonly issues: readonly Issue[] }
 
 /**
  * A run as its history tells it: everything a planner may know. The arrays and maps grow as the history does and must
@@ -84,7 +74,7 @@ export interface RunView extends RunDefinition {
   /** Labels of the data that the run has seen. */
   readonly labels: ReadonlySet<string>
   /** Signals that wait to be consumed, in order of arrival. */
-  readonly signals: readonly BufferedSignal[]
+  readonly signals: readonly Signal[]
   /** Why the run is to be cancelled, once somebody asked. */
   readonly cancelReason: string | undefined
   /** It is to be cancelled because its time is up. */
@@ -102,29 +92,29 @@ type RecordInWork = Writable<EffectRecord>
 
 /** A view while it is being folded. */
 interface ViewInWork extends Writable<
-  Omit<RunView, 'effects' | 'settled' | 'latest' | 'rejected' | 'labels' | 'signals' | 'usage' | 'messages'>
+  Omit<RunView, 'effects' | 'settled' | 'latest' | 'rejected' | 'labels' | 'signals' | 'usage'>
 > {
-  effects: Map<string, RecordInWork>
-  settled: RecordInWork[]
+  readonly effects: Map<string, RecordInWork>
+  readonly settled: RecordInWork[]
   latest: RecordInWork[]
-  rejected: RejectedOutput[]
-  labels: Set<string>
-  signals: BufferedSignal[]
-  usage: Writable<RunUsage>
-  messages: readonly Message[]
+  readonly rejected: RejectedOutput[]
+  readonly labels: Set<string>
+  readonly signals: Signal[]
+  readonly usage: Writable<RunUsage>
 }
 
 /** The view of a run of which nothing is known but its first event. */
 export function createView(definition: RunDefinition, origin: RunOrigin): RunView {
+  const { runId, agent, tenant, session, input, messages = [], limits, labels } = origin
   const view: ViewInWork = {
     ...definition,
-    id: origin.runId,
-    agent: origin.agent,
-    tenant: origin.tenant,
-    session: origin.session,
-    input: origin.input,
-    messages: origin.messages ?? [],
-    limits: { ...DEFAULT_LIMITS, ...origin.limits },
+    id: runId,
+    agent,
+    tenant,
+    session,
+    input,
+    messages,
+    limits: { ...DEFAULT_LIMITS, ...limits },
     effects: new Map(),
     settled: [],
     latest: [],
@@ -134,7 +124,7 @@ export function createView(definition: RunDefinition, origin: RunOrigin): RunVie
     rejected: [],
     rejectedNow: false,
     usage: { modelCalls: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, unreported: 0 },
-    labels: new Set(origin.labels),
+    labels: new Set(labels),
     signals: [],
     cancelReason: undefined,
     timedOut: false,
@@ -145,9 +135,7 @@ export function createView(definition: RunDefinition, origin: RunOrigin): RunVie
   return view
 }
 
-/**
- * Folds a history into a view. The first event must be a `run-start`; unknown event types are passed over.
- */
+/** Folds a history into a view. The first event must be a `run-start`; unknown event types are passed over. */
 export function foldHistory(definition: RunDefinition, events: readonly RunEvent[]): RunView {
   const first = events[0]
   if (first?.type !== 'run-start') throw new TypeError('a history begins with a run-start event')
@@ -161,6 +149,11 @@ export function applyEvent(target: RunView, event: RunEvent): void {
   const view = target as ViewInWork
   view.seq = event.seq
   view.now = event.at
+  if ('key' in event) {
+    const record = view.effects.get(event.key)
+    if (record !== undefined) changeEffect(view, record, event)
+    return
+  }
   switch (event.type) {
     case 'decision':
       view.decisions += 1
@@ -168,37 +161,8 @@ export function applyEvent(target: RunView, event: RunEvent): void {
       if (event.state !== undefined) view.state = event.state
       view.latest = event.effects.map((effect) => openEffect(view, effect, event))
       return
-    case 'effect-start':
-      withRecord(view, event.key, (record) => {
-        record.started = true
-      })
-      return
-    case 'effect-retry':
-      withRecord(view, event.key, (record) => {
-        record.failures = event.attempt
-        record.started = false
-        record.dueAt = event.dueAt
-      })
-      return
-    case 'effect-end':
-      endEffect(view, event)
-      return
-    case 'approval-request':
-      withRecord(view, event.key, (record) => {
-        record.approval = 'requested'
-        record.argumentsHash = event.hash
-        record.dueAt = event.expiresAt
-      })
-      return
-    case 'approval-response':
-      withRecord(view, event.key, (record) => {
-        record.dueAt = undefined
-        if (event.approved) record.approval = 'approved'
-      })
-      return
     case 'session-load':
       view.messages = [...event.messages, ...view.messages]
-      for (const label of event.labels ?? []) view.labels.add(label)
       return
     case 'signal':
       view.signals.push({ id: event.id, name: event.name, payload: event.payload })
@@ -230,8 +194,7 @@ function openEffect(view: ViewInWork, effect: Effect, event: RunEvent & { type: 
     argumentsHash: undefined,
   }
   if (effect.kind === 'wait') {
-    const wait = effect.for
-    const ms = wait.type === 'time' ? wait.ms : wait.deadlineMs
+    const ms = effect.for.type === 'time' ? effect.for.ms : effect.for.deadlineMs
     if (ms !== undefined) record.dueAt = event.at + ms
   }
   view.effects.set(effect.key, record)
@@ -239,33 +202,51 @@ function openEffect(view: ViewInWork, effect: Effect, event: RunEvent & { type: 
   return record
 }
 
-function endEffect(view: ViewInWork, event: RunEvent & { type: 'effect-end' }): void {
-  const record = view.effects.get(event.key)
-  if (record === undefined || record.outcome !== undefined) return
-  record.outcome = event.outcome
+function changeEffect(view: ViewInWork, record: RecordInWork, event: RunEvent & { readonly key: string }): void {
+  switch (event.type) {
+    case 'effect-start':
+      record.started = true
+      return
+    case 'effect-retry':
+      record.failures = event.attempt
+      record.started = false
+      record.dueAt = event.dueAt
+      return
+    case 'approval-request':
+      record.approval = 'requested'
+      record.argumentsHash = event.hash
+      record.dueAt = event.expiresAt
+      return
+    case 'approval-response':
+      record.dueAt = undefined
+      if (event.approved) record.approval = 'approved'
+      return
+    case 'effect-end':
+      if (record.outcome === undefined) settleEffect(view, record, event.outcome, event.labels)
+      return
+    default:
+  }
+}
+
+function settleEffect(view: ViewInWork, record: RecordInWork, outcome: Outcome, labels?: readonly string[]): void {
+  record.outcome = outcome
   record.dueAt = undefined
   view.open -= 1
   view.settled.push(record)
-  if (event.labels !== undefined) for (const label of event.labels) view.labels.add(label)
+  if (labels !== undefined) for (const label of labels) view.labels.add(label)
   const { effect } = record
   const { usage } = view
   if (effect.kind === 'tool') usage.toolCalls += 1
   if (effect.kind === 'model') {
     usage.modelCalls += 1
-    const tokens =
-      event.outcome.status === 'completed' ? (event.outcome.value as unknown as { usage: TokenUsage }).usage : undefined
+    const tokens = modelAnswer(record)?.usage
     if (tokens?.input === undefined || tokens.output === undefined) usage.unreported += 1
     usage.inputTokens += tokens?.input ?? 0
     usage.outputTokens += tokens?.output ?? 0
   }
-  if (effect.kind === 'wait' && effect.for.type === 'signal') {
+  if (effect.kind === 'wait' && effect.for.type === 'signal' && outcome.status === 'completed') {
     const { name } = effect.for
-    const index = event.outcome.status === 'completed' ? view.signals.findIndex((signal) => signal.name === name) : -1
+    const index = view.signals.findIndex((signal) => signal.name === name)
     if (index >= 0) view.signals.splice(index, 1)
   }
-}
-
-function withRecord(view: ViewInWork, key: string, change: (record: RecordInWork) => void): void {
-  const record = view.effects.get(key)
-  if (record !== undefined) change(record)
 }

@@ -117,6 +117,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     random: options.random ?? Math.random,
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
+    copies: new WeakMap(),
     publish: (tasks) => worker.publish(tasks),
     wakeAt: (at) => worker.wakeAt(at),
     poke: (runId) => worker.poke(runId),
@@ -174,7 +175,10 @@ function assemble(
     const handle = new RunHandle<never>(context, record.runId, record.agent)
     if (record.outcome !== undefined) return handle
     if (run.dueAt === undefined) engine.publish([task])
-    else engine.wakeAt(run.dueAt)
+    else {
+      worker.learnClock(record.createdAt)
+      engine.wakeAt(run.dueAt)
+    }
     return handle
   }
 

@@ -1,4 +1,4 @@
-import type { Clock, EffectMiddleware, Scheduler, Store, TaskRef } from '../core/index.ts'
+import type { Clock, EffectMiddleware, Message, Scheduler, Store, TaskRef } from '../core/index.ts'
 import type { AgentBoard } from './agent-board.ts'
 import type { ReadyAgent } from './definition.ts'
 import type { Hub } from './hub.ts'
@@ -19,6 +19,8 @@ export interface Engine {
   readonly random: () => number
   readonly workerId: string
   readonly timing: Timing
+  /** Recorded forms of messages that callers passed, by the caller's object. */
+  readonly copies: WeakMap<object, Message>
   /** Hands tasks to the scheduler; a failure is a fault and the sweep makes up for it. */
   publish(tasks: readonly TaskRef[]): void
   /** Has the store swept for due runs at that time (store's clock). */

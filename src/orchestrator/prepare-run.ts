@@ -69,7 +69,7 @@ export async function prepareRun(
     requirePrices(`the run of agent "${agent.name}"`, limits, agentsBelow(agent, engine.agents), engine.prices)
   }
   if (options.session !== undefined) origin.session = options.session
-  if (options.messages !== undefined) origin.messages = copyMessages(options.messages, maxSize)
+  if (options.messages !== undefined) origin.messages = copyMessages(options.messages, engine.copies, maxSize)
   if (options.metadata !== undefined) origin.metadata = toJson(options.metadata) as JsonObject
   const run: Writable<NewRun> = { origin }
   if (options.idempotencyKey !== undefined) run.idempotencyKey = options.idempotencyKey
@@ -104,28 +104,39 @@ function requireOptions(options: StartOptions): void {
   if (options.limits !== undefined) requireLimits('start', options.limits)
 }
 
-function copyMessages(messages: readonly Message[], maxSize: number): readonly Message[] {
+/** The size is that of all of them together. */
+function copyMessages(messages: readonly Message[], copies: WeakMap<object, Message>, maxSize: number): readonly Message[] {
   let size = 0
   return messages.map((message, index) => {
-    const copied = copyMessage(message, index)
+    const copied = copyOnce(message, index, copies)
     size += lengthOf(copied)
-    if (size > maxSize) {
-      throw new OpspawnError(
-        'PAYLOAD_TOO_LARGE',
-        `start: messages are larger than ${maxSize} characters; pass less, or raise limits.payload`,
-        {
-          details: { limit: maxSize },
-        },
-      )
-    }
-    return copied
+    if (size <= maxSize) return copied
+    const text = `start: messages are larger than ${maxSize} characters; pass less, or raise limits.payload`
+    throw new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit: maxSize } })
   })
 }
 
-function lengthOf({ content }: Message): number {
-  if (typeof content === 'string') return content.length
+/**
+ * A conversation is passed anew with every run, mostly the same objects: a copy that still says the same is used again.
+ * Plain text messages, which are nearly all, are told by their text.
+ */
+function copyOnce(message: Message, index: number, copies: WeakMap<object, Message>): Message {
+  const known = typeof message === 'object' && message !== null ? copies.get(message) : undefined
+  if (known !== undefined && plainText(known) === plainText(message) && known.role === message.role) return known
+  const copied = copyMessage(message, index)
+  if (plainText(copied) !== undefined) copies.set(message, copied)
+  return copied
+}
+
+function plainText({ role, content, providerOptions }: Message): string | undefined {
+  if (providerOptions !== undefined) return undefined
+  if (typeof content === 'string') return role === 'system' ? content : undefined
   const [part] = content
-  return content.length === 1 && part?.type === 'text' ? part.text.length : JSON.stringify(content).length
+  return content.length === 1 && part?.type === 'text' && part.providerOptions === undefined ? part.text : undefined
+}
+
+function lengthOf(message: Message): number {
+  return plainText(message)?.length ?? JSON.stringify(message.content).length
 }
 
 /** Copies one message; the plain text ones, which are nearly all, without looking at every member. */

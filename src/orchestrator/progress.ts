@@ -23,6 +23,8 @@ export interface Progress {
   readonly toldChildren: Set<string>
   /** Keys of model calls for which something is set aside with the next write. */
   reserving: string[]
+  /** Keys of calls that another worker may have made before this one took over. */
+  readonly inherited: Set<string>
   /** Keys of model calls that found no budget. */
   readonly unreserved: Set<string>
   /** Raised when a decision that is still being made does not count any more. */
@@ -43,6 +45,7 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
     askPlanner: true,
     cancelling: false,
     toldChildren: new Set(),
+    inherited: new Set(),
     reserving: [],
     unreserved: new Set(),
     turn: 0,
@@ -92,7 +95,10 @@ function settleSpending(
   const answer = outcome.status === 'completed' ? (outcome.value as unknown as ModelAnswer) : undefined
   const model = reserved === undefined ? undefined : ready.agent.models[effect.model ?? 'default']
   const price = model === undefined ? undefined : priceOf(engine.prices, model.provider, model.modelId)
-  const end = !wasMade || (outcome.status === 'failed' && wasRefused(outcome.error)) ? 'refused' : 'made'
+  const end =
+    (!wasMade && !progress.inherited.has(effect.key)) || (outcome.status === 'failed' && wasRefused(outcome.error))
+      ? 'refused'
+      : 'made'
   progress.log.spend(settleCall(reserved ?? ONE_STEP, end, answer, price))
 }
 

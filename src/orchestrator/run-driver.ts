@@ -181,6 +181,7 @@ export class RunDriver {
     const { key } = effect
     if (record.dueAt !== undefined) progress.timed.add(key)
     if (effect.kind === 'wait' || record.approval === 'requested') return
+    progress.inherited.add(key)
     if (record.started && effect.kind === 'tool') {
       if (this.#ready.tools.get(effect.tool)?.tool.verify === undefined) {
         const what = `a worker died while "${effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`

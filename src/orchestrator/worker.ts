@@ -9,6 +9,8 @@ export interface Worker {
   start(): void
   publish(tasks: readonly TaskRef[]): void
   wakeAt(at: number): void
+  /** The store's clock says so now. */
+  learnClock(storeNow: number): void
   poke(runId: string): void
   /** Takes up a run that is to end, without regard to limits. */
   hurry(runId: string): void
@@ -268,6 +270,9 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     },
     publish,
     wakeAt,
+    learnClock(storeNow) {
+      skewMs = storeNow - clock.now()
+    },
     poke,
     hurry: (runId) => {
       if (isWorking) hurry(runId)

@@ -224,6 +224,8 @@ class MemoryStore implements Store {
     if (changes?.end !== undefined) requireTransition(RUN_TRANSITIONS, run.status, changes.end.outcome.status, `run ${runId}`)
     if (changes?.spending !== undefined) spend(run, changes.spending, this.#catalog)
     for (const event of events) run.events.push(event)
+    // A run that gets on is no poison, however often its workers change.
+    if (run.deliveries > 1 && events.some(({ type }) => type === 'effect-end')) run.deliveries = 1
     run.updatedAt = now
     if (changes === undefined) return NOTHING_TO_PUBLISH
     if (changes.consume !== undefined) removeSignals(run, changes.consume)
