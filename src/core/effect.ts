@@ -111,6 +111,18 @@ export interface EffectRecord {
   readonly argumentsHash?: string | undefined
 }
 
+/** Around the performing of an effect. */
+export interface EffectContext {
+  readonly runId: string
+  readonly agent: string
+  readonly tenant: string
+  readonly session: string | undefined
+  /** 1 for the first execution; middleware runs anew for each. */
+  readonly attempt: number
+  /** Fires on cancellation, time-out and loss of the run. A body that ignores it is abandoned, not stopped. */
+  readonly signal: AbortSignal
+}
+
 /** The answer of a settled model effect, or `undefined` when it failed. */
 export function modelAnswer(record: EffectRecord): ModelAnswer | undefined {
   return record.effect.kind === 'model' && record.outcome?.status === 'completed'

@@ -1,9 +1,7 @@
 /** Any value that survives a JSON round trip unchanged. Everything a run records is of this type. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 /** A JSON object. */
-export interface JsonObject {
-  readonly [key: string]: Json
-}
+export type JsonObject = { readonly [key: string]: Json }
 
 /**
  * Writes a JSON value with its keys sorted, so that equal data gives equal text: the form that hashes are made of.

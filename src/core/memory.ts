@@ -89,12 +89,14 @@ export type AppendReceipt = { readonly outcomes: readonly Readonly<{ id: string;
 /** A part of a listing; without a cursor it is the last one. */
 export type MemoryPage = { readonly records: readonly MemoryRecord[]; readonly cursor?: string }
 
-/** What forgetting came to. */
-export interface ForgetReceipt {
-  readonly count: number
-  /** The bytes were looked for and not found. */
-  readonly verified: boolean
-}
+/** What an update changes. */
+export type MemoryPatch = Partial<Omit<MemoryEntry, 'id'>>
+
+/** What to forget. */
+export type MemorySelector = { readonly ids: readonly string[] } | { readonly filter: MemoryFilter } | 'all'
+
+/** What forgetting came to; `verified` when the bytes were looked for and not found. */
+export type ForgetReceipt = { readonly count: number; readonly verified: boolean }
 
 /**
  * A memory bound to one scope: it cannot name another. Every call rejects with the signal's reason on abort; an append
@@ -105,16 +107,8 @@ export interface MemoryHandle {
   recall(query: string, options?: RecallOptions): Promise<Recall>
   get(ids: readonly string[], options?: OperationOptions): Promise<readonly MemoryRecord[]>
   list(page: PageOptions & { readonly filter?: MemoryFilter }, options?: OperationOptions): Promise<MemoryPage>
-  update(
-    id: string,
-    patch: Partial<Omit<MemoryEntry, 'id'>>,
-    options?: OperationOptions & { readonly ifVersion?: number },
-  ): Promise<MemoryRecord>
-  forget(
-    selector: { readonly ids: readonly string[] } | { readonly filter: MemoryFilter } | 'all',
-    mode: 'soft' | 'erase',
-    options?: OperationOptions,
-  ): Promise<ForgetReceipt>
+  update(id: string, patch: MemoryPatch, options?: OperationOptions & { readonly ifVersion?: number }): Promise<MemoryRecord>
+  forget(what: MemorySelector, mode: 'soft' | 'erase', options?: OperationOptions): Promise<ForgetReceipt>
 }
 
 /** Long- or short-term memory of agents. Opened once; agents get handles bound to their scope. */

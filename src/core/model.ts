@@ -21,18 +21,13 @@ export interface Model {
 export type ReasoningEffort = 'provider-default' | 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 
 /** Sampling and length settings of a model call, as data. */
-export interface ModelSettings {
-  readonly maxOutputTokens?: number
-  readonly temperature?: number
+export interface ModelSettings extends Readonly<Partial<Record<NumberSetting, number>>> {
   readonly stopSequences?: readonly string[]
-  readonly topP?: number
-  readonly topK?: number
-  readonly presencePenalty?: number
-  readonly frequencyPenalty?: number
-  readonly seed?: number
   readonly reasoning?: ReasoningEffort
   readonly providerOptions?: ProviderOptions
 }
+
+type NumberSetting = 'maxOutputTokens' | 'temperature' | 'topP' | 'topK' | 'presencePenalty' | 'frequencyPenalty' | 'seed'
 
 /** Whether and which tool a model must call. */
 export type ToolChoice = { readonly type: 'auto' | 'none' | 'required' } | { readonly type: 'tool'; readonly toolName: string }

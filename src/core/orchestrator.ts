@@ -93,11 +93,8 @@ export interface OrchestratorEvents {
   readonly fault: (failure: Failure, context: { readonly where: string; readonly runId?: string }) => void
 }
 
-/** What drain came to. */
-export interface DrainReport {
-  /** Runs handed back to the store, to be continued by another worker. */
-  readonly handedBack: readonly string[]
-}
+/** What drain came to: the runs that were handed back to the store, to be continued by another worker. */
+export type DrainReport = { readonly handedBack: readonly string[] }
 
 /** Wires the parts together in this process. Surfaces (REST, gRPC, dashboard, command line) need only this interface. */
 export interface Orchestrator extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import type { Agent } from './agent.ts'
-import type { Effect } from './effect.ts'
+import type { Effect, EffectContext } from './effect.ts'
 import type { Json } from './json.ts'
 import type { Memory } from './memory.ts'
 import type { Planner } from './planner.ts'
@@ -11,17 +11,6 @@ import type { Tool } from './tool.ts'
 
 /** Anything that an orchestrator is composed of: a value that carries a `spec`. */
 export type Plugin = Tool | Agent | Planner | Memory | Scheduler | Store | Extension
-
-/** Around the performing of an effect. */
-export interface EffectContext {
-  readonly runId: string
-  readonly agent: string
-  readonly tenant: string
-  readonly session: string | undefined
-  /** 1 for the first execution; middleware runs anew for each. */
-  readonly attempt: number
-  readonly signal: AbortSignal
-}
 
 /**
  * Wraps the performing of effects: cache, guardrail, trace, fault injection. It sees each execution, never the journal:

@@ -1,5 +1,4 @@
-import type { Effect, EffectRecord, ModelEffect, Outcome } from './effect.ts'
-import { modelAnswer } from './effect.ts'
+import { type Effect, type EffectRecord, modelAnswer, type ModelEffect, type Outcome } from './effect.ts'
 import { OpspawnError } from './errors.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message, ToolResultOutput, ToolResultPart } from './message.ts'
@@ -24,33 +23,19 @@ export function assistantMessage(answer: ModelAnswer, inputOf?: (callId: string)
 }
 
 function assistantPart(part: AnswerPart, inputOf?: (callId: string) => Json | undefined): object | undefined {
-  const { providerMetadata } = part
+  const { type, toolCallId, toolName, providerMetadata } = part
   const back = providerMetadata === undefined ? undefined : { providerOptions: providerMetadata }
-  switch (part.type) {
-    case 'text':
-    case 'reasoning':
-      return { type: part.type, text: part['text'], ...back }
-    case 'file':
-    case 'reasoning-file':
-      return { type: part.type, mediaType: part['mediaType'], data: part['data'], ...back }
-    case 'custom':
-      return { type: 'custom', kind: part['kind'], ...back }
-    case 'tool-call':
-      return {
-        type: 'tool-call',
-        toolCallId: part['toolCallId'],
-        toolName: part['toolName'],
-        input: inputOf?.(part['toolCallId'] as string) ?? argumentsObject(part['input'] as string),
-        ...(part['providerExecuted'] === true ? { providerExecuted: true } : undefined),
-        ...back,
-      }
-    case 'tool-result': {
-      const output = { type: part['isError'] === true ? 'error-json' : 'json', value: part['result'] }
-      return { type: 'tool-result', toolCallId: part['toolCallId'], toolName: part['toolName'], output, ...back }
-    }
-    default:
-      return undefined
+  if (type === 'text' || type === 'reasoning') return { type, text: part['text'], ...back }
+  if (type === 'file' || type === 'reasoning-file') return { type, mediaType: part['mediaType'], data: part['data'], ...back }
+  if (type === 'custom') return { type, kind: part['kind'], ...back }
+  if (type === 'tool-result') {
+    const output = { type: part['isError'] === true ? 'error-json' : 'json', value: part['result'] }
+    return { type, toolCallId, toolName, output, ...back }
   }
+  if (type !== 'tool-call') return undefined
+  const input = inputOf?.(toolCallId as string) ?? argumentsObject(part['input'] as string)
+  const executed = part['providerExecuted'] === true ? { providerExecuted: true } : undefined
+  return { type, toolCallId, toolName, input, ...executed, ...back }
 }
 
 /** A tool call's arguments as data, or why they are none. */
@@ -163,25 +148,15 @@ function aliasOf(run: RunView, name: string): string {
   return run.tools.find((tool) => tool.name === name)?.alias ?? name
 }
 
-/**
- * Makes the effect that carries out a model's tool call: a tool effect, or a run effect where the tool is another agent.
- */
-export function callEffect(
-  key: string,
-  tool: OfferedTool,
-  input: Json,
-  call?: { readonly id?: string; readonly continues?: string },
-): Effect {
-  const callId = call?.id === undefined ? undefined : { callId: call.id }
+/** The model's call that asks for an effect, and the model effect that a handoff goes on from. */
+type AskedFor = { readonly id?: string; readonly continues?: string }
+
+/** Makes the effect that carries out a model's tool call: a tool effect, or a run effect where the tool is another agent. */
+export function callEffect(key: string, tool: OfferedTool, input: Json, call: AskedFor = {}): Effect {
+  const callId = call.id === undefined ? undefined : { callId: call.id }
   if (tool.delegate === undefined) return { kind: 'tool', key, tool: tool.name, input, ...callId }
   const { agent, handoff, text } = tool.delegate
-  return {
-    kind: 'run',
-    key,
-    agent,
-    input: text ? ((input as JsonObject)['input'] ?? '') : input,
-    tool: tool.alias,
-    ...callId,
-    ...(handoff && call?.continues !== undefined ? { continues: call.continues } : undefined),
-  }
+  const told = text ? ((input as JsonObject)['input'] ?? '') : input
+  const continues = handoff && call.continues !== undefined ? { continues: call.continues } : undefined
+  return { kind: 'run', key, agent, input: told, tool: tool.alias, ...callId, ...continues }
 }

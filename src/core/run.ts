@@ -1,5 +1,4 @@
-import type { Failure } from './errors.ts'
-import { OpspawnError, toError } from './errors.ts'
+import { type Failure, OpspawnError, toError } from './errors.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { RunLimits, Spending } from './budget.ts'

@@ -72,12 +72,8 @@ export function jsonSchema<T>(document: { readonly [keyword: string]: unknown })
   return document as JsonSchema<T>
 }
 
-/** One thing that validation found wrong. */
-export interface Issue {
-  /** JSON Pointer into the validated value. */
-  readonly path: string
-  readonly message: string
-}
+/** One thing that validation found wrong; `path` is a JSON Pointer into the validated value. */
+export type Issue = { readonly path: string; readonly message: string }
 
 /** What checking a value against a schema gives. */
 export type Validation = { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly Issue[] }

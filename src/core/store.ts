@@ -21,13 +21,11 @@ export interface StoreCapabilities {
 /** Proof of ownership: every write of a worker carries it, and the store refuses one whose epoch is no longer the run's. */
 export type Fence = { readonly runId: string; readonly epoch: number; readonly workerId: string }
 
-/** A message to a run from outside it. Names that begin with `opspawn.` are the engine's own. */
-export interface Signal {
-  /** Deduplicates: the second signal of an id is dropped. */
-  readonly id: string
-  readonly name: string
-  readonly payload: Json
-}
+/**
+ * A message to a run from outside it. Names that begin with `opspawn.` are the engine's own. The id deduplicates: the
+ * second signal of an id is dropped.
+ */
+export type Signal = { readonly id: string; readonly name: string; readonly payload: Json }
 
 /** The engine's requests that do not wait: signals of these names make a run ready whatever it waits for. */
 export const URGENT_SIGNALS: readonly string[] = ['opspawn.cancel', 'opspawn.resume']
@@ -90,22 +88,14 @@ export interface Changes {
 export type ReleaseReason = { readonly how: 'wait'; readonly dueAt?: number } | { readonly how: 'drain' | 'park' | 'quarantine' }
 
 /** Which runs to list; every member narrows. */
-export interface RunFilter {
-  readonly tenant?: string
-  readonly agent?: string
-  readonly session?: string
+export interface RunFilter extends Readonly<Partial<Record<TextFilter, string>>> {
   readonly status?: readonly RunStatus[]
-  readonly parentId?: string
-  readonly rootId?: string
-  readonly runId?: string
 }
 
-/** A part of a listing, newest first. */
-export interface RunPage {
-  readonly runs: readonly RunRecord[]
-  /** Give it back to get the next part; absent at the end. */
-  readonly cursor?: string
-}
+type TextFilter = 'tenant' | 'agent' | 'session' | 'parentId' | 'rootId' | 'runId'
+
+/** A part of a listing, newest first. The cursor gets the next part; it is absent at the end. */
+export type RunPage = { readonly runs: readonly RunRecord[]; readonly cursor?: string }
 
 /** What a sweep found, and the next time at which something falls due. */
 export type Swept = { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number }

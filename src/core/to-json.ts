@@ -49,30 +49,19 @@ class Refusal {
 }
 
 function copy(copier: Copier, item: unknown, depth: number): Json | undefined {
-  switch (typeof item) {
-    case 'string':
-      grow(copier, item.length + 2)
-      return item
-    case 'number':
-      if (!Number.isFinite(item)) throw new Refusal(String(item))
-      grow(copier, 8)
-      return item
-    case 'boolean':
-      grow(copier, 5)
-      return item
-    case 'undefined':
-      return undefined
-    case 'object':
-      return item === null ? null : copyObject(copier, item, depth)
-    default:
-      throw new Refusal(`a ${typeof item}`)
-  }
+  if (typeof item === 'string') return counted(copier, item, item.length + 2)
+  if (typeof item === 'boolean') return counted(copier, item, 5)
+  if (item === undefined || item === null) return item
+  if (typeof item === 'object') return copyObject(copier, item, depth)
+  if (typeof item !== 'number') throw new Refusal(`a ${typeof item}`)
+  if (!Number.isFinite(item)) throw new Refusal(String(item))
+  return counted(copier, item, 8)
 }
 
 function copyObject(copier: Copier, source: object, depth: number): Json {
   if (source === PROTO) throw new Refusal('the key __proto__')
   if (depth >= copier.maxDepth) throw new Refusal(`a cycle, or nesting deeper than ${copier.maxDepth},`)
-  grow(copier, 2)
+  counted(copier, source, 2)
   if (Array.isArray(source)) return source.map((item, index) => copyAt(copier, item, index, depth) ?? null)
   const replace = read(source, 'toJSON')
   if (typeof replace === 'function') return copy(copier, replaced(source, replace as () => unknown), depth + 1) ?? null
@@ -86,8 +75,7 @@ function copyObject(copier: Copier, source: object, depth: number): Json {
   for (const key of Object.keys(source)) {
     const item = copyAt(copier, key === '__proto__' ? PROTO : read(source, key), key, depth)
     if (item === undefined) continue
-    grow(copier, key.length + 4)
-    object[key] = item
+    object[key] = counted(copier, item, key.length + 4)
   }
   return object
 }
@@ -120,9 +108,10 @@ function read(source: object, key: string): unknown {
   }
 }
 
-function grow(copier: Copier, by: number): void {
-  copier.left -= by
-  if (copier.left >= 0) return
+/** Gives the item back, its size in characters taken off what may still come. */
+function counted<T>(copier: Copier, item: T, size: number): T {
+  copier.left -= size
+  if (copier.left >= 0) return item
   const text = `value is larger than ${copier.maxSize} characters of JSON; return less, or a reference to it`
   throw new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit: copier.maxSize } })
 }

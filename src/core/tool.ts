@@ -1,3 +1,4 @@
+import type { EffectContext } from './effect.ts'
 import type { Json } from './json.ts'
 import type { InferOutput, Schema } from './schema.ts'
 
@@ -24,23 +25,15 @@ export interface RetryPolicy {
 }
 
 /** What a tool's body receives besides its input. */
-export interface ToolContext {
-  readonly runId: string
-  readonly agent: string
+export interface ToolContext extends EffectContext {
   /** The effect's key, unique in the run. */
   readonly key: string
   /** Stable over retries, restarts and workers: hash of run and key. Hand it to the service that you call. */
   readonly idempotencyKey: string
-  /** 1 for the first execution. */
-  readonly attempt: number
   /** Fencing token: grows with each worker that takes over the run. */
   readonly epoch: number
-  /** Fires on cancellation, time-out and loss of the run. A body that ignores it is abandoned, not stopped. */
-  readonly signal: AbortSignal
   /** Epoch milliseconds at which the signal fires for time-out, if there is a limit. */
   readonly deadline: number | undefined
-  readonly tenant: string
-  readonly session: string | undefined
   /** The store's transaction, for `transactional` tools on a store that has one. */
   readonly tx: unknown
   /** Tells listeners of the run something live; not recorded. */

@@ -18,12 +18,11 @@ export interface OfferedTool {
   readonly inputSchema: JsonObject
   readonly effect: ToolEffectClass
   readonly labels: readonly ToolLabel[]
-  /** Set when calling it starts a child run; a handoff's output is the whole run's output. */
-  readonly delegate?: {
-    readonly agent: string
-    readonly handoff: boolean
-    /** The child takes the text of `input.input`. */ readonly text: boolean
-  }
+  /**
+   * Set when calling it starts a child run: a handoff's output is the whole run's output; with `text` the child takes the
+   * text of `input.input`.
+   */
+  readonly delegate?: { readonly agent: string; readonly handoff: boolean; readonly text: boolean }
 }
 
 /** The part of a definition that planners see; the rest of a view comes from the history. */
@@ -103,11 +102,15 @@ interface ViewInWork extends Writable<
   readonly usage: Writable<RunUsage>
 }
 
+/** What a run has done before its first event. */
+const NOTHING_YET = { open: 0, decisions: 0, rejectedNow: false, timedOut: false, now: 0, seq: 0 }
+
 /** The view of a run of which nothing is known but its first event. */
 export function createView(definition: RunDefinition, origin: RunOrigin): RunView {
   const { runId, agent, tenant, session, input, messages = [], limits, labels } = origin
   const view: ViewInWork = {
     ...definition,
+    ...NOTHING_YET,
     id: runId,
     agent,
     tenant,
@@ -118,19 +121,13 @@ export function createView(definition: RunDefinition, origin: RunOrigin): RunVie
     effects: new Map(),
     settled: [],
     latest: [],
-    open: 0,
     state: undefined,
-    decisions: 0,
     rejected: [],
-    rejectedNow: false,
     usage: { modelCalls: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, unreported: 0 },
     labels: new Set(labels),
     signals: [],
     cancelReason: undefined,
-    timedOut: false,
     outcome: undefined,
-    now: 0,
-    seq: 0,
   }
   return view
 }
@@ -203,28 +200,21 @@ function openEffect(view: ViewInWork, effect: Effect, event: RunEvent & { type: 
 }
 
 function changeEffect(view: ViewInWork, record: RecordInWork, event: RunEvent & { readonly key: string }): void {
-  switch (event.type) {
-    case 'effect-start':
-      record.started = true
-      return
-    case 'effect-retry':
-      record.failures = event.attempt
-      record.started = false
-      record.dueAt = event.dueAt
-      return
-    case 'approval-request':
-      record.approval = 'requested'
-      record.argumentsHash = event.hash
-      record.dueAt = event.expiresAt
-      return
-    case 'approval-response':
-      record.dueAt = undefined
-      if (event.approved) record.approval = 'approved'
-      return
-    case 'effect-end':
-      if (record.outcome === undefined) settleEffect(view, record, event.outcome, event.labels)
-      return
-    default:
+  if (event.type === 'effect-end') {
+    if (record.outcome === undefined) settleEffect(view, record, event.outcome, event.labels)
+  } else if (event.type === 'effect-start') {
+    record.started = true
+  } else if (event.type === 'effect-retry') {
+    record.failures = event.attempt
+    record.started = false
+    record.dueAt = event.dueAt
+  } else if (event.type === 'approval-request') {
+    record.approval = 'requested'
+    record.argumentsHash = event.hash
+    record.dueAt = event.expiresAt
+  } else if (event.type === 'approval-response') {
+    record.dueAt = undefined
+    if (event.approved) record.approval = 'approved'
   }
 }
 

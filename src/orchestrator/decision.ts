@@ -6,6 +6,7 @@ import {
   OpspawnError,
   type Planner,
   type RunView,
+  type ToolEffect,
   toFailure,
   toJson,
 } from '../core/index.ts'
@@ -100,26 +101,64 @@ function checkEffect(planner: Planner, view: RunView, effects: readonly Effect[]
   if (view.effects.has(effect.key) || (index > 0 && effects.findIndex((other) => other?.key === effect.key) < index)) {
     throw invalid(planner, `repeats the effect key ${show(effect.key)}; keys are unique in a run`)
   }
-  if (effect.kind === 'model') return checkModel(planner, view, effect)
-  if (effect.kind === 'wait') checkWait(planner, effect)
-  if (effect.kind === 'recall' && typeof effect.query !== 'string')
-    throw invalid(planner, `has recall effect "${effect.key}" without a query`)
+  switch (effect.kind) {
+    case 'model':
+      return checkModel(planner, view, effect)
+    case 'tool':
+      return checkTool(planner, view, effect)
+    case 'wait':
+      checkWait(planner, effect)
+      break
+    case 'recall':
+      requireText(planner, effect.key, 'query', effect.query)
+      break
+    default:
+  }
   return copy(planner, `effect "${effect.key}"`, effect, view)
 }
 
+/** The two kinds that every step has are put together by hand, member by member: a general copy would cost more than the rest. */
+function checkTool(planner: Planner, view: RunView, { key, tool, input, callId }: ToolEffect): Effect {
+  requireText(planner, key, 'tool', tool)
+  const copied = copy(planner, `input of "${key}"`, input, view)
+  if (callId === undefined) return { kind: 'tool', key, tool, input: copied }
+  requireText(planner, key, 'callId', callId)
+  return { kind: 'tool', key, tool, input: copied, callId }
+}
+
 /** A model effect may carry a whole conversation: what is recorded already is not copied again. */
-function checkModel(planner: Planner, view: RunView, effect: Effect & { kind: 'model' }): Effect {
-  const { key, continues, messages, ...rest } = effect
+function checkModel(planner: Planner, view: RunView, effect: ModelEffect): Effect {
+  const { key, continues, messages, model, results, tools } = effect
   if (continues !== undefined && view.effects.get(continues)?.effect.kind !== 'model') {
     throw invalid(planner, `has model effect "${key}" that continues ${show(continues)}, which is no earlier model effect`)
   }
   if (continues === undefined && !(Array.isArray(messages) && messages.length > 0)) {
     throw invalid(planner, `has model effect "${key}" without messages`)
   }
-  const checked: { -readonly [K in keyof ModelEffect]: ModelEffect[K] } = { ...copy(planner, `effect "${key}"`, rest, view), key }
+  const checked: { -readonly [K in keyof ModelEffect]: ModelEffect[K] } = { kind: 'model', key }
   if (continues !== undefined) checked.continues = continues
+  if (results !== undefined) checked.results = copyNames(planner, key, 'results', results)
+  if (tools !== undefined) checked.tools = tools === 'all' ? tools : copyNames(planner, key, 'tools', tools)
   if (messages !== undefined) checked.messages = copyMessages(planner, view, messages)
+  if (model !== undefined) {
+    requireText(planner, key, 'model', model)
+    checked.model = model
+  }
+  const { toolChoice, responseFormat, settings } = effect
+  if (toolChoice !== undefined) checked.toolChoice = copy(planner, `toolChoice of "${key}"`, toolChoice, view)
+  if (responseFormat !== undefined) checked.responseFormat = copy(planner, `responseFormat of "${key}"`, responseFormat, view)
+  if (settings !== undefined) checked.settings = copy(planner, `settings of "${key}"`, settings, view)
   return checked
+}
+
+function copyNames(planner: Planner, key: string, member: string, names: readonly string[]): readonly string[] {
+  if (!Array.isArray(names)) throw invalid(planner, `has effect "${key}" whose ${member} are ${show(names)}, not a list`)
+  for (const name of names) requireText(planner, key, member, name)
+  return names.slice()
+}
+
+function requireText(planner: Planner, key: string, member: string, value: unknown): void {
+  if (typeof value !== 'string') throw invalid(planner, `has effect "${key}" whose ${member} is ${show(value)}, not a text`)
 }
 
 /** Copies the messages that are new; those before the run's input stand in the history already. */

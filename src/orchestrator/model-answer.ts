@@ -94,12 +94,22 @@ function recordPart(part: ModelPart | undefined, maxSize: number): AnswerPart {
     const { toolCallId, toolName } = part as { toolCallId?: unknown; toolName?: unknown }
     requireText('the toolCallId of a tool call', toolCallId)
     requireText('the toolName of a tool call', toolName)
+    if (typeof known.input === 'string' && isPlainCall(part) && known.input.length <= maxSize) {
+      return { type: 'tool-call', toolCallId: toolCallId as string, toolName: toolName as string, input: known.input }
+    }
     // Arguments as data are not as specified, but hand-written models give them.
     if (typeof known.input !== 'string')
       return toJson({ ...known, input: JSON.stringify(known.input ?? {}) }, { maxSize }) as AnswerPart
   }
   if (known.data !== undefined) return toJson({ ...known, data: recordData(known.data) }, { maxSize }) as AnswerPart
   return toJson(known, { maxSize }) as AnswerPart
+}
+
+const CALL_MEMBERS: ReadonlySet<string> = new Set(['type', 'toolCallId', 'toolName', 'input'])
+
+function isPlainCall(part: object | undefined): boolean {
+  for (const member in part) if (!CALL_MEMBERS.has(member)) return false
+  return true
 }
 
 function recordData(data: unknown): Json | object {

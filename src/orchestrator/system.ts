@@ -37,13 +37,15 @@ export function createKeepAlive(): { hold(): () => void } {
   return {
     hold() {
       holders += 1
-      if (holders === 1) timer = setInterval(() => {}, 2_147_483_647)
+      // One timer for ever, held or not: making one for every run would cost more than the run's first step.
+      if (timer === undefined) timer = setInterval(() => {}, 2_147_483_647)
+      else if (holders === 1) timer.ref()
       let held = true
       return () => {
         if (!held) return
         held = false
         holders -= 1
-        if (holders === 0) clearInterval(timer)
+        if (holders === 0) timer?.unref()
       }
     },
   }

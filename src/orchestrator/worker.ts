@@ -151,13 +151,12 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     const release = options.hold()
     const done = drive(driver, claim, ready).finally(release)
     drivings.set(runId, { driver, fence: claim.fence, done, aliveUntil: limitOf(sentAt) })
-    watchLeases()
     try {
       await done
     } finally {
       drivings.delete(runId)
-      if (drivings.size === 0) {
-        cancelWatch?.()
+      if (drivings.size === 0 && cancelWatch !== undefined) {
+        cancelWatch()
         cancelWatch = undefined
       }
     }
@@ -201,6 +200,8 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     const sentAt = clock.now()
     const beating = [...drivings.values()]
     if (beating.length === 0) return
+    // Beats come more often than leases end, so it is enough to look after the leases from beat to beat.
+    watchLeases()
     try {
       await beat(beating.map((driving) => driving.fence))
       for (const driving of beating) driving.aliveUntil = limitOf(sentAt)
