@@ -21,8 +21,8 @@ export type RunEventBody = Readonly<
   | { type: 'run-start'; origin: RunOrigin }
   /** A worker took the run over. */
   | { type: 'run-claim'; epoch: number; worker: string }
-  /** Messages of earlier runs of the session, as they were when this run began. */
-  | { type: 'session-load'; messages: readonly Message[] }
+  /** Messages of earlier runs of the session, as they were when this run began; `labels` are those of the data in them. */
+  | { type: 'session-load'; messages: readonly Message[]; labels?: readonly string[] }
   /** The planner asked for effects. `reserved` was set aside for model calls under a token or cost limit. */
   | { type: 'decision'; effects: readonly Effect[]; state?: Json; reserved?: readonly Reserved[] }
   /** A policy rule asked for an approval of a call, or forbade it. What is allowed without more ado is not noted. */

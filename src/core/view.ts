@@ -3,6 +3,7 @@ import { type Effect, type EffectRecord, modelAnswer, type Outcome } from './eff
 import type { RunEvent } from './event.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
+import type { ModelAnswer, TokenUsage } from './model.ts'
 import type { RunOrigin, RunOutcome } from './run.ts'
 import type { Issue } from './schema.ts'
 import type { Signal } from './store.ts'
@@ -160,6 +161,7 @@ export function applyEvent(target: RunView, event: RunEvent): void {
       return
     case 'session-load':
       view.messages = [...event.messages, ...view.messages]
+      for (const label of event.labels ?? []) view.labels.add(label)
       return
     case 'signal':
       view.signals.push({ id: event.id, name: event.name, payload: event.payload })
@@ -225,18 +227,21 @@ function settleEffect(view: ViewInWork, record: RecordInWork, outcome: Outcome, 
   view.settled.push(record)
   if (labels !== undefined) for (const label of labels) view.labels.add(label)
   const { effect } = record
-  const { usage } = view
-  if (effect.kind === 'tool') usage.toolCalls += 1
-  if (effect.kind === 'model') {
-    usage.modelCalls += 1
-    const tokens = modelAnswer(record)?.usage
-    if (tokens?.input === undefined || tokens.output === undefined) usage.unreported += 1
-    usage.inputTokens += tokens?.input ?? 0
-    usage.outputTokens += tokens?.output ?? 0
-  }
-  if (effect.kind === 'wait' && effect.for.type === 'signal' && outcome.status === 'completed') {
+  if (effect.kind === 'tool') view.usage.toolCalls += 1
+  else if (effect.kind === 'model') countModelCall(view.usage, modelAnswer(record))
+  else if (effect.kind === 'wait' && effect.for.type === 'signal' && outcome.status === 'completed') {
     const { name } = effect.for
     const index = view.signals.findIndex((signal) => signal.name === name)
     if (index >= 0) view.signals.splice(index, 1)
   }
 }
+
+function countModelCall(usage: Writable<RunUsage>, answer: ModelAnswer | undefined): void {
+  const { input, output } = answer?.usage ?? UNREPORTED
+  usage.modelCalls += 1
+  usage.inputTokens += input ?? 0
+  usage.outputTokens += output ?? 0
+  if (input === undefined || output === undefined) usage.unreported += 1
+}
+
+const UNREPORTED: TokenUsage = {}

@@ -34,6 +34,7 @@ export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): Mod
   try {
     if (!Array.isArray(raw.content)) throw new TypeError(`content is ${show(raw.content)}, not a list`)
     const { finishReason, structuredOutputText, response, warnings } = raw
+    requireWhole(model, raw)
     const answer: { -readonly [K in keyof ModelAnswer]: ModelAnswer[K] } = {
       content:
         raw.content.length === 1 ? [recordPart(raw.content[0], maxSize)] : raw.content.map((part) => recordPart(part, maxSize)),
@@ -52,8 +53,20 @@ export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): Mod
     return answer
   } catch (error) {
     if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) throw tooLarge(model, maxSize)
+    if (OpspawnError.is(error, 'MODEL_INTERRUPTED')) throw error
     throw invalidAnswer(model, toFailure(error, 'INTERNAL').message, error)
   }
+}
+
+/**
+ * Provider packages close a torn stream with a finish part of their own. What they give then is half an answer, whose tool
+ * calls may be half calls: it is asked for again, like one that ended without a word.
+ */
+function requireWhole(model: Model, { content, finishReason }: RawAnswer): void {
+  const reason = typeof finishReason === 'string' ? finishReason : finishReason?.unified
+  if (reason !== 'interrupted' && !(reason === 'error' && content.length === 0)) return
+  const raw = typeof finishReason === 'object' && typeof finishReason.raw === 'string' ? ` (${finishReason.raw})` : ''
+  throw new OpspawnError('MODEL_INTERRUPTED', `model ${model.provider}/${model.modelId} broke off its answer: ${reason}${raw}`)
 }
 
 function tooLarge(model: Model, limit: number): OpspawnError {

@@ -42,6 +42,7 @@ export function modelFault(thrown: unknown, now: number): Fault {
   const network = typeof status !== 'number' && isNetworkError(thrown)
   let code: ErrorCode = 'MODEL_FAILED'
   if (status === 429) code = 'MODEL_RATE_LIMITED'
+  else if (isCut(thrown, status)) return { failure: { ...toFailure(thrown, 'MODEL_INTERRUPTED'), retryable: true } }
   else if (network || status === 408 || status === 409 || (typeof status === 'number' && status >= 500))
     code = 'MODEL_UNAVAILABLE'
   const failure = toFailure(thrown, code)
@@ -54,6 +55,12 @@ export function modelFault(thrown: unknown, now: number): Fault {
     },
     retryAfterMs: safely(() => retryAfter((thrown as { responseHeaders?: unknown }).responseHeaders, now)),
   }
+}
+
+/** A success whose body was cut or broken, or a stream that ended in the middle: the provider packages call both an error of the data. */
+function isCut(thrown: unknown, status: unknown): boolean {
+  if (typeof status === 'number') return status >= 200 && status < 300
+  return safely(() => (thrown as { name?: unknown }).name) === 'AI_InvalidResponseDataError'
 }
 
 /** Anything can be thrown, also what throws when it is looked at. */

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import {
+  type Agent,
   applySpending,
   createView,
+  defineAgent,
+  type Model,
   type ModelEffect,
   NO_SPENDING,
   OpspawnError,
@@ -38,7 +41,8 @@ describe('the price of a call', () => {
     expect(priceOf({}, 'x', 'constructor')).toBeUndefined()
   })
   test('must be known for every model under a cost limit', () => {
-    const models = [{ provider: 'p', modelId: 'm' }]
+    const model = { specificationVersion: 'v4', provider: 'p', modelId: 'm' } as Model
+    const models = [defineAgent({ name: 'b', model }) as Agent]
     requirePrices('agent "a"', {}, models, {})
     requirePrices('agent "a"', { cost: 1 }, models, { m: price })
     requirePrices('agent "a"', { cost: 1 }, [], {})

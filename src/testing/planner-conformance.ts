@@ -59,13 +59,17 @@ export function plannerConformance(options: PlannerConformanceOptions): void {
   registerCases(test, cases, reasons, (run) => run(undefined))
 }
 
-async function checkPlanner(createPlanner: PlannerConformanceOptions['createPlanner']): Promise<void> {
-  const planner = await createPlanner()
+function requirePlanner(planner: Planner): void {
   if (typeof planner !== 'object' || planner === null)
     throw new Error(`a planner is an object, found ${typeof planner}; did you forget to call the factory?`)
   if (planner.spec !== 'planner/1') throw new Error(`the spec of a planner is 'planner/1', not '${planner.spec as string}'`)
   if (typeof planner.name !== 'string' || planner.name === '') throw new Error('a planner has a name')
   if (typeof planner.decide !== 'function') throw new Error('a planner has a decide function')
+}
+
+async function checkPlanner(createPlanner: PlannerConformanceOptions['createPlanner']): Promise<void> {
+  const planner = await createPlanner()
+  requirePlanner(planner)
   if (planner.version !== undefined && typeof planner.version !== 'string') throw new Error('the version of a planner is a text')
   if (planner.reactive !== undefined && typeof planner.reactive !== 'boolean') throw new Error('reactive is true or false')
   const needs: readonly string[] = planner.requires ?? []
