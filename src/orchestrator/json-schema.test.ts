@@ -95,8 +95,7 @@ describe('a broken document is refused with the place', () => {
     loop['not'] = loop
     expect(() => compile(loop)).toThrow(RangeError)
   })
-  // FAULT A8: bounds of the wrong type are passed over by the validator, so they hold nothing.
-  test.fails.each<[string, object]>([
+  test.each<[string, object]>([
     ['a bound that is a text', { type: 'number', minimum: '5' }],
     ['a length that is a text', { type: 'string', maxLength: 'ten' }],
     ['less than no items', { type: 'array', minItems: -1 }],
@@ -104,8 +103,7 @@ describe('a broken document is refused with the place', () => {
   ])('%s', (_name, document) => {
     expect(() => compile(document)).toThrow(Error)
   })
-  // FAULT A9: it is found out at the first call only.
-  test.fails.each<[string, object]>([
+  test.each<[string, object]>([
     ['a reference that goes round', { $ref: '#' }],
     ['two references that go round', { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } }],
     ['an anchor that does not exist', { $ref: '#nowhere' }],

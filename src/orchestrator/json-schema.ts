@@ -57,7 +57,30 @@ function requireSchemaDocument(root: object, node: unknown, path: string): void 
   if (required !== undefined && !(Array.isArray(required) && required.every((name) => typeof name === 'string'))) {
     throw new TypeError(`${path}/required is no list of names`)
   }
+  requireBounds(schema, path)
   requireBelow(root, schema, path)
+}
+
+/** Bounds that are counts, and bounds that are numbers. */
+const COUNTS: readonly string[] = [
+  'maxLength',
+  'minLength',
+  'maxItems',
+  'minItems',
+  'maxProperties',
+  'minProperties',
+  'maxContains',
+  'minContains',
+]
+const NUMBERS: readonly string[] = ['maximum', 'minimum', 'exclusiveMaximum', 'exclusiveMinimum', 'multipleOf']
+
+function requireBounds(schema: Readonly<Record<string, unknown>>, path: string): void {
+  for (const keyword of [...COUNTS, ...NUMBERS]) {
+    const bound = schema[keyword]
+    const isBound = Number.isFinite(bound) && (NUMBERS.includes(keyword) || (Number.isInteger(bound) && (bound as number) >= 0))
+    if (bound !== undefined && (!isBound || (keyword === 'multipleOf' && (bound as number) <= 0)))
+      throw new TypeError(`${path}/${keyword} is ${show(bound)}`)
+  }
 }
 
 function requireBelow(root: object, schema: Readonly<Record<string, unknown>>, path: string): void {
@@ -86,16 +109,31 @@ function requireText(value: unknown, path: string): string {
   return value
 }
 
-/** References within the document must lead somewhere; those by id or anchor are left to the validator. */
+/** References within the document must lead to something that is no reference back; those to others, nobody could follow. */
 function requireTarget(root: object, reference: string, path: string): void {
-  if (!reference.startsWith('#/')) return
+  const passed = new Set<string>()
+  for (let next: unknown = reference; typeof next === 'string'; next = (targetOf(root, next) as { $ref?: unknown }).$ref) {
+    const isHere = next === '#' || next.startsWith('#/')
+    if (!isHere && !next.startsWith('#')) throw new TypeError(`${path}/$ref leads out of the document: ${next}`)
+    if (!isHere) {
+      if (JSON.stringify(root).includes(`"$anchor":${JSON.stringify(next.slice(1))}`)) return
+      throw new TypeError(`${path}/$ref leads nowhere: ${next}`)
+    }
+    if (targetOf(root, next) === undefined) throw new TypeError(`${path}/$ref leads nowhere: ${next}`)
+    if (passed.has(next)) throw new TypeError(`${path}/$ref leads back to itself: ${next}`)
+    passed.add(next)
+    const target = targetOf(root, next)
+    if (typeof target !== 'object' || target === null) return
+  }
+}
+
+function targetOf(root: object, reference: string): unknown {
+  if (reference === '#') return root
   let target: unknown = root
   for (const step of reference.slice(2).split('/')) {
     const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
-    target =
-      typeof target === 'object' && target !== null && Object.hasOwn(target, key)
-        ? (target as Record<string, unknown>)[key]
-        : undefined
+    const isThere = typeof target === 'object' && target !== null && Object.hasOwn(target, key)
+    target = isThere ? (target as Record<string, unknown>)[key] : undefined
   }
-  if (target === undefined) throw new TypeError(`${path}/$ref leads nowhere: ${reference}`)
+  return target
 }

@@ -121,8 +121,7 @@ describe('Retry-After', () => {
     expect(ms === undefined || Number.isFinite(ms)).toBe(true)
     expect(ms ?? 0).toBeLessThan(1000)
   })
-  // FAULT A6: it becomes NaN, and so the time of the retry.
-  test.fails.each(['.', '..'])('that is %j is none', (text) => {
+  test.each(['.', '..'])('that is %j is none', (text) => {
     expect(asked({ 'retry-after': text })).toBeUndefined()
   })
 })

@@ -113,7 +113,7 @@ function retryAfter(headers: unknown, now: number): number | undefined {
   if (Number.isFinite(exact)) return clampWait(exact)
   const text = headerOf(headers, 'retry-after')
   if (text === undefined) return undefined
-  if (/^[\d.]+$/.test(text)) return clampWait(Number.parseFloat(text) * 1000)
+  if (/^\d+(\.\d+)?$/.test(text)) return clampWait(Number.parseFloat(text) * 1000)
   const date = Date.parse(text)
   return Number.isNaN(date) ? undefined : clampWait(date - now)
 }

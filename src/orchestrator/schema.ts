@@ -93,21 +93,36 @@ function document(convert: () => object | undefined, where: string): JsonObject 
   return closeObjects(made as JsonObject, true)
 }
 
-/** Keywords whose values are data, and `allOf`, whose branches must stay open to be met together. */
+/** Keywords whose values are data, and those whose branches must stay open, since they are met together with what stands beside them. */
 const UNTOUCHED: ReadonlySet<string> = new Set(['allOf', 'const', 'default', 'enum', 'examples'])
+/** Keywords whose schemas are met together with the members that are listed beside them. */
+const BRANCHES: ReadonlySet<string> = new Set(['anyOf', 'else', 'if', 'not', 'oneOf', 'then'])
+/** Keywords whose members are names of the author's, not keywords. */
+const NAMED: ReadonlySet<string> = new Set(['$defs', 'definitions', 'patternProperties', 'properties'])
 
-/** Models are told that no other keys exist: `additionalProperties: false` wherever properties are listed and nothing is said. */
+/**
+ * Models are told that no other keys exist: `additionalProperties: false` wherever properties are listed and nothing, or
+ * the `true` that some libraries write unasked, is said.
+ */
 function closeObjects(node: JsonObject, root: boolean): JsonObject {
   const closed: Record<string, unknown> = {}
+  const hasMembers = 'properties' in node
   for (const [key, item] of Object.entries(node)) {
     if (root && key === '$schema') continue
-    closed[key] = UNTOUCHED.has(key) ? item : closeNested(item)
+    closed[key] =
+      UNTOUCHED.has(key) || (hasMembers && BRANCHES.has(key)) ? item : NAMED.has(key) ? closeNamed(item) : closeNested(item)
   }
   const additional = closed['additionalProperties']
-  if (closed['type'] === 'object' && closed['properties'] !== undefined && (additional === undefined || additional === true)) {
-    closed['additionalProperties'] = false
-  }
+  const isOpen =
+    closed['type'] === 'object' && closed['properties'] !== undefined && (additional === undefined || additional === true)
+  const isComposed = ['allOf', 'anyOf', 'oneOf', 'if'].some((keyword) => keyword in closed)
+  if (isOpen && !isComposed) closed['additionalProperties'] = false
   return closed as JsonObject
+}
+
+function closeNamed(item: unknown): unknown {
+  if (typeof item !== 'object' || item === null) return item
+  return Object.fromEntries(Object.entries(item).map(([name, schema]) => [name, closeNested(schema)]))
 }
 
 function closeNested(item: unknown): unknown {

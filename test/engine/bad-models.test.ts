@@ -358,7 +358,8 @@ describe('the tools planner and a model that', () => {
     expect(results?.map((result) => result.toolCallId).toSorted()).toEqual(['call-1-1', 'call-1-2', 'call-1-3'])
   })
   test('breaks off in the middle of a call makes no call', async () => {
-    const played = await talk([{ fault: 'interrupted', toolCalls: [{ name: 'ping', input: { n: 1 } }] }])
+    const broken = { fault: 'interrupted', toolCalls: [{ name: 'ping', input: { n: 1 } }] } as const
+    const played = await talk([broken, broken, broken, broken])
     expectFailure(played.outcome, 'MODEL_INTERRUPTED')
   })
   test('calls tools for ever ends with BUDGET_EXCEEDED at limits.steps', async () => {
