@@ -15,13 +15,6 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
   dts: true,
   sourcemap: true,
   clean: true,
-  esbuildOptions(options) {
-    // Comments and indentation stay out; names stay, so that stack traces read well without the source maps too.
-    options.minifyWhitespace = true
-    options.minifySyntax = true
-    // Node prints the whole line of an uncaught error.
-    options.lineLimit = 1000
-  },
 })
 
 export default config

@@ -1,5 +1,5 @@
 import type { Amounts } from './budget.ts'
-import type { Failure } from './errors.ts'
+import type { Failure } from './failure.ts'
 import type { Json } from './json.ts'
 import type { MemoryEntry } from './memory.ts'
 import type { Message } from './message.ts'
@@ -124,8 +124,7 @@ export interface EffectContext {
 }
 
 /** The answer of a settled model effect, or `undefined` when it failed. */
-export function modelAnswer(record: EffectRecord): ModelAnswer | undefined {
-  return record.effect.kind === 'model' && record.outcome?.status === 'completed'
-    ? (record.outcome.value as unknown as ModelAnswer)
-    : undefined
+export function modelAnswer({ effect, outcome }: EffectRecord): ModelAnswer | undefined {
+  const isAnswer = effect.kind === 'model' && outcome?.status === 'completed'
+  return isAnswer ? (outcome.value as unknown as ModelAnswer) : undefined
 }

@@ -64,7 +64,7 @@ describe('OpspawnError', () => {
   })
   test('is known across two copies of the package', async () => {
     const url: string = './errors.ts?another-copy'
-    const copy = (await import(/* @vite-ignore */ url)) as { OpspawnError: typeof OpspawnError; toFailure: typeof toFailure }
+    const copy = (await import(/* @vite-ignore */ url)) as { OpspawnError: typeof OpspawnError }
     expect(copy.OpspawnError).not.toBe(OpspawnError)
     const theirs = new copy.OpspawnError('QUEUE_FULL', 'full', { details: { queue: 'q' } })
     expect(theirs).not.toBeInstanceOf(OpspawnError)
@@ -72,7 +72,6 @@ describe('OpspawnError', () => {
     expect(OpspawnError.is(theirs, 'QUEUE_FULL')).toBe(true)
     expect(OpspawnError.is(theirs, 'TOOL_FAILED')).toBe(false)
     expect(copy.OpspawnError.is(new OpspawnError('QUEUE_FULL', 'full'), 'QUEUE_FULL')).toBe(true)
-    expect(toFailure(theirs, 'INTERNAL')).toEqual(copy.toFailure(theirs, 'INTERNAL'))
     expect(toFailure(theirs, 'INTERNAL')).toMatchObject({ code: 'QUEUE_FULL', message: 'full', retryable: true })
   })
   test('is known where a class was derived from it', () => {

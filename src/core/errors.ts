@@ -43,8 +43,8 @@ const TABLE = {
   APPROVAL_UNKNOWN: ['missing', 'The run waits for no approval of that key.'],
   BUDGET_EXCEEDED: ['spent', 'The run, with its children, has no budget left.'],
   BUDGET_PRICE_UNKNOWN: ['setup', 'A cost limit is set but a model has no price.'],
-  CASSETTE_MISMATCH: ['failed', 'A replayed run asked a model for what was not recorded.'],
-  EFFECT_UNKNOWN: ['failed', 'An interrupted call with side effects may or may not have happened.'],
+  CASSETTE_MISMATCH: ['failed', 'A replayed run asked for what was not recorded.'],
+  EFFECT_UNKNOWN: ['failed', 'An interrupted call may or may not have happened.'],
   INPUT_INVALID: ['invalid', 'The input does not fit its schema.'],
   INTERNAL: ['internal', 'A fault inside opspawn or a plugin.'],
   JSON_INVALID: ['invalid', 'A value is not plain JSON.'],
@@ -52,23 +52,23 @@ const TABLE = {
   LIMIT_INVALID: ['setup', 'A limit is not a positive number.'],
   MEMORY_FAILED: ['unavailable', 'A memory call failed.'],
   MEMORY_UNKNOWN: ['missing', 'No memory of that name is registered.'],
-  MODEL_ANSWER_INVALID: ['failed', 'A model answered something that cannot be used.'],
+  MODEL_ANSWER_INVALID: ['failed', "A model's answer cannot be used."],
   MODEL_FAILED: ['failed', 'A model call failed.'],
-  MODEL_INTERRUPTED: ['unavailable', 'A model stream ended before the answer was whole.'],
-  MODEL_RATE_LIMITED: ['full', 'A model provider asked to slow down.'],
-  MODEL_UNAVAILABLE: ['unavailable', 'A model provider is unreachable or overloaded.'],
+  MODEL_INTERRUPTED: ['unavailable', 'A model broke off its answer.'],
+  MODEL_RATE_LIMITED: ['full', 'A provider asked to slow down.'],
+  MODEL_UNAVAILABLE: ['unavailable', 'A provider is unreachable or overloaded.'],
   MODEL_UNKNOWN: ['missing', 'The agent has no model of that name.'],
   MODEL_UNSUPPORTED: ['setup', 'The value is not a model of a known version.'],
   NAME_DUPLICATE: ['setup', 'Two parts of a kind carry the same name.'],
   NAME_INVALID: ['invalid', 'A name has a wrong character or length.'],
   OPTIONS_INVALID: ['invalid', 'An option is missing, unknown or of the wrong type.'],
-  ORCHESTRATOR_DRAINING: ['unavailable', 'The orchestrator is stopping and takes no new work.'],
+  ORCHESTRATOR_DRAINING: ['unavailable', 'The orchestrator is stopping.'],
   OUTPUT_INVALID: ['failed', 'The output does not fit its schema.'],
   PAYLOAD_TOO_LARGE: ['invalid', 'A value is larger than the limit.'],
-  PLAN_FAILED: ['failed', 'The plan could not be carried out within its revisions.'],
+  PLAN_FAILED: ['failed', 'The plan failed in all its revisions.'],
   PLANNER_DECISION_INVALID: ['failed', 'A decision of a planner cannot be carried out.'],
   PLANNER_FAILED: ['failed', 'A planner threw.'],
-  PLANNER_STALLED: ['failed', 'A planner waits although nothing is under way.'],
+  PLANNER_STALLED: ['failed', 'A planner waits for nothing.'],
   PLUGIN_CAPABILITY_MISSING: ['setup', 'A part needs an ability that another part lacks.'],
   PLUGIN_INVALID: ['setup', 'A plugin has a missing or wrong member.'],
   PLUGIN_PACKAGE_MISSING: ['setup', 'A plugin needs a package that is not installed.'],
@@ -76,22 +76,22 @@ const TABLE = {
   POLICY_DENIED: ['denied', 'A policy rule refused the call.'],
   QUEUE_FULL: ['full', 'The queue is full.'],
   RUN_CANCELLED: ['cancelled', 'The run was cancelled.'],
-  RUN_EXISTS: ['exists', 'A run of that id or idempotency key has another input.'],
+  RUN_EXISTS: ['exists', 'The id or idempotency key is taken.'],
   RUN_FINISHED: ['conflict', 'The run has ended.'],
-  RUN_QUARANTINED: ['failed', 'The run crashed too many workers and was set aside.'],
+  RUN_QUARANTINED: ['failed', 'The run crashed too many workers.'],
   RUN_TIMEOUT: ['timeout', 'The run did not finish in time.'],
   RUN_UNKNOWN: ['missing', 'No run of that id exists.'],
   SCHEMA_NOT_CONVERTIBLE: ['setup', 'A schema cannot be written as JSON Schema.'],
   SEQUENCE_CONFLICT: ['conflict', 'The history has grown since it was read.'],
   SIGNAL_INVALID: ['invalid', 'A signal has a reserved or malformed name.'],
-  STATE_INVALID: ['conflict', 'The state machine has no such transition.'],
+  STATE_INVALID: ['conflict', 'There is no such transition.'],
   STORE_FAILED: ['unavailable', 'A store call failed.'],
   TOOL_FAILED: ['failed', 'A tool threw.'],
-  TOOL_INPUT_INVALID: ['invalid', 'The arguments do not fit the schema of the tool; it did not run.'],
-  TOOL_OUTPUT_INVALID: ['failed', 'The result of a tool does not fit its schema or is not JSON.'],
+  TOOL_INPUT_INVALID: ['invalid', 'The arguments do not fit; the tool did not run.'],
+  TOOL_OUTPUT_INVALID: ['failed', 'The result does not fit its schema or is not JSON.'],
   TOOL_TIMEOUT: ['timeout', 'A tool did not finish in time.'],
   TOOL_UNKNOWN: ['missing', 'The agent has no tool of that name.'],
-  WAIT_EXPIRED: ['timeout', 'What the run waited for did not come in time.'],
+  WAIT_EXPIRED: ['timeout', 'A wait was not met in time.'],
 } as const
 
 /** Every code that this package throws or records. Codes are stable: none changes its meaning. */
@@ -142,71 +142,12 @@ export class OpspawnError extends Error {
 
   /** Tells whether a value is an error of this package, from whichever copy, and of the code if one is given. */
   static is(value: unknown, code?: ErrorCode): value is OpspawnError {
-    if (typeof value !== 'object' || value === null || !(brand in value)) return false
-    return code === undefined || (value as unknown as OpspawnError).code === code
-  }
-}
-
-/** An error as data: what histories, outcomes and surfaces carry. It never holds a stack. */
-export interface Failure {
-  /** A code of the error table, or of a newer one. */
-  readonly code: string
-  readonly message: string
-  readonly retryable: boolean
-  readonly details?: Json
-  /** The errors behind it, nearest first, at most four. */
-  readonly causes?: readonly ThrownText[]
-}
-
-/**
- * Turns anything that was thrown into a {@link Failure}: errors of other libraries, strings, `undefined`, objects
- * whose getters throw. Never throws itself.
- *
- * @param code the code for what is not an {@link OpspawnError}.
- */
-export function toFailure(thrown: unknown, code: ErrorCode): Failure {
-  const causes: ThrownText[] = []
-  let cause = member(thrown, 'cause')
-  while (cause !== undefined && cause !== null && causes.length < 4) {
-    causes.push(describe(cause))
-    cause = member(cause, 'cause')
-  }
-  const own = OpspawnError.is(thrown) ? thrown : undefined
-  const { name, message } = describe(thrown)
-  return {
-    code: own?.code ?? code,
-    message: own !== undefined || name === 'Error' ? message : `${name}: ${message}`,
-    retryable: own?.retryable ?? errorInfo(code).retryable,
-    ...(own?.details === undefined ? undefined : { details: own.details }),
-    ...(causes.length === 0 ? undefined : { causes }),
-  }
-}
-
-/** Turns a {@link Failure} back into an error to throw. */
-export function toError({ code, message, retryable, details }: Failure): OpspawnError {
-  const known = Object.hasOwn(TABLE, code) ? (code as ErrorCode) : 'INTERNAL'
-  return new OpspawnError(known, message, { retryable, details })
-}
-
-type ThrownText = { readonly name: string; readonly message: string }
-
-function describe(thrown: unknown): ThrownText {
-  if (typeof thrown !== 'object' || thrown === null)
-    return { name: 'Error', message: safely(() => String(thrown)) ?? 'an unprintable value' }
-  const [name, message] = [member(thrown, 'name'), member(thrown, 'message')]
-  if (typeof message !== 'string') return { name: 'Error', message: 'a thrown object without a message' }
-  return { name: typeof name === 'string' ? name : 'Error', message }
-}
-
-/** A member of anything that was thrown; what cannot be read is not there. */
-function member(thrown: unknown, name: 'name' | 'message' | 'cause'): unknown {
-  return safely(() => (thrown as Readonly<Record<string, unknown>>)[name])
-}
-
-function safely<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch {
-    return undefined
+    if (typeof value !== 'object' || value === null) return false
+    try {
+      return brand in value && (code === undefined || (value as unknown as OpspawnError).code === code)
+    } catch {
+      // A proxy can throw at anything.
+      return false
+    }
   }
 }

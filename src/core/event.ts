@@ -1,6 +1,6 @@
 import type { Amounts } from './budget.ts'
 import type { Effect, Outcome } from './effect.ts'
-import type { Failure } from './errors.ts'
+import type { Failure } from './failure.ts'
 import type { Json } from './json.ts'
 import type { Message } from './message.ts'
 import type { Issue } from './schema.ts'
@@ -72,6 +72,4 @@ export type LiveEvent = Readonly<
 export type RunStreamEvent = RunEvent | LiveEvent
 
 /** Tells recorded events from live ones. */
-export function isRecorded(event: RunStreamEvent): event is RunEvent {
-  return 'seq' in event
-}
+export const isRecorded = (event: RunStreamEvent): event is RunEvent => 'seq' in event

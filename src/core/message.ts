@@ -58,16 +58,10 @@ export type Message = Part &
   )
 
 /** A system message. */
-export function systemMessage(text: string): Message {
-  return { role: 'system', content: text }
-}
+export const systemMessage = (text: string): Message => ({ role: 'system', content: text })
 
 /** A user message of one text. */
-export function userMessage(text: string): Message {
-  return { role: 'user', content: [{ type: 'text', text }] }
-}
+export const userMessage = (text: string): Message => ({ role: 'user', content: [{ type: 'text', text }] })
 
 /** A user message from a run's input: a string as it is, any other value as JSON text. */
-export function inputMessage(input: Json): Message {
-  return userMessage(typeof input === 'string' ? input : JSON.stringify(input))
-}
+export const inputMessage = (input: Json): Message => userMessage(typeof input === 'string' ? input : JSON.stringify(input))

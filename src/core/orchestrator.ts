@@ -4,7 +4,7 @@ import type { Message } from './message.ts'
 import type { OperationOptions, PageOptions } from './operation.ts'
 import type { RunLimits } from './budget.ts'
 import type { AgentStatus, RunOutcome, RunRecord } from './run.ts'
-import type { Failure } from './errors.ts'
+import type { Failure } from './failure.ts'
 import type { RunFilter, RunPage, StoreCapabilities } from './store.ts'
 import type { Agent } from './agent.ts'
 

@@ -1,5 +1,5 @@
 import type { Effect } from './effect.ts'
-import type { Failure } from './errors.ts'
+import type { Failure } from './failure.ts'
 import type { Json } from './json.ts'
 import type { Message } from './message.ts'
 import type { RunView } from './view.ts'

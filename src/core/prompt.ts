@@ -81,7 +81,10 @@ function toolResult(run: RunView, key: string): ToolResultPart {
   const { effect, outcome } = requireEffect(run, key)
   if (outcome === undefined || (effect.kind !== 'tool' && effect.kind !== 'run') || effect.callId === undefined)
     throw invalid(`"${key}" in results is not a settled tool or run effect with a callId`)
-  const toolName = effect.kind === 'tool' ? aliasOf(run, effect.tool) : (effect.tool ?? effect.agent)
+  const toolName =
+    effect.kind === 'tool'
+      ? (run.tools.find((tool) => tool.name === effect.tool)?.alias ?? effect.tool)
+      : (effect.tool ?? effect.agent)
   return { type: 'tool-result', toolCallId: effect.callId, toolName, output: toolResultOutput(outcome) }
 }
 
@@ -142,10 +145,6 @@ function invalid(text: string): OpspawnError {
 /** Finds the tool that a model means by a name. */
 export function offeredTool(run: RunView, alias: string): OfferedTool | undefined {
   return run.tools.find((tool) => tool.alias === alias || tool.name === alias)
-}
-
-function aliasOf(run: RunView, name: string): string {
-  return run.tools.find((tool) => tool.name === name)?.alias ?? name
 }
 
 /** The model's call that asks for an effect, and the model effect that a handoff goes on from. */

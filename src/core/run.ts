@@ -1,4 +1,5 @@
-import { type Failure, OpspawnError, toError } from './errors.ts'
+import { OpspawnError } from './errors.ts'
+import { type Failure, toError } from './failure.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { RunLimits, Spending } from './budget.ts'
@@ -34,9 +35,7 @@ export const AGENT_TRANSITIONS: Transitions<AgentStatus> = {
 }
 
 /** Tells whether a run's status is final. */
-export function isFinal(status: RunStatus): status is 'completed' | 'failed' | 'cancelled' {
-  return RUN_TRANSITIONS[status].length === 0
-}
+export const isFinal = (status: RunStatus): status is RunOutcome['status'] => RUN_TRANSITIONS[status].length === 0
 
 /**
  * Checks a change of status against its table.
@@ -46,7 +45,7 @@ export function isFinal(status: RunStatus): status is 'completed' | 'failed' | '
 export function requireTransition<S extends string>(table: Transitions<S>, from: S, to: S, what: string): void {
   if (table[from].includes(to)) return
   const legal = table[from].length === 0 ? 'nothing; it is final' : table[from].join(', ')
-  throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; from ${from} it may go to ${legal}`)
+  throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; it may go to ${legal}`)
 }
 
 /** How a run ended: data, never text to be searched. */

@@ -9,14 +9,13 @@ export interface JsonLimits {
   readonly maxDepth?: number
 }
 
-const UNFIT: readonly string[] = ['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'RegExp', 'ArrayBuffer']
-
 /**
  * Copies a value into plain JSON data, so that whoever made it cannot change or break what was recorded.
  *
  * `toJSON` methods (dates, URLs) are honoured; `undefined` is dropped from objects and becomes `null` in arrays
  * and at the root. Whatever JSON would lose silently is refused instead: NaN and infinities, bigint, functions,
- * symbols, maps, sets, binary data, errors, cycles, `__proto__` keys, and getters that throw.
+ * symbols, maps, sets, binary data, errors and other built-in objects, cycles, `__proto__` keys, and what throws when it
+ * is read.
  *
  * @throws OpspawnError `JSON_INVALID` naming the JSON Pointer of the offender, `PAYLOAD_TOO_LARGE` past `maxSize`.
  */
@@ -24,10 +23,11 @@ export function toJson(value: unknown, { maxSize = 2_097_152, maxDepth = 64 }: J
   try {
     return copy({ left: maxSize, maxSize, maxDepth }, value, 0) ?? null
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    const path = pointer(error.path)
-    const text = `${error.what} at ${path} cannot be stored as JSON; convert it to plain data first`
-    throw new OpspawnError('JSON_INVALID', text, { details: { path }, cause: error.cause })
+    const refusal = refusalOf(error)
+    if (!(refusal instanceof Refusal)) throw refusal
+    const path = pointer(refusal.path)
+    const text = `${refusal.what} at ${path} is not JSON; convert it first`
+    throw new OpspawnError('JSON_INVALID', text, { details: { path }, cause: refusal.cause })
   }
 }
 
@@ -51,67 +51,66 @@ class Refusal {
 function copy(copier: Copier, item: unknown, depth: number): Json | undefined {
   if (typeof item === 'string') return counted(copier, item, item.length + 2)
   if (typeof item === 'boolean') return counted(copier, item, 5)
-  if (item === undefined || item === null) return item
+  if (item === undefined || item === null) return counted(copier, item, 4)
   if (typeof item === 'object') return copyObject(copier, item, depth)
   if (typeof item !== 'number') throw new Refusal(`a ${typeof item}`)
   if (!Number.isFinite(item)) throw new Refusal(String(item))
-  return counted(copier, item, 8)
+  // JSON has no minus zero.
+  return counted(copier, item === 0 ? 0 : item, (item | 0) === item ? 8 : String(item).length)
 }
 
 function copyObject(copier: Copier, source: object, depth: number): Json {
-  if (source === PROTO) throw new Refusal('the key __proto__')
   if (depth >= copier.maxDepth) throw new Refusal(`a cycle, or nesting deeper than ${copier.maxDepth},`)
-  counted(copier, source, 2)
-  if (Array.isArray(source)) return source.map((item, index) => copyAt(copier, item, index, depth) ?? null)
-  const replace = read(source, 'toJSON')
-  if (typeof replace === 'function') return copy(copier, replaced(source, replace as () => unknown), depth + 1) ?? null
+  if (Array.isArray(source)) return copyList(copier, source, depth)
   const prototype: unknown = Object.getPrototypeOf(source)
-  if (prototype !== Object.prototype && prototype !== null) {
-    const kind = Object.prototype.toString.call(source).slice(8, -1)
-    if (UNFIT.includes(kind) || ArrayBuffer.isView(source) || source instanceof Error)
-      throw new Refusal(`a value of type ${kind}`)
+  const isPlain = prototype === Object.prototype || prototype === null
+  const kind = isPlain ? 'Object' : Object.prototype.toString.call(source).slice(8, -1)
+  const { toJSON } = source as { toJSON?: () => unknown }
+  if (typeof toJSON === 'function' && !ArrayBuffer.isView(source)) {
+    const replaced = toJSON.call(source)
+    if (kind !== 'Date' || replaced !== null) return copy(copier, replaced, depth + 1) ?? null
   }
+  // Built-in objects keep what they hold elsewhere: a copy of their members would be empty.
+  if (kind !== 'Object') throw new Refusal(`a value of type ${kind}`)
+  counted(copier, source, 2)
   const object: Record<string, Json> = {}
   for (const key of Object.keys(source)) {
-    const item = copyAt(copier, key === '__proto__' ? PROTO : read(source, key), key, depth)
-    if (item === undefined) continue
-    object[key] = counted(copier, item, key.length + 4)
+    const item = copyAt(copier, source, key, depth)
+    if (item !== undefined) object[key] = counted(copier, item, key.length + 4)
   }
   return object
 }
 
-/** Stands in for the value of a `__proto__` key, so that it is refused at its own path. */
-const PROTO: object = Object.freeze({})
+function copyList(copier: Copier, source: readonly unknown[], depth: number): Json {
+  // Looked at before the loop: a length costs nothing to claim.
+  if (source.length * 2 > copier.left) counted(copier, source, source.length * 2)
+  counted(copier, source, 2)
+  const list: Json[] = []
+  for (let index = 0; index < source.length; index += 1) list.push(copyAt(copier, source, index, depth) ?? null)
+  return list
+}
 
-function copyAt(copier: Copier, item: unknown, key: string | number, depth: number): Json | undefined {
+function copyAt(copier: Copier, source: object, key: string | number, depth: number): Json | undefined {
   try {
-    return copy(copier, item, depth + 1)
+    if (key === '__proto__') throw new Refusal('the key __proto__')
+    return copy(copier, (source as Record<string | number, unknown>)[key], depth + 1)
   } catch (error) {
-    if (error instanceof Refusal) error.path.unshift(key)
-    throw error
+    const refusal = refusalOf(error)
+    if (refusal instanceof Refusal) refusal.path.unshift(key)
+    throw refusal
   }
 }
 
-function replaced(source: object, replace: () => unknown): unknown {
-  try {
-    return replace.call(source)
-  } catch (error) {
-    throw new Refusal('a value whose toJSON throws', error)
-  }
-}
-
-function read(source: object, key: string): unknown {
-  try {
-    return (source as Record<string, unknown>)[key]
-  } catch (error) {
-    throw new Refusal(`a property whose getter throws (${key})`, error)
-  }
+/** Whatever throws while it is read cannot be copied; that it is too large is said as it is. */
+function refusalOf(error: unknown): unknown {
+  if (error instanceof Refusal || OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) return error
+  return new Refusal('a value that throws when it is read', error)
 }
 
 /** Gives the item back, its size in characters taken off what may still come. */
 function counted<T>(copier: Copier, item: T, size: number): T {
   copier.left -= size
   if (copier.left >= 0) return item
-  const text = `value is larger than ${copier.maxSize} characters of JSON; return less, or a reference to it`
+  const text = `value is larger than ${copier.maxSize} characters of JSON; give less`
   throw new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit: copier.maxSize } })
 }

@@ -200,7 +200,7 @@ test.each<readonly [string, Partial<Omit<ToolConformanceOptions, 'test'>>, strin
           }),
         }),
     },
-    'a property whose getter throws (sky)',
+    'a value that throws when it is read at /sky',
   ],
   [
     'progress that is no JSON',
