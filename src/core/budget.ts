@@ -3,7 +3,7 @@
  * here, and where none stands there is no limit.
  */
 export interface RunLimits {
-  /** Model calls. @default 50 */
+  /** Model calls that planners ask for; that a failed one is tried again does not count. @default 50 */
   readonly steps?: number
   /** Input and output tokens together. */
   readonly tokens?: number

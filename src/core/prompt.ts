@@ -53,7 +53,7 @@ export function parseArguments(text: string): ParsedArguments {
       return { problem: 'the arguments must be a JSON object' }
     // A short text without the two tell-tales can be neither too deep nor harmful.
     const isPlain = text.length < 128 && !text.includes('__proto__') && !text.includes('\\u')
-    return { input: (isPlain ? value : toJson(value)) as JsonObject }
+    return { input: (isPlain ? value : toJson(value, { maxSize: Infinity })) as JsonObject }
   } catch (error) {
     if (OpspawnError.is(error)) return { problem: error.message }
     return { problem: `the arguments are not valid JSON (${(error as Error).message})` }

@@ -110,7 +110,7 @@ describe('toJson refuses and names the place', () => {
     expect(error).toMatchObject({ code: 'JSON_INVALID', details: { path }, retryable: false })
     expect(error.message).toMatch(text)
     expect(error.message).toContain(` at ${path} `)
-    expect(error.message).toContain('convert it to plain data first')
+    expect(error.message).toContain('convert it first')
   })
   test('a cycle, however it closes', () => {
     const own: Record<string, unknown> = {}

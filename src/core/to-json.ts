@@ -3,7 +3,7 @@ import { pointer, type Json } from './json.ts'
 
 /** Bounds for {@link toJson}. */
 export interface JsonLimits {
-  /** Largest size in characters of JSON text, counted while copying. @default 2_097_152 */
+  /** Largest size in characters of JSON text, escapes not counted. @default 2_097_152 */
   readonly maxSize?: number
   /** Deepest nesting of arrays and objects. @default 64 */
   readonly maxDepth?: number

@@ -1,4 +1,13 @@
-import { type Amounts, type Decision, type Json, OpspawnError, toFailure, type Validation, toJson } from '../core/index.ts'
+import {
+  type Amounts,
+  type Decision,
+  type Json,
+  OpspawnError,
+  toFailure,
+  type Validation,
+  toJson,
+  type ModelEffect,
+} from '../core/index.ts'
 import { admit } from './admission.ts'
 import { decide } from './decision.ts'
 import { finishRun } from './finishing.ts'
@@ -143,7 +152,7 @@ function reserve(
       const model = Object.hasOwn(agent.models, effect.model ?? 'default') ? modelOf(context, effect) : undefined
       const price = model === undefined ? undefined : priceOf(context.engine.prices, model.provider, model.modelId)
       const most = effect.settings?.maxOutputTokens ?? agent.settings?.maxOutputTokens ?? UNBOUNDED_ANSWER
-      amounts = estimateCall(log.view, effect, limits, most, price)
+      amounts = estimateCall(log.view, effect, limits, shownLength(progress, effect), most, price)
       recorded ??= []
       recorded.push({ key: effect.key, amounts })
     }
@@ -151,6 +160,14 @@ function reserve(
     progress.reserving = added(progress.reserving, effect.key)
   }
   return recorded
+}
+
+/** What tools and the wished form of the answer add to a prompt, in characters. */
+function shownLength(progress: Progress, { tools, responseFormat }: ModelEffect): number {
+  const { ready, view } = progress.context
+  const shown =
+    tools === undefined ? [] : ready.functionsFor(view.tools).filter(({ name }) => tools === 'all' || tools.includes(name))
+  return JSON.stringify(shown).length + JSON.stringify(responseFormat ?? null).length
 }
 
 /** Checks an output and ends the run with it, or has the planner mend it. */

@@ -187,6 +187,8 @@ function checkWait(planner: Planner, effect: Effect & { kind: 'wait' }): void {
     throw invalid(planner, `has wait effect "${effect.key}" for ${show(type)}; time, signal and approval are known`)
   try {
     requireShape(`wait "${effect.key}"`, effect.for, shape)
+    if (effect.for.type === 'signal' && effect.for.name.startsWith('opspawn.'))
+      throw new TypeError("names that begin with opspawn. are the engine's own")
   } catch (error) {
     throw invalid(planner, `cannot be carried out: ${describe(error)}`, error)
   }

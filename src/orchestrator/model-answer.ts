@@ -33,11 +33,11 @@ export interface RawAnswer {
 export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): ModelAnswer {
   try {
     if (!Array.isArray(raw.content)) throw new TypeError(`content is ${show(raw.content)}, not a list`)
-    const { finishReason, structuredOutputText, response, warnings } = raw
     requireWhole(model, raw)
+    const { finishReason, structuredOutputText, response, warnings } = raw
+    const [only] = raw.content as readonly ModelPart[]
     const answer: { -readonly [K in keyof ModelAnswer]: ModelAnswer[K] } = {
-      content:
-        raw.content.length === 1 ? [recordPart(raw.content[0], maxSize)] : raw.content.map((part) => recordPart(part, maxSize)),
+      content: raw.content.length === 1 ? [recordPart(only, maxSize)] : recordParts(raw.content, maxSize),
       finishReason: requireText(
         'finishReason',
         typeof finishReason === 'string' ? finishReason : (finishReason?.unified ?? 'other'),
@@ -46,10 +46,13 @@ export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): Mod
       provider: model.provider,
       modelId: response?.modelId === undefined ? model.modelId : requireText('modelId', response.modelId),
     }
-    if (structuredOutputText !== undefined)
-      answer.structuredOutputText = requireText('structuredOutputText', structuredOutputText)
+    if (structuredOutputText !== undefined) {
+      if (requireText('structuredOutputText', structuredOutputText).length > maxSize) throw tooLarge(model, maxSize)
+      answer.structuredOutputText = structuredOutputText
+    }
     if (response?.id !== undefined) answer.responseId = requireText('response id', response.id)
-    if (Array.isArray(warnings) && warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
+    if (warnings !== undefined && !Array.isArray(warnings)) throw new TypeError(`warnings are ${show(warnings)}, not a list`)
+    if (warnings !== undefined && warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
     return answer
   } catch (error) {
     if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) throw tooLarge(model, maxSize)

@@ -134,6 +134,9 @@ class Assembly {
         return
       }
       case 'stream-start':
+        if (known['warnings'] !== undefined && !Array.isArray(known['warnings'])) {
+          throw new OpspawnError('MODEL_ANSWER_INVALID', `the warnings of the stream are ${show(known['warnings'])}, not a list`)
+        }
         this.#warnings.push(...((known['warnings'] as object[] | undefined) ?? []))
         return
       case 'response-metadata':

@@ -51,7 +51,9 @@ async function stream(context: RunContext, model: Model, options: ModelCallOptio
   const result = await model.doStream(options)
   const parts: unknown = (result as { stream?: unknown } | undefined | null)?.stream
   if (!isStream(parts)) throw invalidAnswer(model, 'doStream gave no stream')
-  const raw = await readModelStream(parts, execution.effect.key, emit, execution.signal)
+  const raw = await readModelStream(parts, execution.effect.key, emit, execution.signal).catch((error: unknown) => {
+    throw OpspawnError.is(error, 'MODEL_ANSWER_INVALID') ? invalidAnswer(model, error.message, error) : error
+  })
   return { value: recordAnswer(model, raw, context.view.limits.payload) as unknown as Json }
 }
 

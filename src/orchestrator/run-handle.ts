@@ -100,7 +100,7 @@ export class RunHandle<Output> implements Run<Output> {
   }
 
   async #answer(key: string, approved: boolean, given: ApprovalAnswer): Promise<void> {
-    requireShape('the answer to an approval', given, { by: 'text', reason: 'text?', signal: 'any?' })
+    requireShape('the answer { by, reason } to an approval', given, { by: 'text', reason: 'text?', signal: 'any?' })
     const { by, reason, signal } = given
     if (by === '') throw new OpspawnError('OPTIONS_INVALID', 'the answer to an approval needs `by`: who gives it')
     const hash = await requirePending(this.#context.engine, this.id, key, { signal })

@@ -11,6 +11,8 @@ import {
   type Validation,
 } from '../core/index.ts'
 
+import { show } from './checks/show.ts'
+
 /** A schema made ready once, at registration: its JSON Schema document and its check. */
 export interface CompiledSchema {
   /** The document that models and callers see. */
@@ -52,6 +54,7 @@ export function compileSchema(
     return { jsonSchema: document(() => documented.jsonSchema, where), validate: standardCheck(documented.validator) }
   }
   const plain = schema as JsonObject
+  if (Object.prototype.toString.call(plain) !== '[object Object]') refuse(where, `it is ${show(plain)} and no document`)
   let check: (value: unknown) => readonly Issue[]
   try {
     check = compiler(plain)

@@ -58,21 +58,21 @@ describe('what is set aside for a call', () => {
   const view = createView({ tools: [], models: [], memories: [] }, origin)
   const effect: ModelEffect = { kind: 'model', key: 'm', messages: [userMessage('x'.repeat(4000))] }
   test('is a step where neither tokens nor money are limited', () => {
-    expect(estimateCall(view, effect, { steps: 5, durationMs: 1 }, 1000, price)).toEqual(ONE_STEP)
+    expect(estimateCall(view, effect, { steps: 5, durationMs: 1 }, 0, 1000, price)).toEqual(ONE_STEP)
   })
   test('is the prompt and the longest answer where tokens are', () => {
-    const { steps, tokens, cost } = estimateCall(view, effect, { tokens: 1 }, 500, undefined)
+    const { steps, tokens, cost } = estimateCall(view, effect, { tokens: 1 }, 0, 500, undefined)
     expect([steps, cost]).toEqual([1, 0])
     expect(tokens).toBeGreaterThanOrEqual(1500)
     expect(tokens).toBeLessThan(1600)
   })
   test('is their price where money is', () => {
-    const { tokens, cost } = estimateCall(view, effect, { cost: 1 }, 500, price)
+    const { tokens, cost } = estimateCall(view, effect, { cost: 1 }, 0, 500, price)
     expect(cost).toBeCloseTo(((tokens - 500) * price.input + 500 * price.output) / 1_000_000)
   })
   test('counts system messages too', () => {
     const long: ModelEffect = { kind: 'model', key: 'm', messages: [{ role: 'system', content: 'x'.repeat(4000) }] }
-    expect(estimateCall(view, long, { tokens: 1 }, 0, undefined).tokens).toBe(1000)
+    expect(estimateCall(view, long, { tokens: 1 }, 0, 0, undefined).tokens).toBe(1000)
   })
 })
 

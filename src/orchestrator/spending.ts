@@ -51,11 +51,12 @@ export function estimateCall(
   run: RunView,
   effect: ModelEffect,
   limits: RunLimits,
+  toolsLength: number,
   maxOutputTokens: number,
   price: ModelPrice | undefined,
 ): Amounts {
   if (limits.tokens === undefined && limits.cost === undefined) return ONE_STEP
-  const input = Math.ceil(promptLength(promptOf(run, effect)) / 4)
+  const input = Math.ceil((promptLength(promptOf(run, effect)) + toolsLength) / 4)
   const cost = price === undefined ? 0 : costOf({ input, output: maxOutputTokens }, price)
   return { steps: 1, tokens: input + maxOutputTokens, cost: cost ?? 0 }
 }

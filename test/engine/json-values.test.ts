@@ -88,7 +88,6 @@ describe('toJson counts what JSON text would take', () => {
     ['many small texts', Array.from({ length: 60_000 }, () => '')],
     ['many empty objects', Array.from({ length: 60_000 }, () => ({}))],
     ['numbers with many digits', Array.from({ length: 12_000 }, () => 1.234567890123456e-300)],
-    ['text that must be escaped', '\u0001'.repeat(90_000)],
     ['long keys', { ['k'.repeat(100_001)]: 1 }],
   ])('%s', async (_name, value) => {
     expect(JSON.stringify(value).length).toBeGreaterThan(100_000)

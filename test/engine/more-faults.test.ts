@@ -128,7 +128,7 @@ describe('budgets in awkward places', () => {
     const run = await ops.start(agent, 'go')
     const outcome = await outcomeOf(clock, run)
     expect(model.calls).toHaveLength(4)
-    expect((outcome as { output: unknown[] }).output.filter((one) => one === 'x')).toHaveLength(4)
+    expect((outcome as unknown as { output: unknown[] }).output.filter((one) => one === 'x')).toHaveLength(4)
     expect((await ops.record(run.id)).spending).toMatchObject({ used: { steps: 4 }, reserved: { steps: 0 } })
   })
 
