@@ -160,8 +160,10 @@ function unionMembers(
   const alias = source.statements.find(
     (one): one is ts.TypeAliasDeclaration => ts.isTypeAliasDeclaration(one) && one.name.text === name,
   )
-  if (alias === undefined || !ts.isUnionTypeNode(alias.type)) throw new Error(`core/event.ts has no union ${name}`)
-  return alias.type.types.filter(ts.isTypeLiteralNode).map(({ members }) => {
+  // The unions stand inside `Readonly<…>`, which a mapped type passes on to each member.
+  const union = alias !== undefined && ts.isTypeReferenceNode(alias.type) ? alias.type.typeArguments?.[0] : alias?.type
+  if (union === undefined || !ts.isUnionTypeNode(union)) throw new Error(`core/event.ts has no union ${name}`)
+  return union.types.filter(ts.isTypeLiteralNode).map(({ members }) => {
     const properties = members.filter(ts.isPropertySignature)
     const type = properties.find((member) => member.name.getText() === 'type')?.type?.getText() ?? ''
     const others = properties.filter((member) => member.name.getText() !== 'type')
@@ -188,7 +190,7 @@ const NUMBERS: Readonly<Record<string, RegExp>> = {
   deliveries: /MAX_DELIVERIES = ([\d_]+)/,
   'unbounded answer': /UNBOUNDED_ANSWER = ([\d_]+)/,
   'Retry-After': /Math\.max\(0, Math\.round\(ms\)\), ([\d_]+)\)/,
-  'JSON depth': /maxDepth \?\? ([\d_]+)/,
+  'JSON depth': /maxDepth = ([\d_]+)/,
   'listing page': /DEFAULT_PAGE = ([\d_]+)/,
   'longest listing': /MAX_PAGE = ([\d_]+)/,
 }

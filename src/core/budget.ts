@@ -1,6 +1,6 @@
 /**
- * What a run with all its children may use. Every limit is a number above 0 (`repairs` and `depth` may be 0); an absent one has the default that stands
- * here, and where none stands there is no limit.
+ * What a run with all its children may use. Every limit is a number above 0 (`repairs` and `depth` may be 0); an absent
+ * one has the default that stands here, and where none stands there is no limit.
  */
 export interface RunLimits {
   /** Model calls that planners ask for; that a failed one is tried again does not count. @default 50 */

@@ -54,7 +54,7 @@ export function toError({ code, message, retryable, details }: Failure): Opspawn
 
 function describe(thrown: unknown): ThrownText {
   const isObject = typeof thrown === 'object' && thrown !== null
-  const message = isObject ? member(thrown, 'message') : (safely(() => String(thrown)) ?? 'an unprintable value')
+  const message = isObject ? member(thrown, 'message') : (safely(() => String(thrown as string)) ?? 'an unprintable value')
   const name = member(thrown, 'name')
   if (typeof message !== 'string') return { name: 'Error', message: 'a thrown object without a message' }
   return {

@@ -126,7 +126,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
   const worker = createWorker(engine, { queues: options.queues ?? ['default'], concurrency: options.concurrency ?? 1000, hold })
   announce(options, store)
   if (options.work !== false) worker.start()
-  return assemble(engine, worker, composition.dispose, hold, ids)
+  return assemble(engine, worker, () => composition.dispose(), hold, ids)
 }
 
 const SURVIVES: Readonly<Record<Store['capabilities']['durability'], string>> = {

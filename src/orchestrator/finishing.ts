@@ -33,7 +33,7 @@ export function failRun(progress: Progress, error: unknown): void {
 function stopOpen(progress: Progress): void {
   const { log, inFlight } = progress
   const error = new OpspawnError('RUN_CANCELLED', 'the run ended before this was done')
-  for (const execution of [...inFlight]) execution.abort(error)
+  for (const execution of inFlight) execution.abort(error)
   takeSettlements(progress)
   for (const { effect } of openRecords(log.view)) {
     if (effect.kind === 'run') log.send(childId(log.view.id, effect.key), cancelSignal('the parent run ended'))
@@ -57,7 +57,7 @@ export async function cancelRun(progress: Progress): Promise<void> {
     progress.cancelBy ??= log.now() + context.engine.timing.cancelMs
     progress.startable = []
     // A child that is being accepted is waited for: only then can it be told.
-    for (const execution of [...progress.inFlight]) if (execution.effect.kind !== 'run') execution.abort(reason)
+    for (const execution of progress.inFlight) if (execution.effect.kind !== 'run') execution.abort(reason)
     takeSettlements(progress)
   }
   for (const { effect } of openRecords(view)) {

@@ -54,7 +54,7 @@ export class Hub {
   /** Tells all watchers that nothing more will come. */
   close(): void {
     this.#isClosed = true
-    for (const watchers of [...this.#watchers.values()]) for (const watcher of [...watchers]) watcher.closed()
+    for (const watchers of this.#watchers.values()) for (const watcher of watchers) watcher.closed()
   }
 
   get isClosed(): boolean {

@@ -10,7 +10,7 @@ export async function loadJsonSchemaCompiler(): Promise<JsonSchemaCompiler> {
   const { Validator } = await import('@cfworker/json-schema')
   return (document) => {
     requireSchemaDocument(document, document, '#')
-    const draft = String((document as { $schema?: unknown }).$schema ?? '').includes('draft-07') ? '7' : '2020-12'
+    const draft = `${(document as { $schema?: string }).$schema}`.includes('draft-07') ? '7' : '2020-12'
     const validator = new Validator(document, draft, false)
     return (value) => {
       const result = validator.validate(value)

@@ -133,7 +133,7 @@ function recordData(data: unknown): Json | object {
   if (typeof data === 'string') return { type: 'data', data }
   const file = data as { type?: unknown; data?: unknown; url?: unknown }
   if (file.data instanceof Uint8Array) return { type: 'data', data: Buffer.from(file.data).toString('base64') }
-  if (file.url !== undefined) return { type: 'url', url: String(file.url) }
+  if (file.url !== undefined) return { type: 'url', url: String(file.url as URL) }
   return data as JsonObject
 }
 

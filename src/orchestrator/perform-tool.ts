@@ -148,7 +148,7 @@ const MAX_ISSUES = 50
 
 function acceptInput(ready: ReadyTool, input: Json, checked: Validation): unknown {
   // The body gets a copy: what it does to its input must not change what is recorded.
-  if (checked.issues === undefined) return checked.value === input ? toJson(input) : checked.value
+  if (checked.issues === undefined) return checked.value === input ? toJson(input, { maxSize: Infinity }) : checked.value
   throw new OpspawnError(
     'TOOL_INPUT_INVALID',
     `tool "${ready.tool.name}" was not called, its arguments are wrong: ${describeIssues(checked.issues)}`,

@@ -397,7 +397,7 @@ export class RunDriver {
   }
 
   #stopAll(reason: unknown): void {
-    for (const execution of [...(this.#progress?.inFlight ?? [])]) execution.abort(reason)
+    for (const execution of this.#progress?.inFlight ?? []) execution.abort(reason)
     this.#wake?.()
   }
 }

@@ -31,7 +31,7 @@ export function hashText(text: string): string {
  * Keeps the process alive while somebody holds on: timers do not, and a run that waits for a retry must not end the
  * program that awaits it.
  */
-export function createKeepAlive(): { hold(): () => void } {
+export function createKeepAlive(): { readonly hold: () => () => void } {
   let holders = 0
   let timer: NodeJS.Timeout | undefined
   return {
