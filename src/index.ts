@@ -1,3 +1,9 @@
+/**
+ * The whole SDK in one import: contracts, the orchestrator and its default wiring.
+ *
+ * @module
+ */
+
 export * from './core/index.ts'
 export {
   DEFAULT_RETRY,

@@ -131,6 +131,11 @@ export class OpspawnError extends Error {
   /** Data for programs. */
   readonly details: Json | undefined
 
+  /**
+   * An error of opspawn.
+   *
+   * @param message what was wrong, where, and what to do.
+   */
   constructor(code: ErrorCode, message: string, options: OpspawnErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'OpspawnError'

@@ -1,3 +1,9 @@
+/**
+ * The contracts, and the pure functions that every part shares. Imports nothing.
+ *
+ * @module
+ */
+
 export * from './agent.ts'
 export * from './budget.ts'
 export * from './effect.ts'

@@ -103,11 +103,17 @@ export type ForgetReceipt = { readonly count: number; readonly verified: boolean
  * that was under way may then have been written, and its ids make a repetition harmless.
  */
 export interface MemoryHandle {
+  /** Keeps entries; one whose id is kept already is left as it is. Rejects with `MEMORY_FAILED`. */
   append(entries: readonly MemoryEntry[], options?: OperationOptions): Promise<AppendReceipt>
+  /** Finds what is nearest to a query, best first. */
   recall(query: string, options?: RecallOptions): Promise<Recall>
+  /** Reads records by id; those that are not there are left out. */
   get(ids: readonly string[], options?: OperationOptions): Promise<readonly MemoryRecord[]>
+  /** Reads records a page at a time, in no order that is promised. */
   list(page: PageOptions & { readonly filter?: MemoryFilter }, options?: OperationOptions): Promise<MemoryPage>
+  /** Changes one record; with `ifVersion`, only that version of it. */
   update(id: string, patch: MemoryPatch, options?: OperationOptions & { readonly ifVersion?: number }): Promise<MemoryRecord>
+  /** Hides records (`soft`) or removes them for good (`erase`). */
   forget(what: MemorySelector, mode: 'soft' | 'erase', options?: OperationOptions): Promise<ForgetReceipt>
 }
 
@@ -122,6 +128,8 @@ export interface Memory {
   maintain(options?: OperationOptions): Promise<void>
   /** Everything of one tenant, as JSON lines, header first. */
   export(tenant: string, options?: OperationOptions): AsyncIterable<JsonObject>
+  /** Takes in what `export` gave, record by record. */
   import(lines: AsyncIterable<JsonObject>, options?: OperationOptions): Promise<{ readonly imported: number }>
+  /** Closes what was opened. */
   [Symbol.asyncDispose]?(): Promise<void>
 }

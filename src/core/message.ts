@@ -10,16 +10,22 @@ export type FileData =
   | { readonly type: 'reference'; readonly reference: { readonly [provider: string]: string } }
   | { readonly type: 'text'; readonly text: string }
 
+/** What all parts have. */
 interface Part {
   /** Carried back to the provider unread: thought signatures and cache marks live here. */
   readonly providerOptions?: ProviderOptions
 }
+/** Words. */
 export type TextPart = Part & { readonly type: 'text'; readonly text: string }
+/** A file of any media type. */
 export type FilePart = Part & Readonly<{ type: 'file'; mediaType: string; data: FileData; filename?: string }>
+/** What a model says of its thinking. */
 export type ReasoningPart = Part & { readonly type: 'reasoning'; readonly text: string }
+/** A file that is part of a model's thinking. */
 export type ReasoningFilePart = Part & Readonly<{ type: 'reasoning-file'; mediaType: string; data: FileData }>
 /** A provider's own part, `kind` being `<provider>.<type>`. */
 export type CustomPart = Part & { readonly type: 'custom'; readonly kind: string }
+/** A model asks for a tool. */
 export interface ToolCallPart extends Part {
   readonly type: 'tool-call'
   readonly toolCallId: string
@@ -29,8 +35,10 @@ export interface ToolCallPart extends Part {
   /** The provider runs this tool itself; its result stands in the same message. */
   readonly providerExecuted?: boolean
 }
+/** What a tool answered. */
 export type ToolResultPart = Part &
   Readonly<{ type: 'tool-result'; toolCallId: string; toolName: string; output: ToolResultOutput }>
+/** A person's answer about a call. */
 export type ToolApprovalResponsePart = Part &
   Readonly<{ type: 'tool-approval-response'; approvalId: string; approved: boolean; reason?: string }>
 

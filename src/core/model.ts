@@ -13,7 +13,9 @@ export interface Model {
   /** Provider id, such as `openai.responses`. */
   readonly provider: string
   readonly modelId: string
+  /** One call, answered in one piece. Rejects with the provider's error; aborts by `options.abortSignal`. */
   doGenerate(options: ModelCallOptions): PromiseLike<ModelResult>
+  /** One call, answered part by part; resolves when the provider has begun to answer. */
   doStream(options: ModelCallOptions): PromiseLike<ModelStreamResult>
 }
 
@@ -97,8 +99,10 @@ export interface ModelResult {
 /** What `doStream` gives. Any async iterable of parts will do; a web stream is one. */
 export type ModelStreamResult = { stream: ModelStream }
 
+type Lockable = { getReader(): PartReader }
+
 /** A stream of parts: a web `ReadableStream` (read through its reader, so that cancelling closes the connection) or an async iterable. */
-export type ModelStream = AsyncIterable<ModelPart> | { getReader(): PartReader }
+export type ModelStream = AsyncIterable<ModelPart> | Lockable
 
 interface PartReader {
   read(): Promise<{ done: boolean; value?: ModelPart | undefined }>

@@ -64,6 +64,7 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   cancel(reason?: string, options?: OperationOptions): Promise<void>
   /** @throws OpspawnError `APPROVAL_UNKNOWN`, `APPROVAL_DECIDED`, `RUN_FINISHED` */
   approve(key: string, answer: ApprovalAnswer): Promise<void>
+  /** Refuses a call that waits for a person; the planner is told the reason. Rejects as `approve` does. */
   deny(key: string, answer: ApprovalAnswer): Promise<void>
   /** Sends a signal; early ones are kept. The same id counts once. @throws OpspawnError `RUN_FINISHED`, `SIGNAL_INVALID` */
   signal(name: string, payload?: Json, options?: OperationOptions & { readonly id?: string }): Promise<void>
@@ -88,6 +89,7 @@ export interface OrchestratorEvents {
   readonly event: (runId: string, event: RunEvent) => void
   /** Something is happening. */
   readonly live: (runId: string, event: LiveEvent) => void
+  /** An agent of this process began, paused or ended work. */
   readonly agent: (state: AgentState) => void
   /** A fault that belongs to no call: a listener that threw, a sweep that failed, a lost lease. The work goes on. */
   readonly fault: (failure: Failure, context: { readonly where: string; readonly runId?: string }) => void
@@ -106,11 +108,13 @@ export interface Orchestrator extends AsyncDisposable {
    * @throws OpspawnError `AGENT_UNKNOWN`, `INPUT_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`, `QUEUE_FULL`, `RUN_EXISTS`, `ORCHESTRATOR_DRAINING`
    */
   start<Input, Output>(agent: Agent<Input, Output>, input: Input, options?: StartOptions): Promise<Run<Output>>
+  /** The same by name, for an agent that is registered here; what the input must be is known at run time alone. */
   start(agent: string, input: unknown, options?: StartOptions): Promise<Run>
   /** A handle on a run that exists. @throws OpspawnError `RUN_UNKNOWN` */
   run(runId: string, options?: OperationOptions): Promise<Run>
   /** A run's summary. @throws OpspawnError `RUN_UNKNOWN` */
   record(runId: string, options?: OperationOptions): Promise<RunRecord>
+  /** Finds runs, newest first, a page at a time. */
   list(filter?: RunFilter, page?: PageOptions, options?: OperationOptions): Promise<RunPage>
   /** The agents registered here. */
   agents(): readonly AgentState[]

@@ -35,5 +35,6 @@ export interface Planner {
   readonly reactive?: boolean | undefined
   /** What an agent must have for this planner to work; checked at registration. */
   readonly requires?: readonly ('model' | 'memory')[] | undefined
+  /** Looks at a run and says what to do next. Must depend on the view alone: it is called again after a crash. What it throws fails the run with `PLANNER_FAILED`. */
   decide(run: RunView): Decision | Promise<Decision>
 }

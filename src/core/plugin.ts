@@ -23,7 +23,9 @@ export type EffectMiddleware = (effect: Effect, context: EffectContext, next: ()
 export interface ExtensionHost {
   /** Registers a part, as if it stood in the list of plugins. */
   add(plugin: Tool | Agent | Memory): void
+  /** Puts a rule at the end of the policy. */
   addRule(rule: PolicyRule): void
+  /** Puts a middleware around every effect, inside those that were added before. */
   addMiddleware(middleware: EffectMiddleware): void
   /** Sees every recorded event of every run in this process, after it was recorded. One that throws harms nobody. */
   observe(listener: (runId: string, event: RunEvent) => void): void

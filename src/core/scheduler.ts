@@ -48,5 +48,6 @@ export interface Scheduler {
   depth(queue: string): Promise<number>
   /** Stops handing out tasks and waits for the handlers under way, at most `deadlineMs`; `left` is what still runs then. */
   drain(deadlineMs: number): Promise<{ readonly left: number }>
+  /** Closes connections; what is queued stays where the queue keeps it. */
   [Symbol.asyncDispose]?(): Promise<void>
 }

@@ -7,6 +7,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     readonly version: 1
     readonly vendor: string
     readonly types?: { readonly input: Input; readonly output: Output } | undefined
+    /** Checks a value; may be asynchronous. */
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>
     /** Present when the library also follows Standard JSON Schema. */
     readonly jsonSchema?: StandardJsonSchema | undefined

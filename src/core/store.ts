@@ -160,8 +160,10 @@ export interface Store {
   signal(runId: string, signal: Signal, options?: OperationOptions): Promise<Readonly<{ accepted: boolean; task?: TaskRef }>>
   /** The history from a position on, at most `limit` events. @throws OpspawnError `RUN_UNKNOWN` */
   read(runId: string, fromSeq: number, limit?: number, options?: OperationOptions): Promise<readonly RunEvent[]>
+  /** Finds runs, newest first, a page at a time. */
   list(filter: RunFilter, page: PageOptions, options?: OperationOptions): Promise<RunPage>
   /** Runs a function in a transaction that the next append of the fence's run joins; for `transactional` tools. */
   transaction?<T>(fence: Fence, work: (tx: unknown) => Promise<T>): Promise<T>
+  /** Closes what was opened. */
   [Symbol.asyncDispose]?(): Promise<void>
 }

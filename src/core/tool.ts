@@ -70,15 +70,16 @@ export interface Tool<Input = unknown, Output = unknown> {
 /** What {@link Tool.verify} finds. */
 export type Verification = { readonly happened: true; readonly output: Json } | { readonly happened: false }
 
+type SaidAnew = 'spec' | 'input' | 'output' | 'effect' | 'verify'
+
 /** What {@link defineTool} takes: a tool's members, the effect class with a default. */
-export interface ToolOptions<S extends Schema, Output> extends Omit<
-  Tool<InferOutput<S>, Output>,
-  'spec' | 'input' | 'output' | 'effect'
-> {
+export interface ToolOptions<S extends Schema, Output> extends Omit<Tool<InferOutput<S>, Output>, SaidAnew> {
   readonly input: S
   readonly output?: Schema<unknown, Output> | undefined
   /** @default 'unsafe' */
   readonly effect?: ToolEffectClass | undefined
+  /** As {@link Tool.verify}. */
+  readonly verify?: Tool<InferOutput<S>, Output>['verify'] | undefined
 }
 
 /**

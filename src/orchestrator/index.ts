@@ -1,3 +1,9 @@
+/**
+ * Wires models, tools, planners and stores into durable runs.
+ *
+ * @module
+ */
+
 export { createOrchestrator, type OrchestratorOptions } from './create-orchestrator.ts'
 export { defineAgent, defineExtension, definePlugin, defineTool } from './define.ts'
 export { DEFAULT_TIMING, type Timing } from './engine.ts'

@@ -1,3 +1,9 @@
+/**
+ * Scripted models, cassettes, a clock to turn by hand, and the conformance suites.
+ *
+ * @module
+ */
+
 export { openCassette, type Cassette, type CassetteOptions } from './cassette-file.ts'
 export type { Broken, RecordedCall, RecordedResponse } from './cassette-file.ts'
 export { redactKeys, type Redact } from './cassette-codec.ts'

@@ -34,7 +34,9 @@ export interface ScriptedCall {
 
 /** How a model speaks to a planner: what makes an answer of a text, and what a wish to call tools. */
 export interface PlannerDialect {
+  /** What a final text looks like. */
   readonly answer: (text: string, turn: ModelTurn) => ModelAnswer
+  /** What a wish to call a tool looks like. */
   readonly call: (calls: readonly ScriptedCall[], turn: ModelTurn) => ModelAnswer
 }
 

@@ -93,6 +93,7 @@ export interface OlderModel<Version, Reason, Usage, Part> {
   readonly supportedUrls: Record<string, RegExp[]>
   /** The options are those of this version; a script reads only what all versions share. */
   doGenerate(options: OlderCallOptions): Promise<ScriptedResult<Reason, Usage>>
+  /** The same call, answered part by part. */
   doStream(options: OlderCallOptions): Promise<{ stream: ReadableStream<Part> }>
 }
 

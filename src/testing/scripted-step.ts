@@ -110,7 +110,9 @@ export interface ScriptedModelCall {
 /** A model that answers from a script. */
 export interface ScriptedModel<Stream extends ModelStream = ReadableStream<V4StreamPart>> extends Model {
   readonly supportedUrls: Record<string, RegExp[]>
+  /** Answers with the next step of the script, in one piece. */
   doGenerate(options: ModelCallOptions): Promise<V4Result>
+  /** Answers with the next step of the script, part by part. */
   doStream(options: ModelCallOptions): Promise<{ stream: Stream }>
   /** What was asked so far, oldest first, refused calls included. Empty with `record: false`. */
   readonly calls: readonly ScriptedModelCall[]

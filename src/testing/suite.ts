@@ -3,6 +3,7 @@ import { OpspawnError } from '../core/index.ts'
 /** A runner's `test` function, as vitest and node:test have it. `skip` is used, where there is one, to show what was left out. */
 export interface TestFunction {
   (name: string, run: () => Promise<void>): unknown
+  /** Shows a case that was left out. */
   readonly skip?: (name: string, run: () => Promise<void>) => unknown
 }
 

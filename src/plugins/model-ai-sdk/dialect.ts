@@ -13,7 +13,9 @@ export interface ForeignModel<Options, Finish, Usage> {
   readonly modelId: string
   /** Passed through unread. */
   readonly supportedUrls?: unknown
+  /** One call, answered in one piece. */
   doGenerate(options: Options): PromiseLike<ForeignResult<Finish, Usage>>
+  /** One call, answered part by part. */
   doStream(options: Options): PromiseLike<{ stream: ModelStream }>
 }
 

@@ -1,3 +1,9 @@
+/**
+ * Any model of the AI SDK as a model of opspawn.
+ *
+ * @module
+ */
+
 export { aiSdkModel, type AiSdkModelOptions } from './ai-sdk-model.ts'
 export type { ForeignModel, ForeignResult } from './dialect.ts'
 export type {

@@ -1,3 +1,9 @@
+/**
+ * A planner that writes a plan first and then carries it out.
+ *
+ * @module
+ */
+
 export { planExecutePlanner } from './planner.ts'
 export type { PlanExecutePlannerOptions } from './options.ts'
 export type { PlanState, PlanStep, StepResult } from './state.ts'

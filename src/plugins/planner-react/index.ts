@@ -1,3 +1,9 @@
+/**
+ * A planner that thinks and acts in text, for models without tool calling.
+ *
+ * @module
+ */
+
 export { reactPlanner } from './planner.ts'
 export type { ReactPlannerOptions } from './options.ts'
 export { parseReactTurn, type ReactTurn } from './parse.ts'
