@@ -9,13 +9,15 @@ import {
 } from '../core/index.ts'
 import { decideOnce } from './deciding.ts'
 import type { ReadyAgent } from './definition.ts'
+import { mayPark, nextDue, takeDue } from './due.ts'
 import { CANCEL, type Engine } from './engine.ts'
 import { Execution } from './execution.ts'
 import { cancelRun, failRun } from './finishing.ts'
-import { dueOutcome, matchSignals, openRecords, takeSignal } from './inbox.ts'
+import { matchSignals, openRecords, takeSignal } from './inbox.ts'
 import { perform } from './perform.ts'
-import { added, createProgress, endEffect, failEffect, type Progress } from './progress.ts'
+import { added, createProgress, failEffect, type Progress } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
+import { announceUnsafe, resume } from './resuming.ts'
 import { RunLog } from './run-log.ts'
 import { loadSession } from './session.ts'
 import { takeSettlements } from './settling.ts'
@@ -102,7 +104,7 @@ export class RunDriver {
         }
         // Decided once for the round: what is announced is begun, or a deploy would make it unknown.
         const begins = !this.#draining
-        if (begins) this.#announceUnsafe(progress)
+        if (begins) announceUnsafe(progress)
         if (!log.isClean) {
           try {
             log.written(await log.write())
@@ -117,9 +119,9 @@ export class RunDriver {
         if (begins) this.#start(progress)
         if (this.#draining && progress.inFlight.length === 0 && progress.over.length === 0) return await this.#giveBack('drain')
         if (this.#isBusy(progress)) continue
-        const dueAt = this.#nextDue(progress)
+        const dueAt = nextDue(progress)
         if (dueAt !== undefined && dueAt <= log.now()) continue
-        if (this.#mayPark(progress, dueAt)) return await this.#giveBack('wait', dueAt)
+        if (mayPark(progress, dueAt)) return await this.#giveBack('wait', dueAt)
         await this.#rest(log, dueAt)
         this.#stopResting()
       }
@@ -166,7 +168,7 @@ export class RunDriver {
     const asked = events.find((event) => event.type === 'cancel-request')
     if (asked !== undefined) progress.cancelBy = asked.at + engine.timing.cancelMs
     progress.askPlanner = view.open === 0 || this.#ready.planner.reactive === true
-    for (const record of openRecords(view)) this.#resume(progress, record, interrupted)
+    for (const record of openRecords(view)) resume(progress, record, interrupted)
     return progress
   }
 
@@ -174,23 +176,6 @@ export class RunDriver {
   #tellBeginning(events: readonly RunEvent[]): void {
     const claimed = events.findLastIndex((event) => event.type === 'run-claim')
     this.#engine.hub.recorded(this.#claim.run.runId, this.#claim.fence.epoch === 1 ? events : events.slice(claimed))
-  }
-
-  #resume(progress: Progress, record: EffectRecord, interrupted: Set<string>): void {
-    const { effect } = record
-    const { key } = effect
-    if (record.dueAt !== undefined) progress.timed.add(key)
-    if (effect.kind === 'wait' || record.approval === 'requested') return
-    progress.inherited.add(key)
-    if (record.started && effect.kind === 'tool') {
-      if (this.#ready.tools.get(effect.tool)?.tool.verify === undefined) {
-        const what = `a worker died while "${effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`
-        failEffect(progress, key, 'unknown', new OpspawnError('EFFECT_UNKNOWN', what))
-        return
-      }
-      interrupted.add(key)
-    }
-    if (record.dueAt === undefined) progress.startable = added(progress.startable, key)
   }
 
   /**
@@ -223,7 +208,7 @@ export class RunDriver {
     try {
       takeSettlements(progress)
       if (this.#inbox.length > 0) this.#takeInbox(progress)
-      this.#takeDue(progress)
+      takeDue(progress)
       if (progress.log.view.cancelReason !== undefined) return cancelRun(progress)
       const asking = this.#askPlanner(progress)
       return asking === undefined ? undefined : this.#guard(progress, asking)
@@ -265,27 +250,6 @@ export class RunDriver {
     matchSignals(progress.log)
   }
 
-  /** Ends waits whose time is up, lets retries start, and cancels a run that took too long. */
-  #takeDue(progress: Progress): void {
-    const { log, timed, context } = progress
-    const { durationMs } = log.view.limits
-    if (durationMs === undefined && timed.size === 0) return
-    const now = log.now()
-    if (durationMs !== undefined && now >= context.startedAt + durationMs && log.view.cancelReason === undefined) {
-      log.record({ type: 'cancel-request', reason: 'its time is up', timeout: true })
-    }
-    for (const key of timed) {
-      const record = log.view.effects.get(key)
-      if (record === undefined || record.outcome !== undefined) timed.delete(key)
-      else if (record.dueAt !== undefined && record.dueAt <= now) {
-        timed.delete(key)
-        const outcome = dueOutcome(record)
-        if (outcome === undefined) progress.startable = added(progress.startable, key)
-        else endEffect(progress, key, outcome)
-      }
-    }
-  }
-
   /** Nothing was written, for want of budget. The calls that found none fail, and the planner hears of it. */
   #forgo(progress: Progress, error: unknown): void {
     const { log } = progress
@@ -295,21 +259,6 @@ export class RunDriver {
       failEffect(progress, key, 'failed', error)
     }
     progress.startable = progress.startable.filter((key) => log.view.effects.get(key)?.outcome === undefined)
-  }
-
-  /** The start of an unsafe call is on record before its body is entered (S5). */
-  #announceUnsafe({ log, startable, inFlight }: Progress): void {
-    let places = log.view.limits.parallel - inFlight.length
-    for (const key of startable) {
-      if (places <= 0) return
-      const record = log.view.effects.get(key)
-      if (record === undefined || record.outcome !== undefined) continue
-      places -= 1
-      if (record.effect.kind !== 'tool' || record.started) continue
-      if (this.#ready.tools.get(record.effect.tool)?.tool.effect === 'unsafe') {
-        log.record({ type: 'effect-start', key, attempt: record.failures + 1 })
-      }
-    }
   }
 
   #start(progress: Progress): void {
@@ -347,31 +296,6 @@ export class RunDriver {
   #isBusy(progress: Progress): boolean {
     if (progress.over.length > 0 || this.#inbox.length > 0 || this.#lost !== undefined) return true
     return progress.askPlanner && progress.log.view.open === 0
-  }
-
-  /** Whether the run is better given back than kept: nothing runs here, and nothing will for a while or before somebody else acts. */
-  #mayPark({ inFlight, startable, timed, log }: Progress, dueAt: number | undefined): boolean {
-    if (inFlight.length > 0 || startable.length > 0) return false
-    if (dueAt === undefined || dueAt - log.now() > this.#engine.timing.parkMs) return true
-    for (const key of timed) {
-      const record = log.view.effects.get(key)
-      if (record?.effect.kind !== 'wait' && record?.approval !== 'requested') return false
-    }
-    return true
-  }
-
-  #nextDue({ log, timed, context, cancelBy }: Progress): number | undefined {
-    const { view } = log
-    let due: number | undefined
-    for (const key of timed) {
-      const at = view.effects.get(key)?.dueAt
-      if (at !== undefined && (due === undefined || at < due)) due = at
-    }
-    const { durationMs } = view.limits
-    if (durationMs !== undefined && view.cancelReason === undefined)
-      due = Math.min(due ?? Infinity, context.startedAt + durationMs)
-    if (cancelBy !== undefined) due = Math.min(due ?? Infinity, cancelBy)
-    return due
   }
 
   /** Waits until something happens, at most until a time. */

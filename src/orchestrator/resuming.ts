@@ -1,0 +1,36 @@
+// What makes an unsafe call happen at most once: it is announced before, and looked at after a crash.
+import { type EffectRecord, OpspawnError } from '../core/index.ts'
+import { added, failEffect, type Progress } from './progress.ts'
+
+/** The start of an unsafe call is on record before its body is entered (S5). */
+export function announceUnsafe({ context, log, startable, inFlight }: Progress): void {
+  let places = log.view.limits.parallel - inFlight.length
+  for (const key of startable) {
+    if (places <= 0) return
+    const record = log.view.effects.get(key)
+    if (record === undefined || record.outcome !== undefined) continue
+    places -= 1
+    if (record.effect.kind !== 'tool' || record.started) continue
+    if (context.ready.tools.get(record.effect.tool)?.tool.effect === 'unsafe') {
+      log.record({ type: 'effect-start', key, attempt: record.failures + 1 })
+    }
+  }
+}
+
+/** Takes up an effect that another worker left open; an unsafe one that it may have done is never done again. */
+export function resume(progress: Progress, record: EffectRecord, interrupted: Set<string>): void {
+  const { effect } = record
+  const { key } = effect
+  if (record.dueAt !== undefined) progress.timed.add(key)
+  if (effect.kind === 'wait' || record.approval === 'requested') return
+  progress.inherited.add(key)
+  if (record.started && effect.kind === 'tool') {
+    if (progress.context.ready.tools.get(effect.tool)?.tool.verify === undefined) {
+      const what = `a worker died while "${effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`
+      failEffect(progress, key, 'unknown', new OpspawnError('EFFECT_UNKNOWN', what))
+      return
+    }
+    interrupted.add(key)
+  }
+  if (record.dueAt === undefined) progress.startable = added(progress.startable, key)
+}
