@@ -17,7 +17,9 @@ export default {
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only('core-is-alone', '^src/core/', ['^src/core/'], { builtins: false, packages: false }),
-    only('plugins-see-core', '^src/plugins/([^/]+)/', [core, '^src/plugins/$1/']),
+    only('plugins-see-core', '^src/plugins/(?!planner-)([^/]+)/', [core, '^src/plugins/$1/']),
+    only('planners-see-planning', '^src/plugins/(planner-[^/]+)/', [core, '^src/planning/index\\.ts$', '^src/plugins/$1/']),
+    only('planning-sees-core', '^src/planning/', [core, '^src/planning/'], { builtins: false, packages: false }),
     only(
       'orchestrator-sees-core',
       '^src/orchestrator/',

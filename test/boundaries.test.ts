@@ -9,6 +9,7 @@ import { dirname, join, posix } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const core = /^src\/core\/index\.ts$/
+const planning = /^src\/planning\/index\.ts$/
 const builtin = /^builtin:/
 const anyPackage = /^package:/
 const smallPackage = /^package:(@cfworker\/json-schema|eventemitter3|fastq|yaml|zod)$/
@@ -16,6 +17,11 @@ const smallPackage = /^package:(@cfworker\/json-schema|eventemitter3|fastq|yaml|
 /** First row whose pattern fits the importing file; the targets that it may import. */
 const table: readonly { from: RegExp; to: (folder: string) => readonly RegExp[] }[] = [
   { from: /^src\/core\//, to: () => [/^src\/core\//] },
+  { from: /^src\/planning\//, to: () => [core, /^src\/planning\//] },
+  {
+    from: /^src\/plugins\/(planner-[^/]+)\//,
+    to: (name) => [core, planning, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
+  },
   {
     from: /^src\/plugins\/([^/]+)\//,
     to: (name) => [core, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
@@ -105,6 +111,8 @@ describe('boundaries', () => {
       plant('src/orchestrator/index.ts', `import fastq from 'fastq'\nimport { a } from '../core/index.ts'\n`)
       plant('src/plugins/x-y/index.ts', `import 'node:fs'\nimport type { T } from '@scope/any/deep'\nimport './own.ts'\n`)
       plant('src/plugins/x-y/own.ts', `import { a } from '../../core/index.ts'\n`)
+      plant('src/planning/index.ts', `import { a } from '../core/index.ts'\n`)
+      plant('src/plugins/planner-p/index.ts', `import '../../planning/index.ts'\n`)
       plant('src/testing/index.ts', `import { a } from '../core/index.ts'\nimport { readFileSync } from 'node:fs'\n`)
       plant('src/index.ts', `export { a } from './core/index.ts'\nexport * from './plugins/x-y/index.ts'\n`)
     })
@@ -128,6 +136,16 @@ describe('boundaries', () => {
         'src/plugins/z/index.ts',
         `import '../../orchestrator/index.ts'`,
         'src/orchestrator/index.ts',
+      ],
+      ['a plugin', 'what planners share', 'src/plugins/z/index.ts', `import '../../planning/index.ts'`, 'src/planning/index.ts'],
+      ['planning', 'a plugin', 'src/planning/b.ts', `import '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
+      ['planning', 'a builtin', 'src/planning/b.ts', `import 'node:fs'`, 'builtin:fs'],
+      [
+        'the orchestrator',
+        'what planners share',
+        'src/orchestrator/b.ts',
+        `import '../planning/index.ts'`,
+        'src/planning/index.ts',
       ],
       ['the orchestrator', 'a plugin', 'src/orchestrator/b.ts', `import '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
       ['the orchestrator', 'a big package', 'src/orchestrator/b.ts', `import 'express'`, 'package:express'],

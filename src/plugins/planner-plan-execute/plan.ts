@@ -1,5 +1,5 @@
 import { type Json, type JsonObject, type OfferedTool, type RunView, offeredTool } from '../../core/index.ts'
-import { readJson } from './json-text.ts'
+import { readJson } from '../../planning/index.ts'
 import { referencesIn } from './references.ts'
 import type { PlanStep } from './state.ts'
 

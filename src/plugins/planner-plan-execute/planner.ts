@@ -6,7 +6,6 @@ import {
   type Json,
   type ModelAnswer,
   type ModelEffect,
-  OpspawnError,
   type Planner,
   type RunView,
   answerText,
@@ -14,15 +13,35 @@ import {
   modelAnswer,
   systemMessage,
 } from '../../core/index.ts'
-import { askAgain, fail, outputFormat, readOutput, stopFault } from './answer.ts'
-import { checkOptions } from './check-options.ts'
+import {
+  ABOVE_0,
+  COUNT,
+  type ModelRecord,
+  OBJECT,
+  TEXT,
+  askAgain,
+  checkOptions,
+  fail,
+  isModel,
+  oneOf,
+  outputFormat,
+  readOutput,
+  stopFault,
+} from '../../planning/index.ts'
 import type { PlanExecutePlannerOptions } from './options.ts'
 import { parsePlan } from './plan.ts'
 import { type PlanState, type PlanStep, type StepResult, initialState, planState } from './state.ts'
 import { type Settings, askModel, isHandoff, outputOf, stepEffect, summarize } from './steps.ts'
 import { planTexts } from './texts.ts'
 
-type ModelRecord = EffectRecord & { readonly effect: ModelEffect }
+const OPTIONS = {
+  model: TEXT,
+  revisions: COUNT,
+  maxSteps: ABOVE_0,
+  resultLimit: ABOVE_0,
+  answer: oneOf('model', 'last-step'),
+  texts: OBJECT,
+}
 
 /**
  * Plans first and works then: the model writes a plan as data, its steps run one after the other, and at the end the model
@@ -37,13 +56,7 @@ type ModelRecord = EffectRecord & { readonly effect: ModelEffect }
  */
 export function planExecutePlanner(options: PlanExecutePlannerOptions = {}): Planner {
   const { revisions = 2, maxSteps = 20, resultLimit = 8_000, answer = 'model', model } = options
-  checkOptions(options)
-  if (answer !== 'model' && answer !== 'last-step') {
-    throw new OpspawnError(
-      'OPTIONS_INVALID',
-      `planExecutePlanner: answer must be 'model' or 'last-step', not ${JSON.stringify(answer)}`,
-    )
-  }
+  checkOptions('planExecutePlanner', options, OPTIONS)
   const settings: Settings = { model, revisions, maxSteps, resultLimit, answer, texts: { ...planTexts, ...options.texts } }
   const { texts: _texts, ...counted } = options
   return {
@@ -205,10 +218,6 @@ function isRepair(record: EffectRecord): boolean {
 
 function failedWith({ outcome }: EffectRecord): Decision {
   return outcome === undefined || outcome.status === 'completed' ? { type: 'idle' } : { type: 'fail', error: outcome.error }
-}
-
-function isModel(record: EffectRecord): record is ModelRecord {
-  return record.effect.kind === 'model'
 }
 
 function act(effect: Effect, state: PlanState): Decision {

@@ -13,7 +13,7 @@ import {
   toFailure,
   userMessage,
 } from '../../core/index.ts'
-import { boundText } from './bound-text.ts'
+import { boundText } from '../../planning/index.ts'
 import { follow, substitute } from './references.ts'
 import { type PlanState, type PlanStep, type StepResult, resultOf } from './state.ts'
 import type { PlanTexts } from './texts.ts'

@@ -1,5 +1,5 @@
 import type { Outcome } from '../../core/index.ts'
-import { boundText } from './bound-text.ts'
+import { boundText } from '../../planning/index.ts'
 
 /** What a model is told about an outcome, in words. */
 export function outcomeText(outcome: Outcome, limit: number): string {

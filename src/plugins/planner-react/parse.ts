@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../core/index.ts'
-import { readJson } from './json-text.ts'
+import { readJson } from '../../planning/index.ts'
 import { type Label, readLabel } from './label.ts'
 
 /** What a model wrote in one turn. */

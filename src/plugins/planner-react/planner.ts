@@ -14,19 +14,41 @@ import {
   systemMessage,
   userMessage,
 } from '../../core/index.ts'
-import { askAgain, fail, readOutput, stopFault, wantsJson } from './answer.ts'
-import { checkOptions } from './check-options.ts'
+import {
+  ABOVE_0,
+  FLAG,
+  LIST,
+  type ModelRecord,
+  OBJECT,
+  TEXT,
+  askAgain,
+  checkOptions,
+  fail,
+  isModel,
+  lastModel,
+  readOutput,
+  stopFault,
+  wantsJson,
+} from '../../planning/index.ts'
 import type { ReactPlannerOptions } from './options.ts'
 import { outcomeText } from './outcome-text.ts'
 import { type ReactTurn, parseReactTurn } from './parse.ts'
 import { type ReactTexts, reactTexts } from './texts.ts'
 
-type ModelRecord = EffectRecord & { readonly effect: ModelEffect }
 interface Settings {
   readonly shape: Pick<ModelEffect, 'model' | 'settings'>
   readonly observationLimit: number
   readonly allowCutAnswer: boolean
   readonly texts: ReactTexts
+}
+
+const OPTIONS = {
+  model: TEXT,
+  observationLimit: ABOVE_0,
+  stopSequences: LIST,
+  settings: OBJECT,
+  allowCutAnswer: FLAG,
+  texts: OBJECT,
 }
 
 /**
@@ -39,7 +61,7 @@ interface Settings {
  * @throws OpspawnError `LIMIT_INVALID`
  */
 export function reactPlanner(options: ReactPlannerOptions = {}): Planner {
-  checkOptions(options)
+  checkOptions('reactPlanner', options, OPTIONS)
   const { observationLimit = 8_000, stopSequences = ['\nObservation:'], allowCutAnswer = false, model } = options
   const shape = {
     ...(model === undefined ? undefined : { model }),
@@ -141,17 +163,6 @@ function oneMoreTurn(run: RunView, { texts }: Settings, record: ModelRecord, ans
 
 function failedWith(outcome: Outcome | undefined): Decision {
   return outcome === undefined || outcome.status === 'completed' ? { type: 'idle' } : { type: 'fail', error: outcome.error }
-}
-
-/** The model effect that the run stands at: the latest, or the one settled just before the action that it asked for. */
-function lastModel(run: RunView): ModelRecord {
-  const last = run.latest[0]
-  if (last !== undefined && isModel(last)) return last
-  return run.settled[run.settled.length - 1 - run.latest.length] as ModelRecord
-}
-
-function isModel(record: EffectRecord): record is ModelRecord {
-  return record.effect.kind === 'model'
 }
 
 function act(effect: ModelEffect): Decision {

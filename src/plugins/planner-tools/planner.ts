@@ -4,7 +4,6 @@ import {
   type Message,
   type ModelAnswer,
   type ModelEffect,
-  OpspawnError,
   type Planner,
   type RunView,
   addedMessages,
@@ -18,15 +17,34 @@ import {
   systemMessage,
   userMessage,
 } from '../../core/index.ts'
-import { askAgain, fail, outputFormat, readOutput, stopFault } from './answer.ts'
-import { checkOptions } from './check-options.ts'
+import {
+  FLAG,
+  type ModelRecord,
+  OBJECT,
+  TEXT,
+  askAgain,
+  checkOptions,
+  fail,
+  isModel,
+  lastModel,
+  oneOf,
+  outputFormat,
+  readOutput,
+  stopFault,
+} from '../../planning/index.ts'
 import { sortCalls } from './calls.ts'
 import type { ToolsPlannerOptions } from './options.ts'
 import { type ToolsTexts, toolsTexts } from './texts.ts'
 import { outputMessage, runTranscript } from './transcript.ts'
 
-type ModelRecord = EffectRecord & { readonly effect: ModelEffect }
 type Settings = Omit<ToolsPlannerOptions, 'texts'> & { readonly texts: ToolsTexts }
+
+const OPTIONS = {
+  model: TEXT,
+  sessionTranscript: oneOf('answer', 'full'),
+  allowCutAnswer: FLAG,
+  texts: OBJECT,
+}
 
 /**
  * Plans with the model's own tool calls. The model sees the agent's instructions, the conversation and the input,
@@ -39,14 +57,7 @@ type Settings = Omit<ToolsPlannerOptions, 'texts'> & { readonly texts: ToolsText
  * @throws OpspawnError `OPTIONS_INVALID`
  */
 export function toolsPlanner(options: ToolsPlannerOptions = {}): Planner {
-  checkOptions(options)
-  const { sessionTranscript = 'answer' } = options
-  if (sessionTranscript !== 'answer' && sessionTranscript !== 'full') {
-    throw new OpspawnError(
-      'OPTIONS_INVALID',
-      `toolsPlanner: sessionTranscript must be 'answer' or 'full', not ${JSON.stringify(sessionTranscript)}`,
-    )
-  }
+  checkOptions('toolsPlanner', options, OPTIONS)
   const settings: Settings = { ...options, texts: { ...toolsTexts, ...options.texts } }
   const { texts: _texts, ...counted } = options
   return {
@@ -167,17 +178,6 @@ function oneMoreTurn(run: RunView, record: ModelRecord, answer: ModelAnswer, tex
 function failedWith(record: EffectRecord): Decision {
   const { outcome } = record
   return outcome === undefined || outcome.status === 'completed' ? { type: 'idle' } : { type: 'fail', error: outcome.error }
-}
-
-/** The model effect that the run stands at: the latest, or the one settled just before the calls that it asked for. */
-function lastModel(run: RunView): ModelRecord {
-  const last = run.latest[0]
-  if (last !== undefined && isModel(last)) return last
-  return run.settled[run.settled.length - 1 - run.latest.length] as ModelRecord
-}
-
-function isModel(record: EffectRecord): record is ModelRecord {
-  return record.effect.kind === 'model'
 }
 
 function act(effect: ModelEffect): Decision {

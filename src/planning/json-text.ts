@@ -1,4 +1,4 @@
-import { type Json, toJson } from '../../core/index.ts'
+import { type Json, toJson } from '../core/index.ts'
 
 /**
  * Reads the JSON value that a model wrote: the whole text, else the first code fence, else the first object or array

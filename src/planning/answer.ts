@@ -10,7 +10,7 @@ import {
   answerText,
   toFailure,
   userMessage,
-} from '../../core/index.ts'
+} from '../core/index.ts'
 import { readJson } from './json-text.ts'
 
 /** Ends the run with a failure of this planner's own finding. */
@@ -38,6 +38,13 @@ export function stopFault(answer: ModelAnswer, allowCut: boolean): (Decision & {
 /** Whether the run's output is to be read as JSON. A schema of type `string` is fulfilled by plain text. */
 export function wantsJson(run: RunView): boolean {
   return run.output !== undefined && run.output['type'] !== 'string'
+}
+
+/** The part of a model effect that asks for structured output, where the run has to have one. */
+export function outputFormat(run: RunView): Pick<ModelEffect, 'responseFormat'> | undefined {
+  return run.output !== undefined && wantsJson(run)
+    ? { responseFormat: { type: 'json', schema: run.output, name: 'output' } }
+    : undefined
 }
 
 /** Reads a run's output from a model's text; `undefined` where JSON is wanted and there is none. */
