@@ -117,7 +117,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     random: options.random ?? Math.random,
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
-    copies: new WeakMap(),
+    conversations: new WeakMap(),
     publish: (tasks) => worker.publish(tasks),
     wakeAt: (at) => worker.wakeAt(at),
     poke: (runId) => worker.poke(runId),
