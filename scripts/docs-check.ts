@@ -188,6 +188,7 @@ const NUMBERS: Readonly<Record<string, RegExp>> = {
   'events per read': /\bPAGE = ([\d_]+)/,
   'sweep batch': /SWEEP_BATCH = ([\d_]+)/,
   deliveries: /MAX_DELIVERIES = ([\d_]+)/,
+  'refused tasks': /MAX_REFUSED = ([\d_]+)/,
   'unbounded answer': /UNBOUNDED_ANSWER = ([\d_]+)/,
   'Retry-After': /Math\.max\(0, Math\.round\(ms\)\), ([\d_]+)\)/,
   'JSON depth': /maxDepth = ([\d_]+)/,
