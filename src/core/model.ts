@@ -118,10 +118,7 @@ export type TokenUsage = Readonly<Partial<Record<'input' | 'output' | 'cacheRead
  * `text`, `reasoning`, `tool-call` (whose `input` is the model's own JSON text), `tool-result` (provider-executed),
  * `file`, `source`, `tool-approval-request`, `custom`.
  */
-export interface AnswerPart {
-  readonly type: string
-  readonly [member: string]: Json
-}
+export type AnswerPart = { readonly type: string; readonly [member: string]: Json }
 
 /** A tool call in an answer. */
 export interface AnswerToolCall {
