@@ -1,5 +1,6 @@
 import {
   NO_SPENDING,
+  OpspawnError,
   RUN_TRANSITIONS,
   requireTransition,
   type ClaimQuery,
@@ -110,6 +111,25 @@ export function addEvent(run: MemoryRun, body: RunEventBody, now: number): void 
   run.updatedAt = now
 }
 
+/**
+ * Events must go on from the last one. A history with a hole could never be read again, so each position is checked although
+ * the worker gives it.
+ *
+ * @throws OpspawnError `SEQUENCE_CONFLICT`
+ */
+export function requireNext(run: MemoryRun, expectedSeq: number, events: readonly RunEvent[]): void {
+  const { runId } = run.origin
+  const last = run.events.length
+  if (last !== expectedSeq)
+    throw new OpspawnError('SEQUENCE_CONFLICT', `run ${runId} is at event ${last}, not ${expectedSeq}; read it again`)
+  let seq = expectedSeq
+  for (const event of events) {
+    seq += 1
+    if (event.seq !== seq)
+      throw new OpspawnError('SEQUENCE_CONFLICT', `run ${runId}: an event at position ${seq} says that it is ${event.seq}`)
+  }
+}
+
 /** @throws OpspawnError `STATE_INVALID` for a change that the table of transitions does not have. */
 export function setStatus(run: MemoryRun, to: RunStatus, now: number): void {
   requireTransition(RUN_TRANSITIONS, run.status, to, `run ${run.origin.runId}`)
@@ -151,23 +171,6 @@ export function isClaimable(run: MemoryRun, query: ClaimQuery, now: number): boo
 /** Whether a fence is that of the run's present owner. */
 export function isOwner(run: MemoryRun, fence: Fence): boolean {
   return run.epoch === fence.epoch && run.workerId === fence.workerId && run.status === 'running'
-}
-
-/** Puts a signal into the inbox; gives false for an id that came before. */
-export function addSignal(run: MemoryRun, signal: Signal): boolean {
-  run.signalIds ??= new Set()
-  if (run.signalIds.has(signal.id)) return false
-  run.signalIds.add(signal.id)
-  run.inbox.push(signal)
-  return true
-}
-
-/** Takes signals out of the inbox; ids that are not in it are passed over. */
-export function removeSignals(run: MemoryRun, ids: readonly string[]): void {
-  const told = run.inbox.slice(0, run.told).filter((signal) => !ids.includes(signal.id))
-  const news = run.inbox.slice(run.told).filter((signal) => !ids.includes(signal.id))
-  run.told = told.length
-  run.inbox = news.length === 0 ? told : [...told, ...news]
 }
 
 /** Lets go of an ended run's history; its summary stays. */
