@@ -1,16 +1,13 @@
-import { mkdtempSync, existsSync, readFileSync, rmSync, writeFileSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { OpspawnError, type JsonObject, type Model, type ModelCallOptions, type ModelPart } from '../core/index.ts'
-import { decode, encode, redactDeltas, redactKeys } from './cassette-codec.ts'
-import { describeDifferences, differences } from './cassette-diff.ts'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { OpspawnError, type Model, type ModelCallOptions, type ModelPart } from '../core/index.ts'
 import { openCassette, type CassetteOptions } from './cassette-file.ts'
-import { cassetteModel, recordModel, replayModel } from './cassette.ts'
+import { recordModel, replayModel } from './cassette.ts'
 import { modelConformance } from './model-conformance.ts'
 import { scenarioStep } from './model-scenarios.ts'
 import { partIterator } from './part-stream.ts'
-import { providerError } from './provider-error.ts'
 import { scriptedModel } from './scripted-model.ts'
 import type { ScriptedStep } from './scripted-step.ts'
 
@@ -287,167 +284,6 @@ test('redact replaces the default', async () => {
     { type: 'text', text: 'Hello Somebody' },
   ])
   expect(await rejection(replayModel(open('replay')).doGenerate(ask('I am Ada')))).toMatchObject({ code: 'CASSETTE_MISMATCH' })
-})
-
-test('keys are known by their shape, and ordinary words are not', () => {
-  expect(
-    redactKeys(
-      `Bearer ${'x'.repeat(20)}; AIza${'x'.repeat(35)}; ghp_${'x'.repeat(36)}; xoxb-${'1'.repeat(12)}; AKIA${'A'.repeat(16)}`,
-    ),
-  ).toBe('Bearer REDACTED; AIzaREDACTED; gh_REDACTED; xoxREDACTED; AKIAREDACTED')
-  const text = 'task-management-and-more-words, ask-folder-of-documents, bearer of news, sk-short'
-  expect(redactKeys(text)).toBe(text)
-})
-
-test('mode auto replays a file that exists and records one that does not', async () => {
-  const answers = { real: 0 }
-  const real = (): Model => {
-    answers.real += 1
-    return scriptedModel(['one'])
-  }
-  const recording = open('auto')
-  expect(recording).toMatchObject({ mode: 'record', path, calls: [] })
-  const model = cassetteModel(recording, real)
-  await model.doGenerate(ask('x'))
-  model.assertComplete()
-  expect(recording.calls).toHaveLength(1)
-  const replay = open('auto', { ci: true })
-  expect(replay.mode).toBe('replay')
-  expect((await cassetteModel(replay, real).doGenerate(ask('x'))).content).toHaveLength(1)
-  expect(() => cassetteModel(replay, real).assertComplete()).toThrow('recorded call 1')
-  expect(answers.real).toBe(1)
-  expect((await cassetteModel(replay, scriptedModel([])).doGenerate(ask('x'))).content).toHaveLength(1)
-  expect(cassetteModel(replay, scriptedModel([], { modelId: 'other' })).modelId).toBe('other')
-  expect(() => recordModel(scriptedModel([]), replay)).toThrow('replays; open it with mode "record"')
-  expect(() => replay.begin({})).toThrow('cannot record')
-  await cassetteModel(open('record'), scriptedModel(['two'])).doGenerate(ask('x'))
-  expect((await replayModel(open('auto')).doGenerate(ask('x'))).content).toEqual([{ type: 'text', text: 'two' }])
-})
-
-test('CI never records', () => {
-  expect(() => openCassette(path, { ci: true })).toThrow(`cassette ${path} does not exist, and CI never records`)
-  expect(() => openCassette(path, { ci: true, mode: 'record' })).toThrow(
-    `cassette ${path} is to be recorded, and CI never records`,
-  )
-  try {
-    for (const value of ['true', '1']) {
-      vi.stubEnv('CI', value)
-      expect(() => openCassette(path)).toThrow('CI never records')
-    }
-    for (const value of ['false', '0', '', undefined]) {
-      vi.stubEnv('CI', value)
-      expect(openCassette(path).mode).toBe('record')
-    }
-  } finally {
-    vi.unstubAllEnvs()
-  }
-})
-
-test.each([
-  ['{', /cassette .*run\.json cannot be read: /],
-  ['null', /run\.json is not a cassette; delete it/],
-  ['{"calls":[]}', /is not a cassette/],
-  ['{"cassette":1}', /is not a cassette/],
-  ['{"cassette":2,"calls":[]}', /run\.json is of version 2, and this copy of opspawn reads version 1; update/],
-  ['{"cassette":1,"calls":[null]}', /call 1 of cassette .*run\.json is malformed/],
-  ['{"cassette":1,"calls":[{"request":{},"response":{"result":{}}},{"request":{},"response":{"parts":1}}]}', /call 2 of/],
-  ['{"cassette":1,"calls":[{"request":{},"response":{}}]}', /call 1 of/],
-  ['{"cassette":1,"calls":[{"request":1,"response":{"open":true}}]}', /call 1 of/],
-])('%s is refused by name', (text, message) => {
-  mkdirSync(join(folder, 'nested'))
-  writeFileSync(path, text)
-  let thrown: unknown
-  try {
-    open('auto')
-  } catch (error) {
-    thrown = error
-  }
-  expect(OpspawnError.is(thrown, 'OPTIONS_INVALID')).toBe(true)
-  expect((thrown as Error).message).toMatch(message)
-})
-
-test('a missing file and one that cannot be written say so', async () => {
-  expect(() => open('replay')).toThrow(`cassette ${path} does not exist; record it`)
-  writeFileSync(join(folder, 'nested'), 'a file where the folder should be')
-  expect(await rejection(recordModel(scriptedModel(['x']), open('record')).doGenerate(ask('x')))).toMatchObject({
-    code: 'OPTIONS_INVALID',
-    message: expect.stringContaining('cannot be written') as string,
-  })
-})
-
-test('several models share a cassette', async () => {
-  const cassette = open('record')
-  await recordModel(scriptedModel(['a'], { modelId: 'a' }), cassette).doGenerate(ask('x'))
-  await recordModel(scriptedModel(['b'], { modelId: 'b' }), cassette).doGenerate(ask('x'))
-  expect(() => replayModel(open('replay'))).toThrow('has calls of scripted/a, scripted/b; say which with the option model')
-  const model = replayModel(open('replay'), { model: 'scripted/b' })
-  expect((await model.doGenerate(ask('x'))).content).toEqual([{ type: 'text', text: 'b' }])
-  const other = replayModel(open('replay'), { model: 'scripted/c' })
-  expect(await rejection(other.doGenerate(ask('x')))).toMatchObject({
-    message: expect.stringContaining('nothing was recorded of that model') as string,
-  })
-})
-
-test('an empty cassette answers nothing', async () => {
-  mkdirSync(join(folder, 'nested'))
-  writeFileSync(path, '{"cassette":1,"calls":[]}')
-  const model = replayModel(open('replay'))
-  model.assertComplete()
-  expect(await rejection(model.doGenerate({ prompt: [] }))).toMatchObject({
-    details: { asked: 'generate, 0 messages, last null' },
-  })
-})
-
-test('values of every kind come back from JSON', () => {
-  const same = (text: string): string => text
-  const round = (value: unknown): unknown => decode(JSON.parse(JSON.stringify(encode(value, same))) as JsonObject)
-  const value = {
-    a: [1, 'x', null, true, -0.5],
-    bytes: new Uint8Array([0, 255]),
-    date: new Date(5),
-    url: new URL('http://localhost/x'),
-    inf: Infinity,
-    $bytes: 'not bytes',
-    deep: { $date: 1, $omitted: 2 },
-  }
-  expect(round(value)).toEqual(value)
-  expect(round({ gone: undefined, kept: null })).toEqual({ kept: null })
-  const cycle: Record<string, unknown> = { fn: () => 1, big: 1n }
-  cycle['self'] = cycle
-  expect(round(cycle)).toEqual({ fn: undefined, big: undefined, self: undefined })
-  expect(round(providerError('x', { isRetryable: false, statusCode: 400 }))).toMatchObject({
-    name: 'AI_APICallError',
-    statusCode: 400,
-    isRetryable: false,
-  })
-  expect(round(Object.assign(new Error('x'), { responseHeaders: null }))).toMatchObject({ message: 'x' })
-  expect(round(JSON.parse('{"__proto__": 1, "a": 1}'))).toEqual({ a: 1 })
-})
-
-test('deltas without secrets stay as they are', () => {
-  const parts = [null, { type: 'text-delta', id: '0', delta: 'a' }, { type: 'finish' }]
-  expect(redactDeltas(parts, redactKeys)).toBe(parts)
-})
-
-test('differences name their place, briefly', () => {
-  const found = differences(
-    { a: [1, 2], b: 'x', c: { d: 1 }, same: [{ x: 1 }] },
-    { a: [1], b: 'y', c: 1, e: null, same: [{ x: 1 }] },
-  )
-  expect(found).toEqual([
-    { path: '/a/1', recorded: 2, asked: undefined },
-    { path: '/b', recorded: 'x', asked: 'y' },
-    { path: '/c', recorded: { d: 1 }, asked: 1 },
-    { path: '/e', recorded: undefined, asked: null },
-  ])
-  expect(differences(undefined, undefined)).toEqual([])
-  const many = Array.from({ length: 7 }, (_, at) => ({ path: `/${at}`, recorded: at, asked: undefined }))
-  expect(describeDifferences(many)).toMatch(/^ {2}\/0: recorded 0, asked nothing\n[^]*and 2 more$/)
-  const long = `${'same '.repeat(40)}old tail ${'x'.repeat(100)}`
-  expect(describeDifferences([{ path: '/', recorded: long, asked: long.replace('old', 'new') }])).toBe(
-    `  /: recorded …"same same same same same same old tail ${'x'.repeat(41)}"…, asked …"same same same same same same new tail ${'x'.repeat(41)}"…`,
-  )
-  expect(describeDifferences([{ path: '/', recorded: ['y'.repeat(200)], asked: 1 }])).toContain('y…, asked 1')
 })
 
 // Recording changes nothing: a wrapped model is as good a model as before.
