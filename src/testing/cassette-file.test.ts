@@ -1,26 +1,21 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { OpspawnError, type Model, type ModelCallOptions } from '../core/index.ts'
 import { openCassette, type CassetteOptions } from './cassette-file.ts'
 import { cassetteModel, recordModel, replayModel } from './cassette.ts'
 import { scriptedModel } from './scripted-model.ts'
+import { temporaryFolder } from '../../test/fixtures/temporary-folder.ts'
 
-let folder: string
-let path: string
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'opspawn-cassette-'))
-  path = join(folder, 'nested', 'run.json')
-})
-afterEach(() => rmSync(folder, { recursive: true }))
+const folder = temporaryFolder()
+const pathOf = (): string => join(folder.path, 'nested', 'run.json')
 
 function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
   return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
 }
 
 function open(mode: NonNullable<CassetteOptions['mode']>, more: CassetteOptions = {}) {
-  return openCassette(path, { mode, ci: false, ...more })
+  return openCassette(pathOf(), { mode, ci: false, ...more })
 }
 
 async function rejection(promise: PromiseLike<unknown>): Promise<unknown> {
@@ -37,7 +32,7 @@ test('mode auto replays a file that exists and records one that does not', async
     return scriptedModel(['one'])
   }
   const recording = open('auto')
-  expect(recording).toMatchObject({ mode: 'record', path, calls: [] })
+  expect(recording).toMatchObject({ mode: 'record', path: pathOf(), calls: [] })
   const model = cassetteModel(recording, real)
   await model.doGenerate(ask('x'))
   model.assertComplete()
@@ -56,18 +51,18 @@ test('mode auto replays a file that exists and records one that does not', async
 })
 
 test('CI never records', () => {
-  expect(() => openCassette(path, { ci: true })).toThrow(`cassette ${path} does not exist, and CI never records`)
-  expect(() => openCassette(path, { ci: true, mode: 'record' })).toThrow(
-    `cassette ${path} is to be recorded, and CI never records`,
+  expect(() => openCassette(pathOf(), { ci: true })).toThrow(`cassette ${pathOf()} does not exist, and CI never records`)
+  expect(() => openCassette(pathOf(), { ci: true, mode: 'record' })).toThrow(
+    `cassette ${pathOf()} is to be recorded, and CI never records`,
   )
   try {
     for (const value of ['true', '1']) {
       vi.stubEnv('CI', value)
-      expect(() => openCassette(path)).toThrow('CI never records')
+      expect(() => openCassette(pathOf())).toThrow('CI never records')
     }
     for (const value of ['false', '0', '', undefined]) {
       vi.stubEnv('CI', value)
-      expect(openCassette(path).mode).toBe('record')
+      expect(openCassette(pathOf()).mode).toBe('record')
     }
   } finally {
     vi.unstubAllEnvs()
@@ -85,8 +80,8 @@ test.each([
   ['{"cassette":1,"calls":[{"request":{},"response":{}}]}', /call 1 of/],
   ['{"cassette":1,"calls":[{"request":1,"response":{"open":true}}]}', /call 1 of/],
 ])('%s is refused by name', (text, message) => {
-  mkdirSync(join(folder, 'nested'))
-  writeFileSync(path, text)
+  mkdirSync(join(folder.path, 'nested'))
+  writeFileSync(pathOf(), text)
   let thrown: unknown
   try {
     open('auto')
@@ -98,8 +93,8 @@ test.each([
 })
 
 test('a missing file and one that cannot be written say so', async () => {
-  expect(() => open('replay')).toThrow(`cassette ${path} does not exist; record it`)
-  writeFileSync(join(folder, 'nested'), 'a file where the folder should be')
+  expect(() => open('replay')).toThrow(`cassette ${pathOf()} does not exist; record it`)
+  writeFileSync(join(folder.path, 'nested'), 'a file where the folder should be')
   expect(await rejection(recordModel(scriptedModel(['x']), open('record')).doGenerate(ask('x')))).toMatchObject({
     code: 'OPTIONS_INVALID',
     message: expect.stringContaining('cannot be written') as string,
@@ -120,8 +115,8 @@ test('several models share a cassette', async () => {
 })
 
 test('an empty cassette answers nothing', async () => {
-  mkdirSync(join(folder, 'nested'))
-  writeFileSync(path, '{"cassette":1,"calls":[]}')
+  mkdirSync(join(folder.path, 'nested'))
+  writeFileSync(pathOf(), '{"cassette":1,"calls":[]}')
   const model = replayModel(open('replay'))
   model.assertComplete()
   expect(await rejection(model.doGenerate({ prompt: [] }))).toMatchObject({

@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { OpspawnError, type Model, type ModelCallOptions, type ModelPart } from '../core/index.ts'
 import { openCassette, type CassetteOptions } from './cassette-file.ts'
 import { recordModel, replayModel } from './cassette.ts'
@@ -9,22 +8,18 @@ import { modelConformance } from './model-conformance.ts'
 import { scenarioStep } from './model-scenarios.ts'
 import { partIterator } from './part-stream.ts'
 import { scriptedModel } from './scripted-model.ts'
+import { temporaryFolder } from '../../test/fixtures/temporary-folder.ts'
 import type { ScriptedStep } from './scripted-step.ts'
 
-let folder: string
-let path: string
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'opspawn-cassette-'))
-  path = join(folder, 'nested', 'run.json')
-})
-afterEach(() => rmSync(folder, { recursive: true }))
+const folder = temporaryFolder()
+const pathOf = (): string => join(folder.path, 'nested', 'run.json')
 
 function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
   return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
 }
 
 function open(mode: NonNullable<CassetteOptions['mode']>, more: CassetteOptions = {}) {
-  return openCassette(path, { mode, ci: false, ...more })
+  return openCassette(pathOf(), { mode, ci: false, ...more })
 }
 
 async function read(model: Model, call: ModelCallOptions): Promise<ModelPart[]> {
@@ -61,7 +56,7 @@ test('what was recorded is replayed, generate and stream', async () => {
   expect(recording).toMatchObject({ specificationVersion: 'v4', provider: 'p', modelId: 'm/1' })
   const first = await recording.doGenerate(ask('x', { headers: { authorization: 'Bearer secret' }, temperature: 0 }))
   const second = await read(recording, ask('y'))
-  expect(readFileSync(path, 'utf8')).not.toMatch(/authorization|secret/)
+  expect(readFileSync(pathOf(), 'utf8')).not.toMatch(/authorization|secret/)
 
   const cassette = open('replay')
   expect(cassette.calls.map((call) => Object.keys(call.request))).toEqual([
@@ -79,11 +74,11 @@ test('what was recorded is replayed, generate and stream', async () => {
 
 test('a recording is deterministic', async () => {
   await record(['one', 'two'], ['x', 'y'], 'stream', { seed: 1, temperature: 0 })
-  const first = readFileSync(path, 'utf8')
+  const first = readFileSync(pathOf(), 'utf8')
   await record(['one', 'two'], ['x', 'y'], 'stream', { temperature: 0, seed: 1 })
-  expect(readFileSync(path, 'utf8')).toBe(first)
+  expect(readFileSync(pathOf(), 'utf8')).toBe(first)
   expect(JSON.parse(first)).toMatchObject({ cassette: 1 })
-  expect(existsSync(`${path}.new`)).toBe(false)
+  expect(existsSync(`${pathOf()}.new`)).toBe(false)
 })
 
 test('equal requests are answered in their recorded order, each once', async () => {
@@ -94,7 +89,7 @@ test('equal requests are answered in their recorded order, each once', async () 
   const error = await rejection(model.doGenerate(ask('x')))
   expect(OpspawnError.is(error, 'CASSETTE_MISMATCH')).toBe(true)
   expect(error).toMatchObject({
-    message: `call 3 of model scripted/scripted is not in cassette ${path} that often: recorded call 1 was asked for already. If the change is meant, record the cassette anew: delete the file and run without CI.`,
+    message: `call 3 of model scripted/scripted is not in cassette ${pathOf()} that often: recorded call 1 was asked for already. If the change is meant, record the cassette anew: delete the file and run without CI.`,
     details: { nearest: 1, differences: 0 },
   })
   expect(() => model.assertComplete()).toThrow('that often')
@@ -105,7 +100,7 @@ test('drift is shown against the nearest recorded call', async () => {
   const model = replayModel(open('replay'))
   const error = await rejection(model.doGenerate(ask('What is the weather in Oslo?', { temperature: 0, seed: 1 })))
   expect(error).toMatchObject({
-    message: `call 1 of model scripted/scripted is not in cassette ${path}. The nearest is recorded call 2, which differs in 2 places:
+    message: `call 1 of model scripted/scripted is not in cassette ${pathOf()}. The nearest is recorded call 2, which differs in 2 places:
   /prompt/0/content/0/text: recorded "What is the weather in Bergen?", asked "What is the weather in Oslo?"
   /seed: recorded nothing, asked 1
 If the change is meant, record the cassette anew: delete the file and run without CI.`,
@@ -249,7 +244,7 @@ test('transport data stays out, and so does nothing else', async () => {
   expect(await recording.doGenerate(ask('x'))).toMatchObject(transport)
   await recording.doGenerate({ prompt: [] })
   expect(await read(recording, ask('x'))).toHaveLength(1)
-  expect(readFileSync(path, 'utf8')).not.toMatch(/wire|cookie/)
+  expect(readFileSync(pathOf(), 'utf8')).not.toMatch(/wire|cookie/)
   const model = replayModel(open('replay'))
   const replayed = await model.doGenerate(ask('x'))
   expect(replayed.response).toEqual({ id: 'r', timestamp: new Date(5) })
@@ -263,7 +258,7 @@ test('secrets are taken out, also where deltas cut them', async () => {
   const key = `sk-proj-${'a1B2'.repeat(6)}`
   const step = { text: `use ${key} now`, deltas: 5, toolCalls: [{ name: 't', input: { key } }] }
   await record([step, step, { fault: 'throw', value: new Error(`no ${key}`) }], [`my ${key}`, 'y', 'z'], 'stream')
-  expect(readFileSync(path, 'utf8')).not.toContain('a1B2')
+  expect(readFileSync(pathOf(), 'utf8')).not.toContain('a1B2')
   const model = replayModel(open('replay'))
   const parts = await read(model, ask(`my ${key}`))
   const text = parts
@@ -279,7 +274,7 @@ test('redact replaces the default', async () => {
   const redact = (text: string): string => text.replaceAll('Ada', 'Somebody')
   const recording = recordModel(scriptedModel(['Hello Ada']), open('record', { redact }))
   await recording.doGenerate(ask('I am Ada'))
-  expect(readFileSync(path, 'utf8')).not.toContain('Ada')
+  expect(readFileSync(pathOf(), 'utf8')).not.toContain('Ada')
   expect((await replayModel(open('replay', { redact })).doGenerate(ask('I am Ada'))).content).toEqual([
     { type: 'text', text: 'Hello Somebody' },
   ])

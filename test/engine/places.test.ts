@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { defineAgent, type TaskRef } from '../../src/index.ts'
+import { type Agent, defineAgent, type TaskRef, type Tool } from '../../src/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
 import { call, gate, noting, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, outcomeOf, settle, until, world } from './support/world.ts'
@@ -7,18 +7,23 @@ import { fastqScheduler, wrapScheduler } from './support/wrappers.ts'
 
 afterEach(closeAll)
 
+/** An agent that calls `work` with its input, two runs at once. */
+function ofTwoPlaces(tool: Tool): Agent {
+  return defineAgent({
+    name: 'two',
+    concurrency: 2,
+    tools: [tool],
+    planner: planner((run) =>
+      run.decisions === 0 ? { type: 'act', effects: [call('work', { n: run.input })] } : { type: 'finish', output: 1 },
+    ),
+  }) as Agent
+}
+
 describe("an agent's places survive what schedulers may do to tasks", () => {
   test('runs that wait long for a place (and are hinted at again and again) do not use places up', async () => {
     const gates = Array.from({ length: 4 }, () => gate<string>())
     const tool = noting('work', ({ n }) => gates[n as number]?.promise)
-    const agent = defineAgent({
-      name: 'two',
-      concurrency: 2,
-      tools: [tool],
-      planner: planner((run) =>
-        run.decisions === 0 ? { type: 'act', effects: [call('work', { n: run.input })] } : { type: 'finish', output: 1 },
-      ),
-    })
+    const agent = ofTwoPlaces(tool)
     const { ops, clock } = await world({ agents: [agent] })
     const runs = []
     for (let n = 0; n < 4; n += 1) runs.push(await ops.start('two', n))
@@ -46,14 +51,7 @@ describe("an agent's places survive what schedulers may do to tasks", () => {
       inside -= 1
       return null
     })
-    const agent = defineAgent({
-      name: 'two',
-      concurrency: 2,
-      tools: [tool],
-      planner: planner((run) =>
-        run.decisions === 0 ? { type: 'act', effects: [call('work', { n: run.input })] } : { type: 'finish', output: 1 },
-      ),
-    })
+    const agent = ofTwoPlaces(tool)
     const { ops, clock } = await world({ agents: [agent] })
     for (let n = 0; n < 4; n += 1) await ops.start('two', n)
     await clock.advance(20_000)
