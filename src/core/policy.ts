@@ -22,6 +22,7 @@ export interface PolicyRule {
   /** How histories and errors call the rule. @default its place in the list */
   readonly name?: string
   readonly agent?: string
+  /** By any of its names: as defined, as models see it, and for another agent both ways to call it. */
   readonly tool?: string
   readonly tenant?: string
   /** By JSON Pointer into the arguments. A value that is not there fails every condition but `exists: false`. */
