@@ -177,6 +177,7 @@ function unionMembers(
 /** Numbers that stand nowhere but in the source: the id of their row, and where they are found. */
 const NUMBERS: Readonly<Record<string, RegExp>> = {
   'memoryStore capacity': /clock, capacity = ([\d_]+)/,
+  'memoryStore signals': /\bsignals = ([\d_]+)/,
   'memoryStore retain': /\bretain = ([\d_]+)/,
   'memoryStore retainHistories': /retainHistories = ([\d_]+)/,
   'fastqScheduler capacity': /\{ capacity = ([\d_]+) \} = options/,

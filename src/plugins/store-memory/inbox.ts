@@ -1,13 +1,45 @@
-import { URGENT_SIGNALS, type Signal } from '../../core/index.ts'
-import { makeQueued, type MemoryRun } from './memory-run.ts'
+import { OpspawnError, URGENT_SIGNALS, type RunEvent, type Signal } from '../../core/index.ts'
+import { makeQueued, type MemoryRun, type UntakenSignals } from './memory-run.ts'
 
-/** Puts a signal into the inbox; gives false for an id that came before. */
-export function addSignal(run: MemoryRun, signal: Signal): boolean {
+/** The engine's own signals are few, and without them a run could be neither ended nor approved. */
+const OWN_PREFIX = 'opspawn.'
+
+/**
+ * Puts a signal into the inbox; gives false for an id that came before.
+ *
+ * @throws OpspawnError `QUEUE_FULL` when the run has as many signals already that no wait has taken
+ */
+export function addSignal(run: MemoryRun, signal: Signal, limit: number): boolean {
   run.signalIds ??= new Set()
   if (run.signalIds.has(signal.id)) return false
+  // Only a run that ever got so many can keep so many: the others need no counting.
+  if (run.signalIds.size >= limit && !signal.name.startsWith(OWN_PREFIX)) requireRoom(run, limit)
   run.signalIds.add(signal.id)
   run.inbox.push(signal)
   return true
+}
+
+function requireRoom(run: MemoryRun, limit: number): void {
+  if (run.inbox.length + countUntaken(run) < limit) return
+  const { runId } = run.origin
+  throw new OpspawnError('QUEUE_FULL', `run ${runId} keeps ${limit} signals that it has not waited for; try again later`, {
+    details: { runId, limit },
+  })
+}
+
+/** Goes on counting where it stopped the last time, so that each event is looked at once. */
+function countUntaken(run: MemoryRun): number {
+  const untaken = (run.untaken ??= { seen: 0, count: 0, waits: new Set() })
+  for (; untaken.seen < run.events.length; untaken.seen += 1) countEvent(untaken, run.events[untaken.seen] as RunEvent)
+  return untaken.count
+}
+
+function countEvent(untaken: UntakenSignals, event: RunEvent): void {
+  if (event.type === 'signal') untaken.count += 1
+  else if (event.type === 'decision') {
+    for (const effect of event.effects) if (effect.kind === 'wait' && effect.for.type === 'signal') untaken.waits.add(effect.key)
+  } else if (event.type === 'effect-end' && untaken.waits.delete(event.key) && event.outcome.status === 'completed')
+    untaken.count -= 1
 }
 
 /** Takes signals out of the inbox; ids that are not in it are passed over. */
@@ -30,6 +62,7 @@ export function takeNews(run: MemoryRun): readonly Signal[] | undefined {
 export function dropSignals(run: MemoryRun): void {
   run.inbox = []
   run.signalIds = undefined
+  run.untaken = undefined
 }
 
 /**

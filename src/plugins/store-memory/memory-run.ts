@@ -19,6 +19,15 @@ import {
 } from '../../core/index.ts'
 import type { Place } from './heap.ts'
 
+/** Signals that stand in a history and that no wait has taken yet. */
+export interface UntakenSignals {
+  /** So many events were looked at. */
+  seen: number
+  count: number
+  /** Keys of open waits for a signal. */
+  readonly waits: Set<string>
+}
+
 /** A run with all that the store knows of it. One object for its whole life, changed in place. */
 export interface MemoryRun {
   readonly origin: RunOrigin
@@ -53,6 +62,8 @@ export interface MemoryRun {
   told: number
   /** Ids of all signals so far; made with the first. */
   signalIds: Set<string> | undefined
+  /** What was counted in the history of signals that no wait has taken; made when it is first needed. */
+  untaken: UntakenSignals | undefined
   /** What the agenda keeps: the time of its next entry, hints given since it became ready, and its places. */
   wakeAt: number
   hints: number
@@ -94,6 +105,7 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
     inbox: [],
     told: 0,
     signalIds: undefined,
+    untaken: undefined,
     wakeAt: 0,
     hints: 0,
     isCounted: false,

@@ -55,11 +55,14 @@ import { spend } from './spend.ts'
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   checkOptions(options)
-  const { clock, capacity = 10_000, retain = 10_000, retainHistories = 200 } = options
-  return new MemoryStore(clock === undefined ? Date.now : () => clock.now(), capacity, new Catalog(retain, retainHistories))
+  const { clock, capacity = 10_000, signals = 1_000, retain = 10_000, retainHistories = 200 } = options
+  const now = clock === undefined ? Date.now : () => clock.now()
+  return new MemoryStore(now, { capacity, signals }, new Catalog(retain, retainHistories))
 }
 
 const NOTHING_TO_PUBLISH: Promise<readonly TaskRef[]> = Promise.resolve(Object.freeze([]))
+
+type Limits = Required<Pick<MemoryStoreOptions, 'capacity' | 'signals'>>
 
 class MemoryStore implements Store {
   readonly spec = 'store/1'
@@ -72,14 +75,14 @@ class MemoryStore implements Store {
     transactions: false,
   }
   readonly #now: () => number
-  readonly #capacity: number
+  readonly #limits: Limits
   readonly #catalog: Catalog
   #agenda = new Agenda()
   #accepted = 0
 
-  constructor(now: () => number, capacity: number, catalog: Catalog) {
+  constructor(now: () => number, limits: Limits, catalog: Catalog) {
     this.#now = now
-    this.#capacity = capacity
+    this.#limits = limits
     this.#catalog = catalog
   }
 
@@ -101,9 +104,10 @@ class MemoryStore implements Store {
     }
     if (this.#catalog.get(origin.runId) !== undefined)
       throw new OpspawnError('RUN_EXISTS', `a run with id ${origin.runId} exists`)
-    if (this.#agenda.unclaimed(queue) >= this.#capacity) {
-      throw new OpspawnError('QUEUE_FULL', `queue ${queue} holds ${this.#capacity} runs that nobody works on; try again later`, {
-        details: { queue, capacity: this.#capacity },
+    const { capacity } = this.#limits
+    if (this.#agenda.unclaimed(queue) >= capacity) {
+      throw new OpspawnError('QUEUE_FULL', `queue ${queue} holds ${capacity} runs that nobody works on; try again later`, {
+        details: { queue, capacity },
       })
     }
     const now = this.#now()
@@ -228,7 +232,7 @@ class MemoryStore implements Store {
     requireLive(options)
     const run = this.#known(runId)
     if (isFinal(run.status)) throw finished(runId)
-    if (!addSignal(run, signal)) return { accepted: false }
+    if (!addSignal(run, signal, this.#limits.signals)) return { accepted: false }
     return this.#wake(run, signal, this.#now()) ? { accepted: true, task: run.task } : { accepted: true }
   }
 
@@ -304,12 +308,13 @@ class MemoryStore implements Store {
     this.#catalog.finish(run)
   }
 
+  /** Runs tell each other of ends alone, so there is no limit: a parent that is not told would wait for ever. */
   #send(signals: NonNullable<Changes['signals']>, now: number): readonly TaskRef[] {
     const tasks: TaskRef[] = []
     for (const { runId, signal } of signals) {
       const target = this.#catalog.get(runId)
       if (target === undefined || isFinal(target.status)) continue
-      if (addSignal(target, signal) && this.#wake(target, signal, now)) tasks.push(target.task)
+      if (addSignal(target, signal, Infinity) && this.#wake(target, signal, now)) tasks.push(target.task)
     }
     return tasks
   }

@@ -6,13 +6,15 @@ export interface MemoryStoreOptions {
   readonly clock?: Clock
   /** Unfinished runs that nobody owns, per queue; one more is refused with `QUEUE_FULL`. @default 10_000 */
   readonly capacity?: number
+  /** Signals kept for one run: those that no wait has taken yet; one more is refused with `QUEUE_FULL`. @default 1_000 */
+  readonly signals?: number
   /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 10_000 */
   readonly retain?: number
   /** Finished runs whose history is kept; of the others only the summary can be listed. @default 200 */
   readonly retainHistories?: number
 }
 
-const LIMITS = ['capacity', 'retain', 'retainHistories'] as const
+const LIMITS = ['capacity', 'signals', 'retain', 'retainHistories'] as const
 
 /** @throws OpspawnError `LIMIT_INVALID`, `OPTIONS_INVALID` */
 export function checkOptions(options: MemoryStoreOptions): void {
