@@ -1,5 +1,5 @@
 /**
- * Holds the documentation against the source: links, lengths, tables, and the snippets, which are type-checked and run
+ * Holds the documentation against the source: links, lengths, budgets, tables, and the snippets, which are type-checked and run
  * offline. `node scripts/docs-check.ts` prints what is wrong; with `--write` it first writes the generated parts anew.
  *
  * A ```ts block that imports opspawn is a program: it must compile, and run without network or keys. `ts no-run` in its
@@ -74,6 +74,43 @@ export function checkLengths(): readonly string[] {
     const lines = read(file).trimEnd().split('\n').length
     return lines > MAX_LINES ? [`${file} has ${lines} lines, allowed ${MAX_LINES}`] : []
   })
+}
+
+// ── Budgets ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The budgets of CONTRIBUTING.md against the sources, the checked sizes, and the pages that tell them too. */
+export function checkBudgets(): readonly string[] {
+  const guide = 'CONTRIBUTING.md'
+  const numbers = (pattern: RegExp): readonly string[] => pattern.exec(read(guide))?.slice(1) ?? []
+  const [core = '', engine = ''] = numbers(/^\| core, orchestrator \| ([\d,]+), ([\d,]+) code lines \|$/m)
+  const [plugin = '', store = ''] = numbers(/^\| a plugin, a store plugin \| ([\d,]+), ([\d,]+) code lines \|$/m)
+  const [coreSize = '', wholeSize = ''] = numbers(/^\| built `opspawn\/core`, `opspawn` \| (\d+ kB), (\d+ kB) \(brotli\) \|$/m)
+  const told: readonly (readonly [file: string, text: string])[] = [
+    ['AGENTS.md', `core ${core}, orchestrator ${engine}, a plugin ${plugin}, a store plugin ${store} code lines`],
+    ['AGENTS.md', `\`opspawn/core\` ${coreSize} and \`opspawn\` ${wholeSize} brotli`],
+    ['docs/explanation/performance.md', `\`opspawn/core\` is above ${coreSize} or \`opspawn\` above ${wholeSize} (brotli`],
+    ['.size-limit.mjs', `dist/core/index.js'), limit: '${coreSize}'`],
+    ['.size-limit.mjs', `dist/index.js'), limit: '${wholeSize}'`],
+  ]
+  const folders = globSync('src/plugins/*', { cwd: root }).map((name) => name.replaceAll('\\', '/'))
+  const parts: readonly (readonly [folder: string, budget: string])[] = [
+    ['src/core', core],
+    ['src/orchestrator', engine],
+    ...folders.map((folder) => [folder, folder.includes('/store-') ? store : plugin] as const),
+  ]
+  return [
+    ...told.filter(([file, text]) => !read(file).includes(text)).map(([file, text]) => `${file} does not say: ${text}`),
+    ...parts.flatMap(([folder, budget]) => {
+      const lines = codeLines(folder)
+      return lines <= Number(budget.replaceAll(',', '')) ? [] : [`${folder} has ${lines} code lines, allowed ${budget}`]
+    }),
+  ]
+}
+
+/** Lines of a folder's sources that are neither empty nor comment alone. */
+function codeLines(folder: string): number {
+  const files = globSync(`${folder}/**/*.ts`, { cwd: root, exclude: (name) => /\.test(-d)?\.ts$/.test(name) })
+  return files.flatMap((file) => read(file).split('\n')).filter((line) => !/^\s*(\/\/.*|\/\*.*|\*.*)?$/.test(line)).length
 }
 
 // ── Generated parts ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,6 +214,7 @@ function unionMembers(
 /** Numbers that stand nowhere but in the source: the id of their row, and where they are found. */
 const NUMBERS: Readonly<Record<string, RegExp>> = {
   'memoryStore capacity': /clock, capacity = ([\d_]+)/,
+  'memoryStore signals': /\bsignals = ([\d_]+)/,
   'memoryStore retain': /\bretain = ([\d_]+)/,
   'memoryStore retainHistories': /retainHistories = ([\d_]+)/,
   'fastqScheduler capacity': /\{ capacity = ([\d_]+) \} = options/,
@@ -188,6 +226,7 @@ const NUMBERS: Readonly<Record<string, RegExp>> = {
   'events per read': /\bPAGE = ([\d_]+)/,
   'sweep batch': /SWEEP_BATCH = ([\d_]+)/,
   deliveries: /MAX_DELIVERIES = ([\d_]+)/,
+  'refused tasks': /MAX_REFUSED = ([\d_]+)/,
   'unbounded answer': /UNBOUNDED_ANSWER = ([\d_]+)/,
   'Retry-After': /Math\.max\(0, Math\.round\(ms\)\), ([\d_]+)\)/,
   'JSON depth': /maxDepth = ([\d_]+)/,
@@ -358,6 +397,7 @@ export function checkPages(write = false): readonly string[] {
     ...checkGenerated(write),
     ...checkLinks(),
     ...checkLengths(),
+    ...checkBudgets(),
     ...checkStatus(),
     ...checkEvents(),
     ...checkLimits(),

@@ -1,6 +1,7 @@
 /** The documentation is held against the source; scripts/docs-check.ts says how. */
 import { expect, test } from 'vitest'
 import {
+  checkBudgets,
   checkEvents,
   checkGenerated,
   checkLengths,
@@ -15,6 +16,7 @@ import {
 test.each([
   ['relative links and anchors lead somewhere', checkLinks],
   ['CONTRIBUTING and AGENTS are short enough to be obeyed', checkLengths],
+  ['sources are inside the budgets of CONTRIBUTING, and every page tells the same ones', checkBudgets],
   ['generated parts are what the source says', () => checkGenerated(false)],
   ['events.md names every event with its fields', checkEvents],
   ['status.md names every legal change', checkStatus],

@@ -2,10 +2,6 @@
  * Whole runs with the real provider packages: agent, tools planner, one tool, engine, and a server on this machine that
  * speaks each provider's wire format. Watched runs stream, the others ask for the whole answer.
  */
-import { createAnthropic } from '@ai-sdk/anthropic'
-import { createGoogle } from '@ai-sdk/google'
-import { createOpenAI } from '@ai-sdk/openai'
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -15,7 +11,6 @@ import {
   defineTool,
   isRecorded,
   type LiveEvent,
-  type Model,
   type Orchestrator,
   type Run,
   type RunEvent,
@@ -23,63 +18,8 @@ import {
   type RunOutcome,
 } from '../src/index.ts'
 import { manualClock, type ManualClock } from '../src/testing/index.ts'
-import {
-  anthropic,
-  google,
-  openaiChat,
-  openaiCompatible,
-  openaiResponses,
-  sample,
-  startWireServer,
-  type Scenario,
-  type WireExchange,
-  type WireFormat,
-  type WireServer,
-} from './fixtures/wire/index.ts'
-
-const apiKey = 'test-key'
-
-/** One provider's model, and where its wire format differs from the others. */
-interface Provider {
-  readonly name: string
-  readonly format: WireFormat
-  make(baseURL: string): Model
-  /** What the second request must hold of the reasoning in the first answer, as JSON text; none where it is not shown. */
-  readonly reasoningSentBack: readonly string[]
-}
-
-const providers: readonly Provider[] = [
-  {
-    name: 'openai chat',
-    format: openaiChat,
-    make: (baseURL) => createOpenAI({ baseURL, apiKey }).chat('gpt-wire'),
-    reasoningSentBack: [],
-  },
-  {
-    name: 'openai responses',
-    format: openaiResponses,
-    make: (baseURL) => createOpenAI({ baseURL, apiKey })('gpt-wire'),
-    reasoningSentBack: [`"id":"rs_1"`, `"encrypted_content":"${sample.signature}"`],
-  },
-  {
-    name: 'anthropic',
-    format: anthropic,
-    make: (baseURL) => createAnthropic({ baseURL, apiKey })('claude-sonnet-4-5'),
-    reasoningSentBack: [`"thinking":"Let me think."`, `"signature":"${sample.signature}"`],
-  },
-  {
-    name: 'google',
-    format: google,
-    make: (baseURL) => createGoogle({ baseURL, apiKey })('gemini-wire'),
-    reasoningSentBack: [`"text":"Let me think."`, `"thought":true`, `"thoughtSignature":"${sample.signature}"`],
-  },
-  {
-    name: 'openai-compatible',
-    format: openaiCompatible,
-    make: (baseURL) => createOpenAICompatible({ name: 'wire', baseURL, apiKey, includeUsage: true })('wire'),
-    reasoningSentBack: [`"reasoning_content":"Let me think."`],
-  },
-]
+import { google, sample, startWireServer, type Scenario, type WireExchange, type WireServer } from './fixtures/wire/index.ts'
+import { type WireProvider, wireProviders } from './fixtures/wire-providers.ts'
 
 const opened: (Orchestrator | WireServer)[] = []
 afterEach(async () => {
@@ -100,7 +40,7 @@ interface Started {
 }
 
 /** Starts an agent with one tool on a clock that stands still, against a server that will behave as told. */
-async function start(provider: Provider, watched: boolean, ...scenarios: readonly Scenario[]): Promise<Started> {
+async function start(provider: WireProvider, watched: boolean, ...scenarios: readonly Scenario[]): Promise<Started> {
   const server = await startWireServer([provider.format])
   opened.push(server)
   server.script(...scenarios)
@@ -171,7 +111,7 @@ function said({ live }: Started): string {
 
 const hello = { status: 'completed', output: 'Hello, world!' }
 
-describe.each(providers)('$name', (provider) => {
+describe.each(wireProviders)('$name', (provider) => {
   describe.each([
     ['watched', true],
     ['unwatched', false],
@@ -317,11 +257,11 @@ describe.each([
 ] as const)('%s', (_how, watched) => {
   /** Google's API refuses broken arguments itself. */
   const [direct, refusing] = [
-    providers.filter(({ format }) => format !== google),
-    providers.filter(({ format }) => format === google),
+    wireProviders.filter(({ format }) => format !== google),
+    wireProviders.filter(({ format }) => format === google),
   ]
 
-  async function expectMended(provider: Provider): Promise<void> {
+  async function expectMended(provider: WireProvider): Promise<void> {
     const started = await start(provider, watched, 'invalid-tool-arguments', 'tool-call', 'text')
     expect(await ended(started)).toEqual(hello)
     expect(started.inputs).toEqual([{ city: 'Paris' }])

@@ -3,9 +3,6 @@
  * provider's wire format.
  */
 import { createAnthropic } from '@ai-sdk/anthropic'
-import { createGoogle } from '@ai-sdk/google'
-import { createOpenAI } from '@ai-sdk/openai'
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   answerText,
@@ -27,31 +24,13 @@ import {
 } from '../src/core/index.ts'
 import { aiSdkModel } from '../src/plugins/model-ai-sdk/index.ts'
 import { callModel, readerOf } from './fixtures/read-answer.ts'
-import {
-  anthropic,
-  google,
-  openaiChat,
-  openaiCompatible,
-  openaiResponses,
-  sample,
-  startWireServer,
-  type Scenario,
-  type WireExchange,
-  type WireFormat,
-  type WireServer,
-} from './fixtures/wire/index.ts'
+import { anthropic, sample, startWireServer, type Scenario, type WireExchange, type WireServer } from './fixtures/wire/index.ts'
+import { type ProviderName, type WireProvider, wireProviders } from './fixtures/wire-providers.ts'
 
-const apiKey = 'test-key'
-
-/** One provider's model, and where its wire format differs from the others. */
-interface Provider {
-  readonly name: string
-  readonly format: WireFormat
-  make(baseURL: string): Model
+/** Where the form of a provider shows in the tests here. */
+interface Form {
   /** Where the messages of a request lie. */
   readonly messages: 'messages' | 'input' | 'contents'
-  /** What the second request must hold of the reasoning in the first answer, as JSON text; none where it is not shown. */
-  readonly reasoningSentBack?: readonly string[]
   /** What becomes of a call whose arguments are broken: the reason that the answer ends with, and the calls as parsed. */
   readonly broken: Readonly<Record<How, { readonly finishReason: string; readonly calls: readonly object[] }>>
 }
@@ -64,47 +43,13 @@ const asValue = { finishReason: 'tool-calls', calls: [{ input: { city: 42 } }] }
 /** Where the API itself refuses them, there is no call. */
 const asError = { finishReason: 'error', calls: [] }
 
-const providers: readonly Provider[] = [
-  {
-    name: 'openai chat',
-    format: openaiChat,
-    make: (baseURL) => createOpenAI({ baseURL, apiKey }).chat('gpt-wire'),
-    messages: 'messages',
-    broken: { generate: asText, stream: asText },
-  },
-  {
-    name: 'openai responses',
-    format: openaiResponses,
-    make: (baseURL) => createOpenAI({ baseURL, apiKey })('gpt-wire'),
-    messages: 'input',
-    reasoningSentBack: [`"id":"rs_1"`, `"encrypted_content":"${sample.signature}"`],
-    broken: { generate: asText, stream: asText },
-  },
-  {
-    name: 'anthropic',
-    format: anthropic,
-    make: (baseURL) => createAnthropic({ baseURL, apiKey })('claude-sonnet-4-5'),
-    messages: 'messages',
-    reasoningSentBack: [`"thinking":"Let me think."`, `"signature":"${sample.signature}"`],
-    broken: { generate: asValue, stream: asText },
-  },
-  {
-    name: 'google',
-    format: google,
-    make: (baseURL) => createGoogle({ baseURL, apiKey })('gemini-wire'),
-    messages: 'contents',
-    reasoningSentBack: [`"text":"Let me think."`, `"thought":true`, `"thoughtSignature":"${sample.signature}"`],
-    broken: { generate: asError, stream: asError },
-  },
-  {
-    name: 'openai-compatible',
-    format: openaiCompatible,
-    make: (baseURL) => createOpenAICompatible({ name: 'wire', baseURL, apiKey, includeUsage: true })('wire'),
-    messages: 'messages',
-    reasoningSentBack: [`"reasoning_content":"Let me think."`],
-    broken: { generate: asText, stream: asText },
-  },
-]
+const forms: Readonly<Record<ProviderName, Form>> = {
+  'openai chat': { messages: 'messages', broken: { generate: asText, stream: asText } },
+  'openai responses': { messages: 'input', broken: { generate: asText, stream: asText } },
+  anthropic: { messages: 'messages', broken: { generate: asValue, stream: asText } },
+  google: { messages: 'contents', broken: { generate: asError, stream: asError } },
+  'openai-compatible': { messages: 'messages', broken: { generate: asText, stream: asText } },
+}
 
 const weather: FunctionTool = {
   type: 'function',
@@ -115,7 +60,7 @@ const weather: FunctionTool = {
 
 let server: WireServer
 beforeAll(async () => {
-  server = await startWireServer(providers.map((provider) => provider.format))
+  server = await startWireServer(wireProviders.map((provider) => provider.format))
 })
 afterAll(() => server.close())
 
@@ -132,8 +77,8 @@ function lastExchange(): WireExchange {
 }
 
 /** The messages of the newest request, as JSON text. */
-function sentMessages(provider: Provider): string {
-  return JSON.stringify((lastExchange().request.body as Record<string, unknown>)[provider.messages])
+function sentMessages(provider: WireProvider): string {
+  return JSON.stringify((lastExchange().request.body as Record<string, unknown>)[forms[provider.name].messages])
 }
 
 /** The arguments of an answer's tool calls, read as the engine reads them. */
@@ -153,7 +98,7 @@ function nextTurn(answer: ModelAnswer, results: readonly Json[]): Message[] {
   return content.length === 0 ? [question, recorded, question] : [question, recorded, { role: 'tool', content }]
 }
 
-describe.each(providers)('$name', (provider) => {
+describe.each(wireProviders)('$name', (provider) => {
   const model = (): Model => aiSdkModel(provider.make(server.baseURL(provider.format)))
   const ask = (
     how: How,
@@ -204,10 +149,10 @@ describe.each(providers)('$name', (provider) => {
     it('gets its reasoning and signature back with the next call', async () => {
       const answer = await ask(how, 'reasoning-tool-call')
       const thoughts = answer.content.filter((part) => part.type === 'reasoning').map((part) => part['text'])
-      expect(thoughts).toEqual(provider.reasoningSentBack === undefined ? [] : ['Let me think.'])
+      expect(thoughts).toEqual(provider.reasoningSentBack.length === 0 ? [] : ['Let me think.'])
 
       await ask(how, 'text', nextTurn(answer, ['sunny']))
-      for (const text of provider.reasoningSentBack ?? []) expect(sentMessages(provider)).toContain(text)
+      for (const text of provider.reasoningSentBack) expect(sentMessages(provider)).toContain(text)
     })
 
     it('says that it was filtered', async () => {
@@ -232,7 +177,7 @@ describe.each(providers)('$name', (provider) => {
     })
 
     it('keeps broken arguments as they came, and can be asked again', async () => {
-      const { finishReason, calls } = provider.broken[how]
+      const { finishReason, calls } = forms[provider.name].broken[how]
       const answer = await ask(how, 'invalid-tool-arguments')
       expect(answer.finishReason).toBe(finishReason)
       expect(parsedCalls(answer)).toEqual(calls)
@@ -300,7 +245,7 @@ describe.each(providers)('$name', (provider) => {
 describe.each(['generate', 'stream'] as const)('a tool that Anthropic runs itself, %s', (how) => {
   it('is left alone, and is sent back with its result', async () => {
     const search: ProviderTool = { type: 'provider', id: 'anthropic.web_search_20250305', name: 'search', args: {} }
-    const model = createAnthropic({ baseURL: server.baseURL(anthropic), apiKey })('claude-sonnet-4-5')
+    const model = createAnthropic({ baseURL: server.baseURL(anthropic), apiKey: 'test-key' })('claude-sonnet-4-5')
     server.script('provider-tool-call')
     const answer = await callModel(model, how, options([question], { tools: [weather, search] }))
 

@@ -53,31 +53,31 @@ export interface Agent<Input = unknown, Output = unknown> {
   readonly capabilities?: readonly string[] | undefined
 }
 
+type AgentMembers = { readonly [K in keyof Omit<Agent, 'name' | 'models' | 'input' | 'output'>]?: Agent[K] | undefined }
+
 /** What {@link defineAgent} takes: an agent's members, with shorter forms for some. */
-export interface AgentOptions<I extends Schema = Schema, O extends Schema = Schema> extends Partial<
-  Omit<Agent, 'name' | 'models' | 'input' | 'output'>
-> {
+export interface AgentOptions<I extends Schema = Schema, O extends Schema = Schema> extends AgentMembers {
   /** See {@link Agent.name}. */
   readonly name: string
   /** The only model, or the one called `default`. */
-  readonly model?: Model
+  readonly model?: Model | undefined
   /** By name. `model` is put beside them as `default`, in the place of one of that name. */
-  readonly models?: Readonly<Record<string, Model>>
+  readonly models?: Readonly<Record<string, Model>> | undefined
   /** Agents to call like tools: by value, by name, or with details. */
-  readonly agents?: readonly (Agent | string | Delegate)[]
+  readonly agents?: readonly (Agent | string | Delegate)[] | undefined
   /** The memory, or several with the default one first; takes the place of `memories`. */
-  readonly memory?: Memory | string | readonly (Memory | string)[]
-  /** Schema of what runs are started with; without one any JSON is accepted. */
-  readonly input?: I
-  /** Schema of what runs give; without one the type is text, and nothing is checked. */
-  readonly output?: O
+  readonly memory?: Memory | string | readonly (Memory | string)[] | undefined
+  /** Schema of what runs are started with. Without one the input is typed as text; other JSON gets through all the same. */
+  readonly input?: I | undefined
+  /** Schema of what runs give. Without one the output is typed as text, which is what the planners of this package give. */
+  readonly output?: O | undefined
 }
 
 /**
  * Makes an agent, its input and output types inferred from the schemas. It is checked where it is registered; the
  * `defineAgent` of `opspawn` checks it at once.
  */
-export function defineAgent<I extends Schema = Schema<string>, O extends Schema = Schema<string>>(
+export function defineAgent<I extends Schema = Schema<string, string>, O extends Schema = Schema<string, string>>(
   options: AgentOptions<I, O>,
 ): Agent<InferInput<I>, InferOutput<O>> {
   const { model, models, agents = [], memory, tools = [], limits = {}, delegates = [], memories = [], ...rest } = options

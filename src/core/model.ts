@@ -233,12 +233,10 @@ export type TokenUsage = Readonly<Partial<Record<'input' | 'output' | 'cacheRead
  * One part of a recorded answer: plain JSON. The known types are those of {@link ModelAnswer}'s helpers:
  * `text`, `reasoning`, `tool-call` (whose `input` is the model's own JSON text), `tool-result` (provider-executed),
  * `file`, `source`, `tool-approval-request`, `custom`.
+ *
+ * @property type What the part is; a type that is not known is kept.
  */
-export interface AnswerPart {
-  /** What the part is; a type that is not known is kept. */
-  readonly type: string
-  readonly [member: string]: Json
-}
+export type AnswerPart = { readonly type: string; readonly [member: string]: Json }
 
 /** A tool call in an answer. */
 export interface AnswerToolCall {

@@ -76,7 +76,7 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   approve(key: string, answer: ApprovalAnswer): Promise<void>
   /** Refuses a call that waits for a person; the planner is told the reason. Rejects as `approve` does. */
   deny(key: string, answer: ApprovalAnswer): Promise<void>
-  /** Sends a signal; early ones are kept. The same id counts once. @throws OpspawnError `RUN_FINISHED`, `SIGNAL_INVALID` */
+  /** Sends a signal; early ones are kept. The same id counts once. @throws OpspawnError `RUN_FINISHED`, `SIGNAL_INVALID`, `QUEUE_FULL` */
   signal(name: string, payload?: Json, options?: OperationOptions & { readonly id?: string }): Promise<void>
   /** Calls that wait for a person. */
   approvals(options?: OperationOptions): Promise<readonly PendingApproval[]>

@@ -29,7 +29,7 @@ export interface PolicyRule {
   readonly name?: string
   /** Name of the calling agent. */
   readonly agent?: string
-  /** Name of the tool; of an agent as a tool its name, or `transfer_to_<name>` where it is handed over to. */
+  /** By any of its names: as defined, as models see it, and for another agent both ways to call it. */
   readonly tool?: string
   /** Of the run. */
   readonly tenant?: string

@@ -213,7 +213,8 @@ export interface Store {
    * Puts a signal into a run's inbox and makes a waiting run ready. One of {@link URGENT_SIGNALS} also makes a run ready
    * that is due later, paused or quarantined (whose deliveries then count anew). A second signal of an id changes nothing.
    *
-   * @throws OpspawnError `RUN_UNKNOWN`, `RUN_FINISHED`
+   * @throws OpspawnError `RUN_UNKNOWN`, `RUN_FINISHED`; `QUEUE_FULL` when the run has as many signals as the store was told
+   * to keep, in its inbox and recorded, that no wait has taken. The engine's own are never refused so.
    * @property accepted `false`: a signal of that id came before.
    * @property task To publish; absent: the signal made nothing ready.
    */

@@ -1,6 +1,6 @@
 import type { EffectContext } from './effect.ts'
 import type { Json } from './json.ts'
-import type { InferOutput, Schema } from './schema.ts'
+import type { InferInput, InferOutput, Schema } from './schema.ts'
 
 /**
  * What running a tool does to the world, and so what the engine may do after a failure or a crash:
@@ -80,14 +80,14 @@ export interface Tool<Input = unknown, Output = unknown> {
  */
 export type Verification = { readonly happened: true; readonly output: Json } | { readonly happened: false }
 
-type SaidAnew = 'spec' | 'input' | 'output' | 'effect' | 'verify'
+type OwnMembers<S, Output> = Omit<Tool<InferOutput<S>, Output>, 'spec' | 'input' | 'output' | 'effect' | 'verify'>
 
 /** What {@link defineTool} takes: a tool's members, the effect class with a default. */
-export interface ToolOptions<S extends Schema, Output> extends Omit<Tool<InferOutput<S>, Output>, SaidAnew> {
+export interface ToolOptions<S extends Schema, Output, O extends Schema = Schema> extends OwnMembers<S, Output> {
   /** As {@link Tool.input}; it also gives the type of the body's input. */
   readonly input: S
   /** As {@link Tool.output}; it also gives the type that the body must return. */
-  readonly output?: Schema<unknown, Output> | undefined
+  readonly output?: O | undefined
   /** @default 'unsafe' */
   readonly effect?: ToolEffectClass | undefined
   /** As {@link Tool.verify}. */
@@ -98,6 +98,8 @@ export interface ToolOptions<S extends Schema, Output> extends Omit<Tool<InferOu
  * Makes a tool, its input type inferred from the schema. It is checked where it is registered; the `defineTool` of
  * `opspawn` checks it at once.
  */
-export function defineTool<S extends Schema, Output>(options: ToolOptions<S, Output>): Tool<InferOutput<S>, Output> {
+export function defineTool<S extends Schema, Output extends InferInput<O>, O extends Schema = Schema>(
+  options: ToolOptions<S, Output, O>,
+): Tool<InferOutput<S>, Output> {
   return { ...options, spec: 'tool/1', effect: options.effect ?? 'unsafe' } as Tool<InferOutput<S>, Output>
 }

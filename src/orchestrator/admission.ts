@@ -84,7 +84,7 @@ interface FullVerdict {
 
 function verdictOn(context: RunContext, effect: Call, offered: OfferedTool): FullVerdict {
   const { engine, view, ready } = context
-  const ruled = engine.policy.decide({ agent: view.agent, tool: offered.name, tenant: view.tenant, input: effect.input })
+  const ruled = engine.policy.decide({ agent: view.agent, tool: offered, tenant: view.tenant, input: effect.input })
   if (ruled.verdict !== 'allow') return ruled
   if (offered.labels.includes('outbound') && view.labels.has('private') && view.labels.has('untrusted')) {
     return {

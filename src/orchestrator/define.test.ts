@@ -70,6 +70,18 @@ describe('defineTool', () => {
     } as const
     expect(defineTool(full)).toEqual({ ...full, spec: 'tool/1' })
   })
+  test('takes a member that is undefined like one that is not there', () => {
+    const nothing = { models: undefined, agents: undefined, memory: undefined, tools: undefined, limits: undefined }
+    const agent = defineAgent({
+      name: 'a',
+      ...nothing,
+      model: undefined,
+      delegates: undefined,
+      input: undefined,
+      retry: undefined,
+    })
+    expect(agent).toEqual(defineAgent({ name: 'a' }))
+  })
   test('can be made from another by spreading', () => {
     expect(defineTool({ ...defineTool(options), name: 'other' })).toMatchObject({ name: 'other', spec: 'tool/1' })
   })

@@ -24,7 +24,7 @@ import { requireTool, requireToolOptions } from './checks/tool.ts'
  *
  * @throws OpspawnError `NAME_INVALID`, `AGENT_INVALID`, `MODEL_UNSUPPORTED`, `NAME_DUPLICATE`, `LIMIT_INVALID`
  */
-export function defineAgent<I extends Schema = Schema<string>, O extends Schema = Schema<string>>(
+export function defineAgent<I extends Schema = Schema<string, string>, O extends Schema = Schema<string, string>>(
   options: AgentOptions<I, O>,
 ): Agent<InferInput<I>, InferOutput<O>> {
   requireAgentOptions(options)
@@ -38,7 +38,9 @@ export function defineAgent<I extends Schema = Schema<string>, O extends Schema 
  *
  * @throws OpspawnError `NAME_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`
  */
-export function defineTool<S extends Schema, Output>(options: ToolOptions<S, Output>): Tool<InferOutput<S>, Output> {
+export function defineTool<S extends Schema, Output extends InferInput<O>, O extends Schema = Schema>(
+  options: ToolOptions<S, Output, O>,
+): Tool<InferOutput<S>, Output> {
   requireToolOptions(options)
   const tool = makeTool(options)
   requireTool(tool)

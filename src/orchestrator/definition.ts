@@ -16,6 +16,7 @@ import { requireTool } from './checks/tool.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { type CompiledSchema, compileSchema, type JsonSchemaCompiler } from './schema.ts'
 import { hashJson } from './system.ts'
+import { aliasOf, handoffName, type NamedTool } from './tool-names.ts'
 
 /** A tool made ready. */
 export interface ReadyTool {
@@ -56,7 +57,7 @@ export interface DefinitionContext {
   readonly planner: Planner | undefined
   readonly compiler: JsonSchemaCompiler
   readonly limiters: Map<Tool, Limiter>
-  hides(agent: string, tool: string, tenant: string): boolean
+  hides(agent: string, tool: NamedTool, tenant: string): boolean
 }
 
 /**
@@ -132,7 +133,7 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
       if (view === undefined) {
         view = {
           instructions: agent.instructions,
-          tools: offered.filter((tool) => !context.hides(agent.name, tool.name, tenant)),
+          tools: offered.filter((tool) => !context.hides(agent.name, tool, tenant)),
           models: Object.keys(agent.models),
           memories: [...memories.keys()],
           output: output?.jsonSchema,
@@ -179,7 +180,7 @@ const TEXT_INPUT: JsonObject = {
 function offerDelegate(delegate: Agent['delegates'][number], target: Agent, context: DefinitionContext): OfferedTool {
   const handoff = delegate.handoff ?? false
   const text = target.input === undefined
-  const name = handoff ? `transfer_to_${target.name}` : target.name
+  const name = handoff ? handoffName(target.name) : target.name
   return {
     name,
     alias: aliasOf(name),
@@ -193,10 +194,6 @@ function offerDelegate(delegate: Agent['delegates'][number], target: Agent, cont
     labels: [],
     delegate: { agent: target.name, handoff, text },
   }
-}
-
-function aliasOf(name: string): string {
-  return name.replaceAll('.', '_').slice(0, 64)
 }
 
 function named<T>(

@@ -50,8 +50,7 @@ async function runLimited(
   limiter: Limiter,
 ): Promise<Performed> {
   // The wait counts: a body that never returns its place must not hold up the others for ever.
-  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
-  execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
+  armLimit(context, ready, execution)
   await takePlace(limiter, execution)
   try {
     return await run(context, ready, effect, input, execution)
@@ -72,13 +71,12 @@ function run(
   // Checks and waiting for a place take time: what is over by then is not begun.
   if (execution.isOver) throw execution.signal.reason
   const toolContext = new ToolCall(context, effect, execution)
-  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
-  execution.limit(timeoutMs)
+  execution.limit(limitOf(context, ready))
   if (context.interrupted.has(effect.key) && ready.tool.verify !== undefined)
     return runVerified(context, ready, input, toolContext, execution)
   const executing: unknown = ready.tool.execute(input, toolContext)
   if (!isThenable(executing)) return accept(context, ready, executing)
-  execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
+  armLimit(context, ready, execution)
   return executing.then((output) => accept(context, ready, output)) as Promise<Performed>
 }
 
@@ -90,8 +88,7 @@ async function runVerified(
   toolContext: ToolContext,
   execution: Execution,
 ): Promise<Performed> {
-  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
-  execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
+  armLimit(context, ready, execution)
   let found: Verification | undefined
   try {
     found = await ready.tool.verify?.(input, toolContext)
@@ -228,6 +225,16 @@ function takePlace(limiter: Limiter, execution: Execution): Promise<void> | void
     if (signal.aborted) giveUp()
     else signal.addEventListener('abort', giveUp, { once: true })
   })
+}
+
+/** Milliseconds that one execution may take. */
+function limitOf(context: RunContext, ready: ReadyTool): number {
+  return ready.tool.timeoutMs ?? context.engine.timing.toolMs
+}
+
+function armLimit(context: RunContext, ready: ReadyTool, execution: Execution): void {
+  const timeoutMs = limitOf(context, ready)
+  execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
 }
 
 function timeoutError(ready: ReadyTool, timeoutMs: number): OpspawnError {

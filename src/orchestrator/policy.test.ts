@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { ArgumentCondition, Json, PolicyRule } from '../core/index.ts'
 import { compilePolicy, pattern } from './policy.ts'
 
-const call = (input: Json = {}, more: object = {}) => ({ agent: 'helper', tool: 'web.search', tenant: 'acme', input, ...more })
+const search = { name: 'web.search', alias: 'web_search' }
+const call = (input: Json = {}, more: object = {}) => ({ agent: 'helper', tool: search, tenant: 'acme', input, ...more })
 const decide = (rules: readonly PolicyRule[], input?: Json, more?: object): string =>
   compilePolicy({ rules }).decide(call(input, more)).verdict
 
@@ -127,10 +128,11 @@ describe('rules', () => {
   test('apply only where all their names fit', () => {
     const rule: PolicyRule = { verdict: 'deny', agent: 'help*', tool: 'web.*', tenant: 'acme' }
     expect(decide([rule])).toBe('deny')
-    for (const other of [{ agent: 'x' }, { tool: 'x' }, { tenant: 'x' }]) expect(decide([rule], {}, other)).toBe('allow')
+    for (const other of [{ agent: 'x' }, { tool: { name: 'x', alias: 'x' } }, { tenant: 'x' }])
+      expect(decide([rule], {}, other)).toBe('allow')
   })
   test('hide a tool only where they deny it whatever its arguments', () => {
-    const named = { agent: 'helper', tool: 'web.search', tenant: 'acme' }
+    const named = { agent: 'helper', tool: search, tenant: 'acme' }
     const conditional = { '/q': { equals: 1 } }
     expect(compilePolicy({ rules: [{ verdict: 'deny' }] }).hides(named)).toBe(true)
     expect(compilePolicy({ rules: [{ verdict: 'deny' }, { verdict: 'allow' }] }).hides(named)).toBe(true)
@@ -154,5 +156,29 @@ describe('rules', () => {
         expect(policy.hides(call()) && open.length > 0).toBe(false)
       }
     }
+  })
+})
+
+describe('a rule holds for a tool by each of its names', () => {
+  const called = { name: 'acme.billing', alias: 'acme_billing', delegate: { agent: 'acme.billing', handoff: false, text: true } }
+  const handed = {
+    name: 'transfer_to_acme.billing',
+    alias: 'transfer_to_acme_billing',
+    delegate: { ...called.delegate, handoff: true },
+  }
+  const verdict = (tool: string, subject: typeof search): string => decide([{ verdict: 'deny', tool }], {}, { tool: subject })
+
+  test.each(['web.search', 'web_search', 'web?search', 'web*'])('a tool: %s', (name) => {
+    expect(verdict(name, search)).toBe(name.includes('?') ? 'allow' : 'deny')
+  })
+  test.each(['acme.billing', 'acme_billing', 'transfer_to_acme.billing', 'transfer_to_acme_billing', 'acme.*', 'transfer_to_*'])(
+    'another agent, called or handed over to: %s',
+    (name) => {
+      expect([verdict(name, called), verdict(name, handed)]).toEqual(['deny', 'deny'])
+      expect(verdict(name, search)).toBe('allow')
+    },
+  )
+  test.each(['billing', 'acme', 'transfer_to_', 'transfer_to_billing'])('not what is only alike: %s', (name) => {
+    expect([verdict(name, called), verdict(name, handed)]).toEqual(['allow', 'allow'])
   })
 })

@@ -1,11 +1,12 @@
 import { type ArgumentCondition, canonicalJson, type Json, OpspawnError, type Policy, type PolicyRule } from '../core/index.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
+import { isNamed, type NamedTool } from './tool-names.ts'
 
 /** A call that an agent wants to make. */
 export interface PolicyCall {
   readonly agent: string
-  readonly tool: string
+  readonly tool: NamedTool
   readonly tenant: string
   readonly input: Json
 }
@@ -113,7 +114,7 @@ function compileRule(rule: PolicyRule, index: number): CompiledRule {
   return {
     verdict: { verdict: rule.verdict, rule: rule.name ?? `rule ${index + 1}`, reason: rule.reason },
     unconditional: conditions.length === 0,
-    names: (call) => agent(call.agent) && tool(call.tool) && tenant(call.tenant),
+    names: (call) => agent(call.agent) && isNamed(call.tool, tool) && tenant(call.tenant),
     fits: (input) => conditions.every((condition) => condition(input)),
   }
 }

@@ -1,6 +1,7 @@
 import { type Claim, type DrainReport, type Fence, OpspawnError, type TaskRef, toFailure } from '../core/index.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine, MAX_DELIVERIES } from './engine.ts'
+import { createHints } from './hints.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { RunDriver } from './run-driver.ts'
 
@@ -48,6 +49,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
   const deferred = new Set<string>()
   const slots = createLimiter(options.concurrency)
   const consumption = new AbortController()
+  const hints = createHints(scheduler, clock, (error) => fault(error, 'publish'))
   let consuming: Promise<void> | undefined
   let draining = false
   let isWorking = false
@@ -61,14 +63,6 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
 
   function fault(error: unknown, where: string, runId?: string): void {
     hub.fault(toFailure(error, 'INTERNAL'), runId === undefined ? { where } : { where, runId })
-  }
-
-  function publish(tasks: readonly TaskRef[]): void {
-    if (tasks.length === 0 || draining) return
-    // What does not fit is not lost: the store still holds it and the sweep finds it.
-    scheduler.publish(tasks).catch((error: unknown) => {
-      if (!OpspawnError.is(error, 'QUEUE_FULL')) fault(error, 'publish')
-    })
   }
 
   async function handle(task: TaskRef): Promise<void> {
@@ -250,7 +244,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     lastSweep = clock.now()
     try {
       const { tasks, nextDueAt } = await store.sweep(SWEEP_BATCH, { queues: options.queues, definitions })
-      publish(tasks)
+      hints.publish(tasks)
       if (nextDueAt !== undefined) wakeAt(nextDueAt)
     } catch (error) {
       fault(error, 'sweep')
@@ -270,7 +264,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
       scheduleBeat()
       wakeAt(clock.now() + timing.sweepMs)
     },
-    publish,
+    publish: (tasks) => hints.publish(tasks),
     wakeAt,
     learnClock(storeNow) {
       skewMs = storeNow - clock.now()
@@ -281,6 +275,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     },
     async drain(deadlineMs) {
       draining = true
+      hints.stop()
       cancelSweep?.()
       const held = [...drivings.keys()]
       for (const { driver } of drivings.values()) driver.drain()

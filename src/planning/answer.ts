@@ -1,22 +1,15 @@
 import {
   type Decision,
   type EffectRecord,
-  type ErrorCode,
   type Json,
   type ModelAnswer,
   type ModelEffect,
-  OpspawnError,
   type RunView,
   answerText,
-  toFailure,
   userMessage,
 } from '../core/index.ts'
+import { fail } from './decision.ts'
 import { readJson } from './json-text.ts'
-
-/** Ends the run with a failure of this planner's own finding. */
-export function fail(code: ErrorCode, message: string): Decision & { readonly type: 'fail' } {
-  return { type: 'fail', error: toFailure(new OpspawnError(code, message), code) }
-}
 
 /** Why an answer cannot be used, by the way in which the model stopped. */
 export function stopFault(answer: ModelAnswer, allowCut: boolean): (Decision & { readonly type: 'fail' }) | undefined {

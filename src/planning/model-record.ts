@@ -13,3 +13,8 @@ export function lastModel(run: RunView): ModelRecord {
   if (last !== undefined && isModel(last)) return last
   return run.settled[run.settled.length - 1 - run.latest.length] as ModelRecord
 }
+
+/** A key that begins with `repair` tells that the one turn to mend an answer was given. */
+export function isRepair(record: EffectRecord): boolean {
+  return record.effect.key.startsWith('repair-')
+}

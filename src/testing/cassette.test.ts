@@ -1,33 +1,25 @@
-import { mkdtempSync, existsSync, readFileSync, rmSync, writeFileSync, mkdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { OpspawnError, type JsonObject, type Model, type ModelCallOptions, type ModelPart } from '../core/index.ts'
-import { decode, encode, redactDeltas, redactKeys } from './cassette-codec.ts'
-import { describeDifferences, differences } from './cassette-diff.ts'
+import { expect, test } from 'vitest'
+import { OpspawnError, type Model, type ModelCallOptions, type ModelPart } from '../core/index.ts'
 import { openCassette, type CassetteOptions } from './cassette-file.ts'
-import { cassetteModel, recordModel, replayModel } from './cassette.ts'
+import { recordModel, replayModel } from './cassette.ts'
 import { modelConformance } from './model-conformance.ts'
 import { scenarioStep } from './model-scenarios.ts'
 import { partIterator } from './part-stream.ts'
-import { providerError } from './provider-error.ts'
 import { scriptedModel } from './scripted-model.ts'
+import { temporaryFolder } from '../../test/fixtures/temporary-folder.ts'
 import type { ScriptedStep } from './scripted-step.ts'
 
-let folder: string
-let path: string
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'opspawn-cassette-'))
-  path = join(folder, 'nested', 'run.json')
-})
-afterEach(() => rmSync(folder, { recursive: true }))
+const folder = temporaryFolder()
+const pathOf = (): string => join(folder.path, 'nested', 'run.json')
 
 function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
   return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
 }
 
 function open(mode: NonNullable<CassetteOptions['mode']>, more: CassetteOptions = {}) {
-  return openCassette(path, { mode, ci: false, ...more })
+  return openCassette(pathOf(), { mode, ci: false, ...more })
 }
 
 async function read(model: Model, call: ModelCallOptions): Promise<ModelPart[]> {
@@ -64,7 +56,7 @@ test('what was recorded is replayed, generate and stream', async () => {
   expect(recording).toMatchObject({ specificationVersion: 'v4', provider: 'p', modelId: 'm/1' })
   const first = await recording.doGenerate(ask('x', { headers: { authorization: 'Bearer secret' }, temperature: 0 }))
   const second = await read(recording, ask('y'))
-  expect(readFileSync(path, 'utf8')).not.toMatch(/authorization|secret/)
+  expect(readFileSync(pathOf(), 'utf8')).not.toMatch(/authorization|secret/)
 
   const cassette = open('replay')
   expect(cassette.calls.map((call) => Object.keys(call.request))).toEqual([
@@ -82,11 +74,11 @@ test('what was recorded is replayed, generate and stream', async () => {
 
 test('a recording is deterministic', async () => {
   await record(['one', 'two'], ['x', 'y'], 'stream', { seed: 1, temperature: 0 })
-  const first = readFileSync(path, 'utf8')
+  const first = readFileSync(pathOf(), 'utf8')
   await record(['one', 'two'], ['x', 'y'], 'stream', { temperature: 0, seed: 1 })
-  expect(readFileSync(path, 'utf8')).toBe(first)
+  expect(readFileSync(pathOf(), 'utf8')).toBe(first)
   expect(JSON.parse(first)).toMatchObject({ cassette: 1 })
-  expect(existsSync(`${path}.new`)).toBe(false)
+  expect(existsSync(`${pathOf()}.new`)).toBe(false)
 })
 
 test('equal requests are answered in their recorded order, each once', async () => {
@@ -97,7 +89,7 @@ test('equal requests are answered in their recorded order, each once', async () 
   const error = await rejection(model.doGenerate(ask('x')))
   expect(OpspawnError.is(error, 'CASSETTE_MISMATCH')).toBe(true)
   expect(error).toMatchObject({
-    message: `call 3 of model scripted/scripted is not in cassette ${path} that often: recorded call 1 was asked for already. If the change is meant, record the cassette anew: delete the file and run without CI.`,
+    message: `call 3 of model scripted/scripted is not in cassette ${pathOf()} that often: recorded call 1 was asked for already. If the change is meant, record the cassette anew: delete the file and run without CI.`,
     details: { nearest: 1, differences: 0 },
   })
   expect(() => model.assertComplete()).toThrow('that often')
@@ -108,7 +100,7 @@ test('drift is shown against the nearest recorded call', async () => {
   const model = replayModel(open('replay'))
   const error = await rejection(model.doGenerate(ask('What is the weather in Oslo?', { temperature: 0, seed: 1 })))
   expect(error).toMatchObject({
-    message: `call 1 of model scripted/scripted is not in cassette ${path}. The nearest is recorded call 2, which differs in 2 places:
+    message: `call 1 of model scripted/scripted is not in cassette ${pathOf()}. The nearest is recorded call 2, which differs in 2 places:
   /prompt/0/content/0/text: recorded "What is the weather in Bergen?", asked "What is the weather in Oslo?"
   /seed: recorded nothing, asked 1
 If the change is meant, record the cassette anew: delete the file and run without CI.`,
@@ -252,7 +244,7 @@ test('transport data stays out, and so does nothing else', async () => {
   expect(await recording.doGenerate(ask('x'))).toMatchObject(transport)
   await recording.doGenerate({ prompt: [] })
   expect(await read(recording, ask('x'))).toHaveLength(1)
-  expect(readFileSync(path, 'utf8')).not.toMatch(/wire|cookie/)
+  expect(readFileSync(pathOf(), 'utf8')).not.toMatch(/wire|cookie/)
   const model = replayModel(open('replay'))
   const replayed = await model.doGenerate(ask('x'))
   expect(replayed.response).toEqual({ id: 'r', timestamp: new Date(5) })
@@ -266,7 +258,7 @@ test('secrets are taken out, also where deltas cut them', async () => {
   const key = `sk-proj-${'a1B2'.repeat(6)}`
   const step = { text: `use ${key} now`, deltas: 5, toolCalls: [{ name: 't', input: { key } }] }
   await record([step, step, { fault: 'throw', value: new Error(`no ${key}`) }], [`my ${key}`, 'y', 'z'], 'stream')
-  expect(readFileSync(path, 'utf8')).not.toContain('a1B2')
+  expect(readFileSync(pathOf(), 'utf8')).not.toContain('a1B2')
   const model = replayModel(open('replay'))
   const parts = await read(model, ask(`my ${key}`))
   const text = parts
@@ -282,172 +274,11 @@ test('redact replaces the default', async () => {
   const redact = (text: string): string => text.replaceAll('Ada', 'Somebody')
   const recording = recordModel(scriptedModel(['Hello Ada']), open('record', { redact }))
   await recording.doGenerate(ask('I am Ada'))
-  expect(readFileSync(path, 'utf8')).not.toContain('Ada')
+  expect(readFileSync(pathOf(), 'utf8')).not.toContain('Ada')
   expect((await replayModel(open('replay', { redact })).doGenerate(ask('I am Ada'))).content).toEqual([
     { type: 'text', text: 'Hello Somebody' },
   ])
   expect(await rejection(replayModel(open('replay')).doGenerate(ask('I am Ada')))).toMatchObject({ code: 'CASSETTE_MISMATCH' })
-})
-
-test('keys are known by their shape, and ordinary words are not', () => {
-  expect(
-    redactKeys(
-      `Bearer ${'x'.repeat(20)}; AIza${'x'.repeat(35)}; ghp_${'x'.repeat(36)}; xoxb-${'1'.repeat(12)}; AKIA${'A'.repeat(16)}`,
-    ),
-  ).toBe('Bearer REDACTED; AIzaREDACTED; gh_REDACTED; xoxREDACTED; AKIAREDACTED')
-  const text = 'task-management-and-more-words, ask-folder-of-documents, bearer of news, sk-short'
-  expect(redactKeys(text)).toBe(text)
-})
-
-test('mode auto replays a file that exists and records one that does not', async () => {
-  const answers = { real: 0 }
-  const real = (): Model => {
-    answers.real += 1
-    return scriptedModel(['one'])
-  }
-  const recording = open('auto')
-  expect(recording).toMatchObject({ mode: 'record', path, calls: [] })
-  const model = cassetteModel(recording, real)
-  await model.doGenerate(ask('x'))
-  model.assertComplete()
-  expect(recording.calls).toHaveLength(1)
-  const replay = open('auto', { ci: true })
-  expect(replay.mode).toBe('replay')
-  expect((await cassetteModel(replay, real).doGenerate(ask('x'))).content).toHaveLength(1)
-  expect(() => cassetteModel(replay, real).assertComplete()).toThrow('recorded call 1')
-  expect(answers.real).toBe(1)
-  expect((await cassetteModel(replay, scriptedModel([])).doGenerate(ask('x'))).content).toHaveLength(1)
-  expect(cassetteModel(replay, scriptedModel([], { modelId: 'other' })).modelId).toBe('other')
-  expect(() => recordModel(scriptedModel([]), replay)).toThrow('replays; open it with mode "record"')
-  expect(() => replay.begin({})).toThrow('cannot record')
-  await cassetteModel(open('record'), scriptedModel(['two'])).doGenerate(ask('x'))
-  expect((await replayModel(open('auto')).doGenerate(ask('x'))).content).toEqual([{ type: 'text', text: 'two' }])
-})
-
-test('CI never records', () => {
-  expect(() => openCassette(path, { ci: true })).toThrow(`cassette ${path} does not exist, and CI never records`)
-  expect(() => openCassette(path, { ci: true, mode: 'record' })).toThrow(
-    `cassette ${path} is to be recorded, and CI never records`,
-  )
-  try {
-    for (const value of ['true', '1']) {
-      vi.stubEnv('CI', value)
-      expect(() => openCassette(path)).toThrow('CI never records')
-    }
-    for (const value of ['false', '0', '', undefined]) {
-      vi.stubEnv('CI', value)
-      expect(openCassette(path).mode).toBe('record')
-    }
-  } finally {
-    vi.unstubAllEnvs()
-  }
-})
-
-test.each([
-  ['{', /cassette .*run\.json cannot be read: /],
-  ['null', /run\.json is not a cassette; delete it/],
-  ['{"calls":[]}', /is not a cassette/],
-  ['{"cassette":1}', /is not a cassette/],
-  ['{"cassette":2,"calls":[]}', /run\.json is of version 2, and this copy of opspawn reads version 1; update/],
-  ['{"cassette":1,"calls":[null]}', /call 1 of cassette .*run\.json is malformed/],
-  ['{"cassette":1,"calls":[{"request":{},"response":{"result":{}}},{"request":{},"response":{"parts":1}}]}', /call 2 of/],
-  ['{"cassette":1,"calls":[{"request":{},"response":{}}]}', /call 1 of/],
-  ['{"cassette":1,"calls":[{"request":1,"response":{"open":true}}]}', /call 1 of/],
-])('%s is refused by name', (text, message) => {
-  mkdirSync(join(folder, 'nested'))
-  writeFileSync(path, text)
-  let thrown: unknown
-  try {
-    open('auto')
-  } catch (error) {
-    thrown = error
-  }
-  expect(OpspawnError.is(thrown, 'OPTIONS_INVALID')).toBe(true)
-  expect((thrown as Error).message).toMatch(message)
-})
-
-test('a missing file and one that cannot be written say so', async () => {
-  expect(() => open('replay')).toThrow(`cassette ${path} does not exist; record it`)
-  writeFileSync(join(folder, 'nested'), 'a file where the folder should be')
-  expect(await rejection(recordModel(scriptedModel(['x']), open('record')).doGenerate(ask('x')))).toMatchObject({
-    code: 'OPTIONS_INVALID',
-    message: expect.stringContaining('cannot be written') as string,
-  })
-})
-
-test('several models share a cassette', async () => {
-  const cassette = open('record')
-  await recordModel(scriptedModel(['a'], { modelId: 'a' }), cassette).doGenerate(ask('x'))
-  await recordModel(scriptedModel(['b'], { modelId: 'b' }), cassette).doGenerate(ask('x'))
-  expect(() => replayModel(open('replay'))).toThrow('has calls of scripted/a, scripted/b; say which with the option model')
-  const model = replayModel(open('replay'), { model: 'scripted/b' })
-  expect((await model.doGenerate(ask('x'))).content).toEqual([{ type: 'text', text: 'b' }])
-  const other = replayModel(open('replay'), { model: 'scripted/c' })
-  expect(await rejection(other.doGenerate(ask('x')))).toMatchObject({
-    message: expect.stringContaining('nothing was recorded of that model') as string,
-  })
-})
-
-test('an empty cassette answers nothing', async () => {
-  mkdirSync(join(folder, 'nested'))
-  writeFileSync(path, '{"cassette":1,"calls":[]}')
-  const model = replayModel(open('replay'))
-  model.assertComplete()
-  expect(await rejection(model.doGenerate({ prompt: [] }))).toMatchObject({
-    details: { asked: 'generate, 0 messages, last null' },
-  })
-})
-
-test('values of every kind come back from JSON', () => {
-  const same = (text: string): string => text
-  const round = (value: unknown): unknown => decode(JSON.parse(JSON.stringify(encode(value, same))) as JsonObject)
-  const value = {
-    a: [1, 'x', null, true, -0.5],
-    bytes: new Uint8Array([0, 255]),
-    date: new Date(5),
-    url: new URL('http://localhost/x'),
-    inf: Infinity,
-    $bytes: 'not bytes',
-    deep: { $date: 1, $omitted: 2 },
-  }
-  expect(round(value)).toEqual(value)
-  expect(round({ gone: undefined, kept: null })).toEqual({ kept: null })
-  const cycle: Record<string, unknown> = { fn: () => 1, big: 1n }
-  cycle['self'] = cycle
-  expect(round(cycle)).toEqual({ fn: undefined, big: undefined, self: undefined })
-  expect(round(providerError('x', { isRetryable: false, statusCode: 400 }))).toMatchObject({
-    name: 'AI_APICallError',
-    statusCode: 400,
-    isRetryable: false,
-  })
-  expect(round(Object.assign(new Error('x'), { responseHeaders: null }))).toMatchObject({ message: 'x' })
-  expect(round(JSON.parse('{"__proto__": 1, "a": 1}'))).toEqual({ a: 1 })
-})
-
-test('deltas without secrets stay as they are', () => {
-  const parts = [null, { type: 'text-delta', id: '0', delta: 'a' }, { type: 'finish' }]
-  expect(redactDeltas(parts, redactKeys)).toBe(parts)
-})
-
-test('differences name their place, briefly', () => {
-  const found = differences(
-    { a: [1, 2], b: 'x', c: { d: 1 }, same: [{ x: 1 }] },
-    { a: [1], b: 'y', c: 1, e: null, same: [{ x: 1 }] },
-  )
-  expect(found).toEqual([
-    { path: '/a/1', recorded: 2, asked: undefined },
-    { path: '/b', recorded: 'x', asked: 'y' },
-    { path: '/c', recorded: { d: 1 }, asked: 1 },
-    { path: '/e', recorded: undefined, asked: null },
-  ])
-  expect(differences(undefined, undefined)).toEqual([])
-  const many = Array.from({ length: 7 }, (_, at) => ({ path: `/${at}`, recorded: at, asked: undefined }))
-  expect(describeDifferences(many)).toMatch(/^ {2}\/0: recorded 0, asked nothing\n[^]*and 2 more$/)
-  const long = `${'same '.repeat(40)}old tail ${'x'.repeat(100)}`
-  expect(describeDifferences([{ path: '/', recorded: long, asked: long.replace('old', 'new') }])).toBe(
-    `  /: recorded …"same same same same same same old tail ${'x'.repeat(41)}"…, asked …"same same same same same same new tail ${'x'.repeat(41)}"…`,
-  )
-  expect(describeDifferences([{ path: '/', recorded: ['y'.repeat(200)], asked: 1 }])).toContain('y…, asked 1')
 })
 
 // Recording changes nothing: a wrapped model is as good a model as before.

@@ -57,6 +57,7 @@ export type {
 } from './scripted-step.ts'
 export { seededIds, seededRandom, shuffled } from './seeded.ts'
 export { STORE_CASES, storeConformance, type StoreConformanceOptions } from './store-conformance.ts'
+export type { StoreLimits } from './store-world.ts'
 export type { TestFunction } from './suite.ts'
 export { TOOL_CASES, toolConformance, type ToolConformanceOptions } from './tool-conformance.ts'
 export { toolContext, type TestToolContext } from './tool-context.ts'

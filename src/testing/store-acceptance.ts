@@ -129,7 +129,7 @@ export const acceptanceCases: readonly StoreCase[] = [
   {
     name: 'S14: a full queue refuses with QUEUE_FULL and keeps what it holds',
     async run({ limited }) {
-      const store = await limited(2)
+      const store = await limited({ capacity: 2 })
       await accept(store, 'a')
       await accept(store, 'b', { idempotencyKey: 'b' })
       await assertRejects(store.create(newRun('c')), 'QUEUE_FULL', 'the third run')
@@ -142,7 +142,7 @@ export const acceptanceCases: readonly StoreCase[] = [
   {
     name: 'S14: claimed and ended runs take no place in their queue, waiting and handed back ones do',
     async run({ limited }) {
-      const store = await limited(2)
+      const store = await limited({ capacity: 2 })
       await accept(store, 'a')
       await accept(store, 'b')
       const claim = await own(store, 'a')

@@ -8,7 +8,7 @@ import { lifetimeCases } from './store-lifetime.ts'
 import { listingCases } from './store-listings.ts'
 import { signalCases } from './store-signals.ts'
 import { spendingCases } from './store-spending.ts'
-import type { StoreCase } from './store-world.ts'
+import type { StoreCase, StoreLimits } from './store-world.ts'
 import { registerCases, type TestFunction } from './suite.ts'
 
 /** What the store suite needs. */
@@ -16,10 +16,10 @@ export interface StoreConformanceOptions {
   /** The runner's `test`. */
   readonly test: TestFunction
   /**
-   * Makes a new, empty store. Called for every case, and once more by cases on full queues, with the number of
-   * unfinished, unclaimed runs that a queue of it may hold. The suite disposes what it gets.
+   * Makes a new, empty store. Called for every case, and once more by cases on limits, with what the store may hold. The
+   * suite disposes what it gets.
    */
-  readonly createStore: (options: { readonly capacity?: number }) => Store | Promise<Store>
+  readonly createStore: (options: StoreLimits) => Store | Promise<Store>
   /** The clock that the stores go by. Without one real time passes, half a minute in the longest case: set the runner's time limit to that. */
   readonly clock?: ManualClock
   /** Cases to leave out, by name, each with the reason. */
@@ -53,13 +53,13 @@ export function storeConformance(options: StoreConformanceOptions): void {
     clock === undefined ? new Promise((resolve) => void setTimeout(resolve, ms)) : clock.advance(ms)
   registerCases(test, CASES, skip, async (run) => {
     const stores: Store[] = []
-    const open = async (given: { readonly capacity?: number }): Promise<Store> => {
+    const open = async (given: StoreLimits): Promise<Store> => {
       const store = await createStore(given)
       stores.push(store)
       return store
     }
     try {
-      await run({ store: await open({}), limited: (capacity) => open({ capacity }), pass })
+      await run({ store: await open({}), limited: open, pass })
     } finally {
       for (const store of stores) await store[Symbol.asyncDispose]?.()
     }

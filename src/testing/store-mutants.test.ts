@@ -166,6 +166,45 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
       }),
     caughtBy: [/^S10: signals that come before anybody waits/],
   },
+  'keeps signals without end': {
+    wrap: (store) =>
+      changed(store, {
+        signal: (...given) =>
+          store.signal(...given).catch((error: unknown) => {
+            if (OpspawnError.is(error, 'QUEUE_FULL')) return { accepted: true }
+            throw error
+          }),
+      }),
+    caughtBy: [/^S14: a run that keeps as many signals/, /^S14: signals that are recorded count/],
+  },
+  'counts only the signals of the inbox': {
+    wrap(store) {
+      let consumed = 0
+      return changed(store, {
+        append: (fence, seq, events, changes, ...rest) => {
+          consumed += changes?.consume?.length ?? 0
+          return store.append(fence, seq, events, changes, ...rest)
+        },
+        signal: (...given) =>
+          store.signal(...given).catch((error: unknown) => {
+            if (OpspawnError.is(error, 'QUEUE_FULL') && consumed > 0) return { accepted: true }
+            throw error
+          }),
+      })
+    },
+    caughtBy: [/^S14: signals that are recorded count/],
+  },
+  "refuses the engine's own signals too": {
+    wrap: (store) =>
+      changed(store, {
+        async signal(runId, signal, options) {
+          if (signal.name.startsWith('opspawn.'))
+            await store.signal(runId, { ...signal, id: `probe ${signal.id}`, name: 'probe' }, options)
+          return store.signal(runId, signal, options)
+        },
+      }),
+    caughtBy: [/^S14: the engine's own signals/],
+  },
   'takes a repeated signal for a new one': {
     wrap(store) {
       let count = 0

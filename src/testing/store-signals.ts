@@ -7,6 +7,7 @@ import {
   accept,
   acceptAndOwn,
   assertNotReady,
+  at,
   finish,
   note,
   own,
@@ -144,6 +145,52 @@ export const signalCases: readonly StoreCase[] = [
       await assertRejects(store.signal('run', signal('a')), 'RUN_FINISHED', 'an ended run')
       await assertRejects(store.signal('nobody', signal('a')), 'RUN_UNKNOWN', 'an unknown run')
       assertEqual(await snapshot(store, ['run']), before, 'the ended run')
+    },
+  },
+  {
+    name: 'S14: a run that keeps as many signals as it may refuses one more with QUEUE_FULL, and keeps those',
+    async run({ limited }) {
+      const store = await limited({ signals: 2 })
+      await accept(store, 'run')
+      await accept(store, 'other')
+      for (const id of ['a', 'b']) await store.signal('run', signal(id))
+      await assertRejects(store.signal('run', signal('c')), 'QUEUE_FULL', 'the third signal')
+      assertEqual((await store.signal('run', signal('a'))).accepted, false, 'a known id is dropped, not refused')
+      assertEqual((await store.signal('other', signal('c'))).accepted, true, 'a signal to another run')
+      assertEqual((await own(store, 'run')).inbox, [signal('a'), signal('b')], 'the inbox')
+    },
+  },
+  {
+    name: 'S14: signals that are recorded count until a wait takes them',
+    async run({ limited }) {
+      const store = await limited({ signals: 2 })
+      const { fence, run } = await acceptAndOwn(store, 'run')
+      const taken = ['a', 'b'].map((id) => signal(id))
+      for (const one of taken) await store.signal('run', one)
+      const recorded = taken.map((one, index) => at(run.seq + 1 + index, { type: 'signal', ...one }))
+      await store.append(fence, run.seq, recorded, { consume: ['a', 'b'] })
+      await assertRejects(store.signal('run', signal('c')), 'QUEUE_FULL', 'a third signal, while two are recorded')
+      const wait = { kind: 'wait', key: 'wait', for: { type: 'signal', name: 'news' } } as const
+      const { seq } = run
+      await store.append(fence, seq + 2, [at(seq + 3, { type: 'decision', effects: [wait] })])
+      await assertRejects(store.signal('run', signal('c')), 'QUEUE_FULL', 'a third signal, before the wait has ended')
+      const outcome = { status: 'completed', value: taken[0]?.payload ?? null } as const
+      await store.append(fence, seq + 3, [at(seq + 4, { type: 'effect-end', key: 'wait', outcome, durationMs: 0 })])
+      assertEqual((await store.signal('run', signal('c'))).accepted, true, 'a third signal, after a wait has taken one')
+      await assertRejects(store.signal('run', signal('d')), 'QUEUE_FULL', 'the next one')
+    },
+  },
+  {
+    name: "S14: the engine's own signals reach a run that keeps as many as it may",
+    async run({ limited }) {
+      const store = await limited({ signals: 1 })
+      const { child, waiting } = await family(store)
+      await store.signal(waiting, signal('a'))
+      const cancel = { id: 'opspawn.cancel', name: 'opspawn.cancel', payload: null }
+      assertEqual((await store.signal(waiting, cancel)).accepted, true, 'a cancellation')
+      const end = { id: 'end', name: 'opspawn.child-end', payload: null }
+      await note(store, child.fence, child.run.seq, { signals: [{ runId: waiting, signal: end }] })
+      assertEqual((await own(store, waiting)).inbox, [signal('a'), cancel, end], 'the inbox')
     },
   },
   {

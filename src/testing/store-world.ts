@@ -37,11 +37,19 @@ export interface RunSketch extends Omit<NewRun, 'origin'> {
   readonly parent?: RunRecord
 }
 
+/** What a store of a case on limits may hold. */
+export interface StoreLimits {
+  /** Unfinished, unclaimed runs per queue. */
+  readonly capacity?: number
+  /** Signals of one run that no wait has taken. */
+  readonly signals?: number
+}
+
 /** A new, empty store with what the cases need around it. */
 export interface StoreWorld {
   readonly store: Store
-  /** Makes another store that holds at most so many unfinished, unclaimed runs per queue. */
-  readonly limited: (capacity: number) => Promise<Store>
+  /** Makes another store that holds no more than this. */
+  readonly limited: (limits: StoreLimits) => Promise<Store>
   /** Lets so much of the store's time pass. */
   readonly pass: (ms: number) => Promise<void>
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Effect, type Orchestrator, type Planner, type Run, type RunOutcome } from '../../src/index.ts'
+import { type Effect, OpspawnError, type Orchestrator, type Planner, type Run, type RunOutcome } from '../../src/index.ts'
 import { fastqScheduler } from '../../src/plugins/scheduler-fastq/index.ts'
 import { memoryStore } from '../../src/plugins/store-memory/index.ts'
 import {
@@ -26,6 +26,7 @@ import {
   tool,
   turns,
 } from './harness.ts'
+import { wrapScheduler } from './support/wrappers.ts'
 
 guardFile()
 
@@ -443,6 +444,42 @@ describe('full queues (S14)', () => {
     const runs = await startMany(ops, 'subject', 50)
     await endAll(runs, clock, 3_600_000)
     expect(clock.now() - begun).toBeLessThan(60_000)
+  })
+  test('a scheduler that stays full is asked ever more seldom, and takes what was refused when it has room', async () => {
+    const clock = manualClock()
+    let isFull = true
+    let refusals = 0
+    const scheduler = wrapScheduler(fastqScheduler(), async (tasks, pass) => {
+      if (!isFull) return pass(tasks)
+      refusals += 1
+      throw new OpspawnError('QUEUE_FULL', 'full')
+    })
+    const ops = await open({ agents: [agent('subject', once())], clock, scheduler })
+    const runs = await startMany(ops, 'subject', 20)
+    await clock.advance(300_000)
+    // The first offers, one a second, and the sweeps: not one for each run each time.
+    expect(refusals).toBeGreaterThan(300)
+    expect(refusals).toBeLessThan(500)
+    isFull = false
+    const begun = clock.now()
+    await endAll(runs, clock)
+    expect(clock.now() - begun).toBeLessThan(2_000)
+  })
+  test('what a full scheduler refused is let go when the orchestrator stops', async () => {
+    const clock = manualClock()
+    let offers = 0
+    const scheduler = wrapScheduler(fastqScheduler(), async () => {
+      offers += 1
+      throw new OpspawnError('QUEUE_FULL', 'full')
+    })
+    const ops = await open({ agents: [agent('subject', once())], clock, scheduler })
+    await startMany(ops, 'subject', 3)
+    await clock.advance(100)
+    await ops.close()
+    const before = offers
+    await clock.advance(60_000)
+    expect(offers).toBe(before)
+    expect(clock.pending).toBe(0)
   })
   test('a full scheduler loses nothing where an agent has one place', async () => {
     const clock = manualClock()

@@ -191,7 +191,7 @@ describe('drain (S15)', () => {
     const tool = noting('wait', (_input, { epoch, signal }) => (epoch === 1 && !signal.aborted ? never() : 'done'))
     const agent = defineAgent({ name: 'waiter', concurrency: 1, tools: [tool], planner: stepsPlanner([call('wait')]) })
     const first = await world({ agents: [agent], store: sharedStore(store), clock })
-    const runs = [await first.ops.start(agent, 1), await first.ops.start(agent, 2)]
+    const runs = [await first.ops.start(agent, '1'), await first.ops.start(agent, '2')]
     await until(clock, 'one runs', () => tool.calls.length === 1)
     await first.ops.drain(5)
     const again = { ...agent, tools: [noting('wait', () => 'done')] }

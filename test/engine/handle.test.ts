@@ -205,7 +205,7 @@ describe('agents', () => {
   test('runs in progress are listed oldest first', async () => {
     const { ops, clock } = await world({ agents: [hanging] })
     const ids: string[] = []
-    for (let index = 0; index < 3; index += 1) ids.push((await ops.start(hanging, index)).id)
+    for (let index = 0; index < 3; index += 1) ids.push((await ops.start(hanging, String(index))).id)
     await settle(clock)
     expect(ops.agents()[0]?.runs).toEqual(ids)
   })
@@ -230,7 +230,7 @@ describe('agents', () => {
     })
     const agent = defineAgent({ name: 'two', tools: [tool], concurrency: 2, planner: stepsPlanner([call('work')]) })
     const { ops } = await world({ agents: [agent] })
-    const runs = await Promise.all(Array.from({ length: 10 }, (_, index) => ops.start(agent, index)))
+    const runs = await Promise.all(Array.from({ length: 10 }, (_, index) => ops.start(agent, String(index))))
     for (const run of runs) expect(await run.result).toMatchObject({ status: 'completed' })
     expect(most).toBe(2)
   })

@@ -1,6 +1,5 @@
-import { basename } from 'node:path'
 import { inspect, isDeepStrictEqual } from 'node:util'
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import {
   type Agent,
   type AgentOptions,
@@ -31,7 +30,6 @@ import {
   type ToolContext,
 } from '../../src/index.ts'
 import { type ManualClock, manualClock } from '../../src/testing/clock.ts'
-import { OPEN_FAULTS } from './open-faults.ts'
 
 export { type ManualClock, manualClock }
 export { providerError } from '../../src/testing/provider-error.ts'
@@ -46,11 +44,6 @@ export function guardFile(): void {
   const unhandled: unknown[] = []
   const listener = (reason: unknown): void => void unhandled.push(reason)
   beforeAll(() => void process.on('unhandledRejection', listener))
-  beforeEach(({ task }) => {
-    let name = task.name
-    for (let { suite } = task; suite !== undefined; suite = suite.suite) name = `${suite.name} ${name}`
-    if (OPEN_FAULTS.has(`${basename(task.file.name)}: ${name}`)) (task as { fails?: boolean }).fails = true
-  })
   afterEach(async () => {
     const all = opened
     opened = []

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { defineAgent, type TaskRef } from '../../src/index.ts'
+import { type Agent, defineAgent, type TaskRef, type Tool } from '../../src/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
 import { call, gate, noting, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, outcomeOf, settle, until, world } from './support/world.ts'
@@ -7,18 +7,23 @@ import { fastqScheduler, wrapScheduler } from './support/wrappers.ts'
 
 afterEach(closeAll)
 
+/** An agent that calls `work` with its input, two runs at once. */
+function ofTwoPlaces(tool: Tool): Agent {
+  return defineAgent({
+    name: 'two',
+    concurrency: 2,
+    tools: [tool],
+    planner: planner((run) =>
+      run.decisions === 0 ? { type: 'act', effects: [call('work', { n: run.input })] } : { type: 'finish', output: 1 },
+    ),
+  }) as Agent
+}
+
 describe("an agent's places survive what schedulers may do to tasks", () => {
   test('runs that wait long for a place (and are hinted at again and again) do not use places up', async () => {
     const gates = Array.from({ length: 4 }, () => gate<string>())
     const tool = noting('work', ({ n }) => gates[n as number]?.promise)
-    const agent = defineAgent({
-      name: 'two',
-      concurrency: 2,
-      tools: [tool],
-      planner: planner((run) =>
-        run.decisions === 0 ? { type: 'act', effects: [call('work', { n: run.input })] } : { type: 'finish', output: 1 },
-      ),
-    })
+    const agent = ofTwoPlaces(tool)
     const { ops, clock } = await world({ agents: [agent] })
     const runs = []
     for (let n = 0; n < 4; n += 1) runs.push(await ops.start('two', n))
@@ -46,14 +51,7 @@ describe("an agent's places survive what schedulers may do to tasks", () => {
       inside -= 1
       return null
     })
-    const agent = defineAgent({
-      name: 'two',
-      concurrency: 2,
-      tools: [tool],
-      planner: planner((run) =>
-        run.decisions === 0 ? { type: 'act', effects: [call('work', { n: run.input })] } : { type: 'finish', output: 1 },
-      ),
-    })
+    const agent = ofTwoPlaces(tool)
     const { ops, clock } = await world({ agents: [agent] })
     for (let n = 0; n < 4; n += 1) await ops.start('two', n)
     await clock.advance(20_000)
@@ -85,13 +83,13 @@ describe("an agent's places survive what schedulers may do to tasks", () => {
       await pass(kept)
     })
     const { ops } = await world({ agents: [agent], scheduler: lossy, clock })
-    const first = await ops.start(agent, 1)
-    const second = await ops.start(agent, 2)
+    const first = await ops.start(agent, '1')
+    const second = await ops.start(agent, '2')
     await until(clock, 'one runs', () => tool.calls.length === 1)
     busy.open()
     expect(await outcomeOf(clock, first, { steps: 70 })).toMatchObject({ status: 'completed' })
     expect(await outcomeOf(clock, second, { steps: 70 })).toMatchObject({ status: 'completed' })
-    expect(await outcomeOf(clock, await ops.start(agent, 3), { steps: 70 })).toMatchObject({ status: 'completed' })
+    expect(await outcomeOf(clock, await ops.start(agent, '3'), { steps: 70 })).toMatchObject({ status: 'completed' })
   })
 
   test('tasks that are delivered twice do not use places up', async () => {
@@ -100,7 +98,7 @@ describe("an agent's places survive what schedulers may do to tasks", () => {
     const agent = defineAgent({ name: 'one', concurrency: 1, tools: [tool], planner: stepsPlanner([call('work')]) })
     const doubling = wrapScheduler(fastqScheduler(), (tasks, pass) => pass(tasks.flatMap((task) => [task, task, task])))
     const { ops } = await world({ agents: [agent], scheduler: doubling, clock })
-    const runs = await Promise.all(Array.from({ length: 8 }, (_, n) => ops.start(agent, n)))
+    const runs = await Promise.all(Array.from({ length: 8 }, (_, n) => ops.start(agent, String(n))))
     for (const run of runs) expect(await outcomeOf(clock, run, { steps: 70 })).toMatchObject({ status: 'completed' })
     expect(tool.calls).toHaveLength(8)
   })
@@ -118,9 +116,9 @@ describe("an agent's places survive what schedulers may do to tasks", () => {
     )
     const agent = defineAgent({ name: 'one', concurrency: 1, tools: [flaky], planner: stepsPlanner([call('work')]) })
     const { ops, clock } = await world({ agents: [agent], random: () => 0.9 })
-    const first = await ops.start(agent, 1)
+    const first = await ops.start(agent, '1')
     await until(clock, 'it failed once', () => tries === 1)
-    const second = await ops.start(agent, 2)
+    const second = await ops.start(agent, '2')
     expect(await outcomeOf(clock, second, { steps: 3 })).toMatchObject({ status: 'completed' })
     expect(await outcomeOf(clock, first)).toMatchObject({ status: 'completed' })
   })

@@ -186,6 +186,50 @@ describe('what the model is shown', () => {
   })
 })
 
+describe('a rule on another agent holds for every way to call it', () => {
+  const ways = ['called', 'handed over to'] as const
+  const names = ['billing', 'transfer_to_billing'] as const
+  const both = ways.flatMap((way) => names.map((name) => [name, way] as const))
+
+  /** What becomes of a call of agent `billing`: not shown, refused, waiting for a person, or made. */
+  async function fateOfBilling(rule: PolicyRule, way: (typeof ways)[number], otherwise: Policy['otherwise'] = 'allow') {
+    const handoff = way === 'handed over to'
+    const shown = handoff ? 'transfer_to_billing' : 'billing'
+    const billing = defineAgent({ name: 'billing', model: scriptedModel(['Fixed.']) })
+    const model = scriptedModel([{ toolCalls: [{ name: shown, input: { input: 'Refund 900' } }] }, 'Well.'])
+    const desk = defineAgent({ name: 'desk', model, agents: [{ agent: 'billing', handoff }] })
+    const { ops, clock } = await world({ agents: [desk, billing], policy: { rules: [rule], otherwise } })
+    const run = await ops.start(desk, 'go')
+    await now(clock, run.result)
+    const made = async (): Promise<number> => (await ops.list({ agent: 'billing' })).runs.length
+    if ((await made()) > 0) return 'made'
+    const [pending] = await run.approvals()
+    if (pending === undefined) return (model.calls[0]?.options.tools ?? []).length === 0 ? 'not shown' : 'refused'
+    await run.approve(pending.key, { by: 'grace' })
+    await outcomeOf(clock, run)
+    return (await made()) === 1 ? 'asked' : 'asked in vain'
+  }
+
+  test.each(both)('deny %s, %s', async (tool, way) => {
+    expect(await fateOfBilling({ verdict: 'deny', tool }, way)).toBe('not shown')
+    expect(await fateOfBilling({ verdict: 'deny', tool, arguments: { '/no': { exists: false } } }, way)).toBe('refused')
+    expect(await fateOfBilling({ verdict: 'deny', tool: `${tool}s` }, way)).toBe('made')
+  })
+  test.each(both)('ask about %s, %s', async (tool, way) => {
+    expect(await fateOfBilling({ verdict: 'ask', tool }, way)).toBe('asked')
+  })
+  test.each(both)('allow %s where nothing else is, %s', async (tool, way) => {
+    expect(await fateOfBilling({ verdict: 'allow', tool }, way, 'deny')).toBe('made')
+    expect(await fateOfBilling({ verdict: 'allow', tool: `${tool}s` }, way, 'deny')).toBe('not shown')
+  })
+  test('another way of writing the name of a tool changes nothing', async () => {
+    const tool = noting('mail.send')
+    expect(
+      await fate([{ verdict: 'deny', tool: 'mail_send', arguments: { '/to': { exists: true } } }], { to: 1 }, { tool }),
+    ).toBe('denied')
+  })
+})
+
 describe('what a refusal says', () => {
   test('the history names the rule and the model hears its reason', async () => {
     const model = scriptedModel([

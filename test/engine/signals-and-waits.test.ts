@@ -148,6 +148,53 @@ describe('signals (S10)', () => {
     await expect(run.signal('n', 1n as unknown as Json)).rejects.toMatchObject({ code: 'JSON_INVALID' })
   })
 
+  test('a run keeps so many signals that it does not wait for, and takes more when it has waited (S14)', async () => {
+    const clock = manualClock()
+    const held = gate<string>()
+    const waits = Array.from({ length: 3 }, (_, n) => signal('n', `wait ${n}`))
+    const agent = defineAgent({
+      name: 'busy',
+      tools: [noting('work', () => held.promise)],
+      planner: stepsPlanner([call('work')], waits),
+    })
+    const { ops } = await world({ agents: [agent], clock, store: memoryStore({ clock, signals: 3 }) })
+    const run = await ops.start(agent, 'go')
+    await settle(clock)
+    // The worker takes them out of the inbox and into the history, where they count as well.
+    for (const payload of [1, 2, 3]) {
+      await run.signal('n', payload)
+      await settle(clock)
+    }
+    const full = { code: 'QUEUE_FULL', retryable: true, details: { runId: run.id, limit: 3 } }
+    await expect(run.signal('n', 4)).rejects.toMatchObject(full)
+    await expect(run.signal('other', 4)).rejects.toMatchObject(full)
+    held.open('done')
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [1, 2, 3] })
+    expect(ofType(await historyOf(ops, run.id), 'signal')).toHaveLength(3)
+  })
+
+  test('what a run was told and took no longer counts, however long it lives (S14)', async () => {
+    const clock = manualClock()
+    const turns = Array.from({ length: 10 }, (_, n) => [signal('n', `wait ${n}`)])
+    const { ops } = await world({ agents: [flow(...turns)], clock, store: memoryStore({ clock, signals: 2 }) })
+    const run = await ops.start('flow', 'go')
+    for (let payload = 0; payload < 10; payload += 1) {
+      await run.signal('n', payload)
+      await settle(clock)
+    }
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [9] })
+  })
+
+  test('a run that keeps as many signals as it may can still be cancelled (S14)', async () => {
+    const clock = manualClock()
+    const { ops } = await world({ agents: [flow([signal('paid')])], clock, store: memoryStore({ clock, signals: 1 }) })
+    const run = await ops.start('flow', 'go')
+    await run.signal('other')
+    await expect(run.signal('paid')).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+    await run.cancel('enough')
+    expect(await outcomeOf(clock, run)).toMatchObject({ status: 'cancelled' })
+  })
+
   test('a signal to a finished run is refused with RUN_FINISHED', async () => {
     const { run } = await started()
     await run.result

@@ -1,6 +1,5 @@
 import {
   type Decision,
-  type Effect,
   type EffectRecord,
   type Failure,
   type Json,
@@ -19,10 +18,15 @@ import {
   type ModelRecord,
   OBJECT,
   TEXT,
+  act,
   askAgain,
   checkOptions,
   fail,
+  failedWith,
+  isHandoff,
   isModel,
+  isRepair,
+  modelPlanner,
   oneOf,
   outputFormat,
   readOutput,
@@ -31,7 +35,7 @@ import {
 import type { PlanExecutePlannerOptions } from './options.ts'
 import { parsePlan } from './plan.ts'
 import { type PlanState, type PlanStep, type StepResult, initialState, planState } from './state.ts'
-import { type Settings, askModel, isHandoff, outputOf, stepEffect, summarize } from './steps.ts'
+import { type Settings, askModel, outputOf, stepEffect, summarize } from './steps.ts'
 import { planTexts } from './texts.ts'
 
 const OPTIONS = {
@@ -58,18 +62,10 @@ export function planExecutePlanner(options: PlanExecutePlannerOptions = {}): Pla
   const { revisions = 2, maxSteps = 20, resultLimit = 8_000, answer = 'model', model } = options
   checkOptions('planExecutePlanner', options, OPTIONS)
   const settings: Settings = { model, revisions, maxSteps, resultLimit, answer, texts: { ...planTexts, ...options.texts } }
-  const { texts: _texts, ...counted } = options
-  return {
-    spec: 'planner/1',
-    name: 'plan-execute',
-    version: `1 ${JSON.stringify(counted)}`,
-    requires: ['model'],
-    decide: (run) => decide(run, settings),
-  }
+  return modelPlanner('plan-execute', options, (run) => decide(run, settings))
 }
 
 function decide(run: RunView, settings: Settings): Decision {
-  if (run.open > 0) return { type: 'idle' }
   const last = run.latest[0]
   const state = planState(run)
   if (last === undefined || state === undefined) return act(firstTurn(run, settings), initialState)
@@ -209,17 +205,4 @@ function withLatest(state: PlanState, { effect, outcome }: EffectRecord): PlanSt
   if (effect.kind !== 'model') return stepDone(state, effect.key, value)
   const done = stepDone(state, effect.key, answerText(value as unknown as ModelAnswer))
   return { ...done, told: done.results.length, conversation: effect.key }
-}
-
-/** A key that begins with `repair` tells that the one turn to mend an answer was given. */
-function isRepair(record: EffectRecord): boolean {
-  return record.effect.key.startsWith('repair-')
-}
-
-function failedWith({ outcome }: EffectRecord): Decision {
-  return outcome === undefined || outcome.status === 'completed' ? { type: 'idle' } : { type: 'fail', error: outcome.error }
-}
-
-function act(effect: Effect, state: PlanState): Decision {
-  return { type: 'act', effects: [effect], state }
 }

@@ -84,11 +84,6 @@ export function summarize(value: Json): string {
   return boundText(asText(value), 200)
 }
 
-/** Whether an effect hands the conversation over: its output is the run's. */
-export function isHandoff(run: RunView, effect: Effect): boolean {
-  return effect.kind === 'run' && effect.tool !== undefined && offeredTool(run, effect.tool)?.delegate?.handoff === true
-}
-
 function asText(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -21,11 +21,16 @@ import {
   type ModelRecord,
   OBJECT,
   TEXT,
+  act,
   askAgain,
   checkOptions,
   fail,
+  failedWith,
+  isHandoff,
   isModel,
+  isRepair,
   lastModel,
+  modelPlanner,
   readOutput,
   stopFault,
   wantsJson,
@@ -68,18 +73,10 @@ export function reactPlanner(options: ReactPlannerOptions = {}): Planner {
     settings: { ...options.settings, ...(stopSequences.length > 0 ? { stopSequences } : undefined) },
   }
   const settings: Settings = { shape, observationLimit, allowCutAnswer, texts: { ...reactTexts, ...options.texts } }
-  const { texts: _texts, ...counted } = options
-  return {
-    spec: 'planner/1',
-    name: 'react',
-    version: `1 ${JSON.stringify(counted)}`,
-    requires: ['model'],
-    decide: (run) => decide(run, settings),
-  }
+  return modelPlanner('react', options, (run) => decide(run, settings))
 }
 
 function decide(run: RunView, settings: Settings): Decision {
-  if (run.open > 0) return { type: 'idle' }
   const last = run.latest[0]
   if (last === undefined) return act(firstTurn(run, settings))
   if (run.rejectedNow) {
@@ -112,7 +109,7 @@ function tell(run: RunView, { shape }: Settings, text: string): ModelEffect {
 }
 
 function afterAnswer(run: RunView, settings: Settings, record: ModelRecord): Decision {
-  if (record.outcome?.status !== 'completed') return failedWith(record.outcome)
+  if (record.outcome?.status !== 'completed') return failedWith(record)
   const answer = modelAnswer(record) as ModelAnswer
   const turn = parseReactTurn(answerText(answer))
   const fault = stopFault(answer, settings.allowCutAnswer || isWholeAction(turn))
@@ -141,11 +138,9 @@ function isWholeAction(turn: ReactTurn): boolean {
 
 function afterAction(run: RunView, settings: Settings, record: EffectRecord): Decision {
   const { effect, outcome } = record
-  const isHandoff =
-    effect.kind === 'run' && effect.tool !== undefined && offeredTool(run, effect.tool)?.delegate?.handoff === true
   // A handoff that was refused did not take place: the model goes on.
-  if (isHandoff && outcome?.status !== 'denied')
-    return outcome?.status === 'completed' ? { type: 'finish', output: outcome.value } : failedWith(outcome)
+  if (isHandoff(run, effect) && outcome?.status !== 'denied')
+    return outcome?.status === 'completed' ? { type: 'finish', output: outcome.value } : failedWith(record)
   return act(tell(run, settings, observe(run, settings, record)))
 }
 
@@ -154,17 +149,9 @@ function observe(run: RunView, { texts, observationLimit }: Settings, { outcome 
   return texts.observation(outcomeText(outcome as Outcome, observationLimit), turn.type === 'action' && turn.cut)
 }
 
-/** One turn to mend what cannot be read; a key that begins with `repair` tells that this was it. */
+/** One turn to mend what cannot be read. */
 function oneMoreTurn(run: RunView, { texts }: Settings, record: ModelRecord, answer: ModelAnswer, problem: string): Decision {
-  if (record.effect.key.startsWith('repair-'))
+  if (isRepair(record))
     return fail('MODEL_ANSWER_INVALID', `the model's turn could not be read, also when asked again: ${problem}`)
   return act(askAgain(record, answer, `repair-${run.decisions}`, texts.malformed(problem)))
-}
-
-function failedWith(outcome: Outcome | undefined): Decision {
-  return outcome === undefined || outcome.status === 'completed' ? { type: 'idle' } : { type: 'fail', error: outcome.error }
-}
-
-function act(effect: ModelEffect): Decision {
-  return { type: 'act', effects: [effect] }
 }

@@ -1,6 +1,5 @@
 import {
   type Decision,
-  type EffectRecord,
   type Message,
   type ModelAnswer,
   type ModelEffect,
@@ -13,7 +12,6 @@ import {
   callEffect,
   inputMessage,
   modelAnswer,
-  offeredTool,
   systemMessage,
   userMessage,
 } from '../../core/index.ts'
@@ -22,11 +20,16 @@ import {
   type ModelRecord,
   OBJECT,
   TEXT,
+  act,
   askAgain,
   checkOptions,
   fail,
+  failedWith,
+  isHandoff,
   isModel,
+  isRepair,
   lastModel,
+  modelPlanner,
   oneOf,
   outputFormat,
   readOutput,
@@ -59,18 +62,10 @@ const OPTIONS = {
 export function toolsPlanner(options: ToolsPlannerOptions = {}): Planner {
   checkOptions('toolsPlanner', options, OPTIONS)
   const settings: Settings = { ...options, texts: { ...toolsTexts, ...options.texts } }
-  const { texts: _texts, ...counted } = options
-  return {
-    spec: 'planner/1',
-    name: 'tools',
-    version: `1 ${JSON.stringify(counted)}`,
-    requires: ['model'],
-    decide: (run) => decide(run, settings),
-  }
+  return modelPlanner('tools', options, (run) => decide(run, settings))
 }
 
 function decide(run: RunView, settings: Settings): Decision {
-  if (run.open > 0) return { type: 'idle' }
   const last = run.latest[0]
   if (last === undefined) return act(firstTurn(run, settings))
   if (run.rejectedNow) {
@@ -156,10 +151,7 @@ function makeCalls(run: RunView, settings: Settings, record: ModelRecord, answer
 }
 
 function afterCalls(run: RunView, settings: Settings): Decision {
-  const handoff = run.latest.find(
-    ({ effect }) =>
-      effect.kind === 'run' && effect.tool !== undefined && offeredTool(run, effect.tool)?.delegate?.handoff === true,
-  )
+  const handoff = run.latest.find(({ effect }) => isHandoff(run, effect))
   // A handoff that was refused did not take place: the model goes on.
   if (handoff?.outcome === undefined || handoff.outcome.status === 'denied') return act(nextTurn(run, settings))
   if (handoff.outcome.status !== 'completed') return failedWith(handoff)
@@ -169,17 +161,8 @@ function afterCalls(run: RunView, settings: Settings): Decision {
   return { type: 'finish', output, messages: [...transcript, outputMessage(output)] }
 }
 
-/** One turn to mend an answer; a key that begins with `repair` tells that this was it. */
+/** One turn to mend an answer. */
 function oneMoreTurn(run: RunView, record: ModelRecord, answer: ModelAnswer, text: string, problem: string): Decision {
-  if (record.effect.key.startsWith('repair-')) return fail('MODEL_ANSWER_INVALID', `${problem}, also when asked again`)
+  if (isRepair(record)) return fail('MODEL_ANSWER_INVALID', `${problem}, also when asked again`)
   return act(askAgain(record, answer, `repair-${run.decisions}`, text))
-}
-
-function failedWith(record: EffectRecord): Decision {
-  const { outcome } = record
-  return outcome === undefined || outcome.status === 'completed' ? { type: 'idle' } : { type: 'fail', error: outcome.error }
-}
-
-function act(effect: ModelEffect): Decision {
-  return { type: 'act', effects: [effect] }
 }

@@ -4,4 +4,5 @@
  * @module
  */
 
-export { memoryStore, type MemoryStoreOptions } from './memory-store.ts'
+export { memoryStore } from './memory-store.ts'
+export type { MemoryStoreOptions } from './options.ts'

@@ -1,5 +1,6 @@
 import {
   NO_SPENDING,
+  OpspawnError,
   RUN_TRANSITIONS,
   requireTransition,
   type ClaimQuery,
@@ -17,6 +18,15 @@ import {
   type TaskRef,
 } from '../../core/index.ts'
 import type { Place } from './heap.ts'
+
+/** Signals that stand in a history and that no wait has taken yet. */
+export interface UntakenSignals {
+  /** So many events were looked at. */
+  seen: number
+  count: number
+  /** Keys of open waits for a signal. */
+  readonly waits: Set<string>
+}
 
 /** A run with all that the store knows of it. One object for its whole life, changed in place. */
 export interface MemoryRun {
@@ -52,6 +62,8 @@ export interface MemoryRun {
   told: number
   /** Ids of all signals so far; made with the first. */
   signalIds: Set<string> | undefined
+  /** What was counted in the history of signals that no wait has taken; made when it is first needed. */
+  untaken: UntakenSignals | undefined
   /** What the agenda keeps: the time of its next entry, hints given since it became ready, and its places. */
   wakeAt: number
   hints: number
@@ -100,6 +112,7 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
     inbox: [],
     told: 0,
     signalIds: undefined,
+    untaken: undefined,
     wakeAt: 0,
     hints: 0,
     isCounted: false,
@@ -115,6 +128,26 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
 export function addEvent(run: MemoryRun, body: RunEventBody, now: number): void {
   run.events.push({ ...body, version: 1, seq: run.events.length + 1, at: now })
   run.updatedAt = now
+}
+
+/**
+ * Events must go on from the last one. A history with a hole could never be read again, so each position is checked although
+ * the worker gives it.
+ *
+ * @throws OpspawnError `SEQUENCE_CONFLICT`
+ */
+export function requireNext(run: MemoryRun, expectedSeq: number, events: readonly RunEvent[]): void {
+  const { runId } = run.origin
+  const last = run.events.length
+  if (last !== expectedSeq)
+    throw new OpspawnError('SEQUENCE_CONFLICT', `run ${runId} is at event ${last}, not ${expectedSeq}; read it again`)
+  // Counted, because an iterator for each append would be the largest thing that an append allocates.
+  for (let index = 0; index < events.length; index += 1) {
+    const { seq } = events[index] as RunEvent
+    const wanted = last + index + 1
+    if (seq !== wanted)
+      throw new OpspawnError('SEQUENCE_CONFLICT', `run ${runId}: an event at position ${wanted} says that it is ${seq}`)
+  }
 }
 
 /** @throws OpspawnError `STATE_INVALID` for a change that the table of transitions does not have. */
@@ -158,23 +191,6 @@ export function isClaimable(run: MemoryRun, query: ClaimQuery, now: number): boo
 /** Whether a fence is that of the run's present owner. */
 export function isOwner(run: MemoryRun, fence: Fence): boolean {
   return run.epoch === fence.epoch && run.workerId === fence.workerId && run.status === 'running'
-}
-
-/** Puts a signal into the inbox; gives false for an id that came before. */
-export function addSignal(run: MemoryRun, signal: Signal): boolean {
-  run.signalIds ??= new Set()
-  if (run.signalIds.has(signal.id)) return false
-  run.signalIds.add(signal.id)
-  run.inbox.push(signal)
-  return true
-}
-
-/** Takes signals out of the inbox; ids that are not in it are passed over. */
-export function removeSignals(run: MemoryRun, ids: readonly string[]): void {
-  const told = run.inbox.slice(0, run.told).filter((signal) => !ids.includes(signal.id))
-  const news = run.inbox.slice(run.told).filter((signal) => !ids.includes(signal.id))
-  run.told = told.length
-  run.inbox = news.length === 0 ? told : [...told, ...news]
 }
 
 /** Lets go of an ended run's history; its summary stays. */

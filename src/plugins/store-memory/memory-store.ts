@@ -3,12 +3,10 @@ import {
   RUN_TRANSITIONS,
   canonicalJson,
   isFinal,
-  URGENT_SIGNALS,
   requireTransition,
   type Changes,
   type Claim,
   type ClaimQuery,
-  type Clock,
   type Fence,
   type Heartbeat,
   type NewRun,
@@ -25,31 +23,20 @@ import {
 } from '../../core/index.ts'
 import { Agenda } from './agenda.ts'
 import { Catalog } from './catalog.ts'
+import { addSignal, dropSignals, removeSignals, takeNews, wakeUp } from './inbox.ts'
 import {
   addEvent,
-  addSignal,
   createMemoryRun,
   isClaimable,
   isOwner,
   makeQueued,
-  removeSignals,
+  requireNext,
   setStatus,
   toRecord,
   type MemoryRun,
 } from './memory-run.ts'
+import { checkOptions, type MemoryStoreOptions } from './options.ts'
 import { spend } from './spend.ts'
-
-/** How much a memory store holds, and by which clock it goes. */
-export interface MemoryStoreOptions {
-  /** Only its `now` is used; the store sets no timers. @default the system's clock */
-  readonly clock?: Clock
-  /** Unfinished runs that nobody owns, per queue; one more is refused with `QUEUE_FULL`. @default 10_000 */
-  readonly capacity?: number
-  /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 10_000 */
-  readonly retain?: number
-  /** Finished runs whose history is kept; of the others only the summary can be listed. @default 100 */
-  readonly retainHistories?: number
-}
 
 /**
  * A store in the memory of this process: nothing survives its end. For tests, for trying things out, and for work that
@@ -68,34 +55,14 @@ export interface MemoryStoreOptions {
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   checkOptions(options)
-  const { clock, capacity = 10_000, retain = 10_000, retainHistories = 100 } = options
-  return new MemoryStore(clock === undefined ? Date.now : () => clock.now(), capacity, new Catalog(retain, retainHistories))
-}
-
-const LIMITS = ['capacity', 'retain', 'retainHistories'] as const
-
-function checkOptions(options: MemoryStoreOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw new OpspawnError('OPTIONS_INVALID', `memoryStore must be given an object, not ${String(options)}`)
-  const known: readonly string[] = ['clock', ...LIMITS]
-  const unknown = Object.keys(options).find((member) => !known.includes(member))
-  if (unknown !== undefined)
-    throw new OpspawnError('OPTIONS_INVALID', `memoryStore has no member "${unknown}"; it may have ${known.join(', ')}`, {
-      details: { member: unknown },
-    })
-  if (options.clock === null || !['object', 'undefined'].includes(typeof options.clock))
-    throw new OpspawnError('OPTIONS_INVALID', 'memoryStore: clock must be an object with a now function')
-  for (const member of LIMITS) {
-    const value = options[member]
-    if (value === undefined || (typeof value === 'number' && value > 0)) continue
-    const found = typeof value === 'number' ? String(value) : `a value of type ${typeof value}`
-    throw new OpspawnError('LIMIT_INVALID', `memoryStore: ${member} must be a number above 0, not ${found}`, {
-      details: { member },
-    })
-  }
+  const { clock, capacity = 10_000, signals = 1_000, retain = 10_000, retainHistories = 100 } = options
+  const now = clock === undefined ? Date.now : () => clock.now()
+  return new MemoryStore(now, { capacity, signals }, new Catalog(retain, retainHistories))
 }
 
 const NOTHING_TO_PUBLISH: Promise<readonly TaskRef[]> = Promise.resolve(Object.freeze([]))
+
+type Limits = Required<Pick<MemoryStoreOptions, 'capacity' | 'signals'>>
 
 class MemoryStore implements Store {
   readonly spec = 'store/1'
@@ -108,14 +75,14 @@ class MemoryStore implements Store {
     transactions: false,
   }
   readonly #now: () => number
-  readonly #capacity: number
+  readonly #limits: Limits
   readonly #catalog: Catalog
   #agenda = new Agenda()
   #accepted = 0
 
-  constructor(now: () => number, capacity: number, catalog: Catalog) {
+  constructor(now: () => number, limits: Limits, catalog: Catalog) {
     this.#now = now
-    this.#capacity = capacity
+    this.#limits = limits
     this.#catalog = catalog
   }
 
@@ -137,9 +104,10 @@ class MemoryStore implements Store {
     }
     if (this.#catalog.get(origin.runId) !== undefined)
       throw new OpspawnError('RUN_EXISTS', `a run with id ${origin.runId} exists`)
-    if (this.#agenda.unclaimed(queue) >= this.#capacity) {
-      throw new OpspawnError('QUEUE_FULL', `queue ${queue} holds ${this.#capacity} runs that nobody works on; try again later`, {
-        details: { queue, capacity: this.#capacity },
+    const { capacity } = this.#limits
+    if (this.#agenda.unclaimed(queue) >= capacity) {
+      throw new OpspawnError('QUEUE_FULL', `queue ${queue} holds ${capacity} runs that nobody works on; try again later`, {
+        details: { queue, capacity },
       })
     }
     const now = this.#now()
@@ -181,10 +149,8 @@ class MemoryStore implements Store {
       }
       run.leaseUntil = now + leaseMs
       this.#agenda.settle(run, now, false)
-      if (run.inbox.length > run.told) {
-        inbox.set(fence.runId, run.inbox.slice(run.told))
-        run.told = run.inbox.length
-      }
+      const news = takeNews(run)
+      if (news !== undefined) inbox.set(fence.runId, news)
     }
     return { lost, inbox }
   }
@@ -212,13 +178,7 @@ class MemoryStore implements Store {
     changes: Changes | undefined,
   ): Promise<readonly TaskRef[]> {
     const { runId } = run.origin
-    if (run.events.length !== expectedSeq) {
-      throw new OpspawnError(
-        'SEQUENCE_CONFLICT',
-        `run ${runId} is at event ${run.events.length}, not ${expectedSeq}; read it again`,
-      )
-    }
-    requireGapless(runId, expectedSeq, events)
+    requireNext(run, expectedSeq, events)
     const now = this.#now()
     // Everything that can be refused comes first: from here on nothing throws, so an append is never half done.
     if (changes?.end !== undefined) requireTransition(RUN_TRANSITIONS, run.status, changes.end.outcome.status, `run ${runId}`)
@@ -272,8 +232,8 @@ class MemoryStore implements Store {
     requireLive(options)
     const run = this.#known(runId)
     if (isFinal(run.status)) throw finished(runId)
-    if (!addSignal(run, signal)) return { accepted: false }
-    return this.#wake(run, signal.name, this.#now()) ? { accepted: true, task: run.task } : { accepted: true }
+    if (!addSignal(run, signal, this.#limits.signals)) return { accepted: false }
+    return this.#wake(run, signal, this.#now()) ? { accepted: true, task: run.task } : { accepted: true }
   }
 
   async read(runId: string, fromSeq: number, limit?: number, options?: OperationOptions): Promise<readonly RunEvent[]> {
@@ -343,30 +303,25 @@ class MemoryStore implements Store {
     run.transcript = end.transcript
     run.labels = end.labels
     run.workerId = undefined
-    run.inbox = []
-    run.signalIds = undefined
+    dropSignals(run)
     this.#agenda.settle(run, now, false)
     this.#catalog.finish(run)
   }
 
+  /** Runs tell each other of ends alone, so there is no limit: a parent that is not told would wait for ever. */
   #send(signals: NonNullable<Changes['signals']>, now: number): readonly TaskRef[] {
     const tasks: TaskRef[] = []
     for (const { runId, signal } of signals) {
       const target = this.#catalog.get(runId)
       if (target === undefined || isFinal(target.status)) continue
-      if (addSignal(target, signal) && this.#wake(target, signal.name, now)) tasks.push(target.task)
+      if (addSignal(target, signal, Infinity) && this.#wake(target, signal, now)) tasks.push(target.task)
     }
     return tasks
   }
 
-  /** Makes a waiting run ready; for the engine's own requests also one that is due later or set aside. */
-  #wake(run: MemoryRun, name: string, now: number): boolean {
-    const isLater = run.status === 'queued' && run.dueAt !== undefined && run.dueAt > now
-    const isAside = run.status === 'paused' || run.status === 'quarantined'
-    if (run.status !== 'waiting' && !((isLater || isAside) && URGENT_SIGNALS.includes(name))) return false
-    if (run.status === 'quarantined') run.deliveries = 0
-    if (!isLater) makeQueued(run, now)
-    run.dueAt = undefined
+  /** Gives whether the signal made the run ready. */
+  #wake(run: MemoryRun, signal: Signal, now: number): boolean {
+    if (!wakeUp(run, signal, now)) return false
     this.#agenda.settle(run, now, true)
     return true
   }
@@ -374,16 +329,6 @@ class MemoryStore implements Store {
 
 function requireLive(options: OperationOptions | undefined): void {
   if (options?.signal?.aborted === true) throw options.signal.reason
-}
-
-/** A history with a hole could never be read again, so positions are checked although the worker gives them. */
-function requireGapless(runId: string, expectedSeq: number, events: readonly RunEvent[]): void {
-  let seq = expectedSeq
-  for (const event of events) {
-    seq += 1
-    if (event.seq !== seq)
-      throw new OpspawnError('SEQUENCE_CONFLICT', `run ${runId}: an event at position ${seq} says that it is ${event.seq}`)
-  }
 }
 
 function finished(runId: string): OpspawnError {

@@ -1,0 +1,80 @@
+import { OpspawnError, URGENT_SIGNALS, type RunEvent, type Signal } from '../../core/index.ts'
+import { makeQueued, type MemoryRun, type UntakenSignals } from './memory-run.ts'
+
+/** The engine's own signals are few, and without them a run could be neither ended nor approved. */
+const OWN_PREFIX = 'opspawn.'
+
+/**
+ * Puts a signal into the inbox; gives false for an id that came before.
+ *
+ * @throws OpspawnError `QUEUE_FULL` when the run has as many signals already that no wait has taken
+ */
+export function addSignal(run: MemoryRun, signal: Signal, limit: number): boolean {
+  run.signalIds ??= new Set()
+  if (run.signalIds.has(signal.id)) return false
+  // Only a run that ever got so many can keep so many: the others need no counting.
+  if (run.signalIds.size >= limit && !signal.name.startsWith(OWN_PREFIX)) requireRoom(run, limit)
+  run.signalIds.add(signal.id)
+  run.inbox.push(signal)
+  return true
+}
+
+function requireRoom(run: MemoryRun, limit: number): void {
+  if (run.inbox.length + countUntaken(run) < limit) return
+  const { runId } = run.origin
+  throw new OpspawnError('QUEUE_FULL', `run ${runId} keeps ${limit} signals that it has not waited for; try again later`, {
+    details: { runId, limit },
+  })
+}
+
+/** Goes on counting where it stopped the last time, so that each event is looked at once. */
+function countUntaken(run: MemoryRun): number {
+  const untaken = (run.untaken ??= { seen: 0, count: 0, waits: new Set() })
+  for (; untaken.seen < run.events.length; untaken.seen += 1) countEvent(untaken, run.events[untaken.seen] as RunEvent)
+  return untaken.count
+}
+
+function countEvent(untaken: UntakenSignals, event: RunEvent): void {
+  if (event.type === 'signal') untaken.count += 1
+  else if (event.type === 'decision') {
+    for (const effect of event.effects) if (effect.kind === 'wait' && effect.for.type === 'signal') untaken.waits.add(effect.key)
+  } else if (event.type === 'effect-end' && untaken.waits.delete(event.key) && event.outcome.status === 'completed')
+    untaken.count -= 1
+}
+
+/** Takes signals out of the inbox; ids that are not in it are passed over. */
+export function removeSignals(run: MemoryRun, ids: readonly string[]): void {
+  const told = run.inbox.slice(0, run.told).filter((signal) => !ids.includes(signal.id))
+  const news = run.inbox.slice(run.told).filter((signal) => !ids.includes(signal.id))
+  run.told = told.length
+  run.inbox = news.length === 0 ? told : [...told, ...news]
+}
+
+/** What came since the owner was told last. */
+export function takeNews(run: MemoryRun): readonly Signal[] | undefined {
+  if (run.inbox.length === run.told) return undefined
+  const news = run.inbox.slice(run.told)
+  run.told = run.inbox.length
+  return news
+}
+
+/** Forgets all signals of a run that has ended. */
+export function dropSignals(run: MemoryRun): void {
+  run.inbox = []
+  run.signalIds = undefined
+  run.untaken = undefined
+}
+
+/**
+ * Makes a waiting run ready; for the engine's own requests also one that is due later or set aside. Gives false for a run
+ * that stays as it is.
+ */
+export function wakeUp(run: MemoryRun, signal: Signal, now: number): boolean {
+  const isLater = run.status === 'queued' && run.dueAt !== undefined && run.dueAt > now
+  const isAside = run.status === 'paused' || run.status === 'quarantined'
+  if (run.status !== 'waiting' && !((isLater || isAside) && URGENT_SIGNALS.includes(signal.name))) return false
+  if (run.status === 'quarantined') run.deliveries = 0
+  if (!isLater) makeQueued(run, now)
+  run.dueAt = undefined
+  return true
+}
