@@ -1,0 +1,41 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { WriterCalls } from './message.ts'
+
+/** Runs deleted in one transaction: few, so that writers do not wait for it. */
+export const PRUNE_BATCH = 50
+
+/**
+ * Prepares the forgetting of finished runs: those past an age, and all but the last so many. A run is kept as long as
+ * the root of its tree has not finished. Large payloads that nothing refers to any more go with them.
+ */
+export function preparePrune(db: DatabaseSync): WriterCalls['prune'] {
+  const isTreeOver = `NOT EXISTS (SELECT 1 FROM runs root WHERE root.run_id = runs.root_id AND root.ended_at IS NULL)`
+  const old = db.prepare(
+    `SELECT ordinal FROM runs WHERE ended_at IS NOT NULL AND ended_at < ? AND ${isTreeOver} ORDER BY ended_at LIMIT ${PRUNE_BATCH}`,
+  )
+  const count = db.prepare('SELECT count(*) AS count FROM runs WHERE ended_at IS NOT NULL')
+  const oldest = db.prepare(`SELECT ordinal FROM runs WHERE ended_at IS NOT NULL AND ${isTreeOver} ORDER BY ended_at LIMIT ?`)
+  const blobsOf = db.prepare('SELECT blob FROM events WHERE run = ? AND blob IS NOT NULL')
+  const deletions = ['events WHERE run', 'signals WHERE run', 'details WHERE ordinal', 'runs WHERE ordinal'].map((where) =>
+    db.prepare(`DELETE FROM ${where} = ?`),
+  )
+  const deleteBlob = db.prepare('DELETE FROM blobs WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE blob = ?1)')
+
+  function surplus(finishedRuns: number): readonly { ordinal: number }[] {
+    const tooMany = Number(count.get()?.['count']) - finishedRuns
+    return tooMany <= 0 ? [] : (oldest.all(Math.min(tooMany, PRUNE_BATCH)) as unknown as { ordinal: number }[])
+  }
+
+  return ({ now }, { finishedForMs, finishedRuns }) => {
+    const gone = new Set<number>()
+    if (finishedForMs !== undefined)
+      for (const { ordinal } of old.all(now - finishedForMs) as unknown as { ordinal: number }[]) gone.add(ordinal)
+    if (finishedRuns !== undefined && gone.size === 0) for (const { ordinal } of surplus(finishedRuns)) gone.add(ordinal)
+    for (const ordinal of gone) {
+      const hashes = blobsOf.all(ordinal) as unknown as { readonly blob: string }[]
+      for (const deletion of deletions) deletion.run(ordinal)
+      for (const { blob } of hashes) deleteBlob.run(blob)
+    }
+    return gone.size
+  }
+}
