@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type * as sqlite from 'node:sqlite'
 import type { DatabaseSync } from 'node:sqlite'
 import { OpspawnError } from '../../core/index.ts'
 import { isBusy, storeFailed, wrapFailure } from './failures.ts'
@@ -7,7 +8,7 @@ import { migrate } from './migrations.ts'
 import { sleep } from './shared-state.ts'
 
 /** The part of `node:sqlite` that is used. */
-export type Sqlite = Pick<typeof import('node:sqlite'), 'DatabaseSync'>
+export type Sqlite = Pick<typeof sqlite, 'DatabaseSync'>
 
 /**
  * Loads `node:sqlite`, at first use, so that importing the package costs nothing and works where it is missing.
@@ -39,12 +40,12 @@ export interface OpenOptions {
  *
  * @throws OpspawnError `STORE_FAILED`
  */
-export function openDatabase(sqlite: Sqlite, { path, durability, busyMs }: OpenOptions): DatabaseSync {
+export function openDatabase(module: Sqlite, { path, durability, busyMs }: OpenOptions): DatabaseSync {
   let db: DatabaseSync | undefined
   try {
     if (!existsSync(dirname(path)))
       throw storeFailed('no-folder', `the folder of ${path} does not exist; make it first`, { retryable: false })
-    db = new sqlite.DatabaseSync(path)
+    db = new module.DatabaseSync(path)
     const opened = db
     // Marked as ours before anything else: what is not ours must stay as it is.
     patiently(busyMs, () => {

@@ -1,4 +1,4 @@
-import type { Amounts, Fence, Json, ReleaseReason, RunFilter, SpendingChange, TaskRef } from '../../core/index.ts'
+import type { Fence, Json, ReleaseReason, RunFilter, SpendingChange, TaskRef } from '../../core/index.ts'
 
 /**
  * The time of a call, read when it was made: epoch milliseconds for what people see and for due times, milliseconds of
@@ -117,7 +117,6 @@ export interface KeeperCalls {
 }
 
 /** Functions that a thread offers, by name. */
-// oxlint-disable-next-line typescript/no-explicit-any -- the one place where calls of every shape meet
 export type Calls = Record<string, (...args: never[]) => unknown>
 
 /** An error on its way between threads. */
@@ -144,6 +143,3 @@ export interface ThreadData {
   readonly shared: SharedArrayBuffer
   readonly busyMs: number
 }
-
-/** Nothing spent: columns of a new run. */
-export type Spent = Amounts

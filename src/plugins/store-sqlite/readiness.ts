@@ -4,9 +4,9 @@ import type { At } from './message.ts'
 /** Prepares the making ready of runs whose time has come. */
 export interface Readiness {
   /** Makes ready what has fallen due, and whose lease has run out; at most so many of each. */
-  makeReady(at: At, limit: number): void
+  readonly makeReady: (at: At, limit: number) => void
   /** Makes ready all runs of a store that is gone. */
-  orphan(owner: string, at: At): void
+  readonly orphan: (owner: string, at: At) => void
 }
 
 /** See {@link Readiness}. */

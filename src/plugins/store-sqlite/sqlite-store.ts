@@ -109,8 +109,7 @@ export class FileStore implements SqliteStore {
   }
 
   async open(): Promise<void> {
-    await this.#writer.ready()
-    await this.#keeper.ready()
+    await Promise.all([this.#writer.ready(), this.#keeper.ready()])
   }
 
   async create(run: NewRun, options?: OperationOptions): Promise<Readonly<{ run: RunRecord; created: boolean; task: TaskRef }>> {

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { TaskRef } from '../../core/index.ts'
+import type { Swept } from '../../core/index.ts'
 import { HINT_GRACE_MS } from './accept.ts'
 import { list } from './claim.ts'
 import type { At, Sweeping } from './message.ts'
@@ -13,13 +13,8 @@ const WATCH_MS = 250
 /** Looks for ready runs. Both run within a transaction. */
 export interface Sweeper {
   /** Stores other than this one that own running runs. */
-  owners(self: string): readonly string[]
-  sweep(
-    at: At,
-    sweeping: Sweeping,
-    dead: readonly string[],
-    isWatching: boolean,
-  ): { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number }
+  readonly owners: (self: string) => readonly string[]
+  readonly sweep: (at: At, sweeping: Sweeping, dead: readonly string[], isWatching: boolean) => Swept
 }
 
 /** See {@link Sweeper}. */
