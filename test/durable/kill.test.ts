@@ -61,9 +61,9 @@ test(
     expect(await worker.ended).toBe(0)
 
     const histories = await recorded(path, runIds)
-    for (const [runId, events] of histories) {
+    for (const events of histories.values()) {
       expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
-      expect(events.at(-1), runId).toMatchObject({ type: 'run-end', outcome: { status: 'completed', output: 'arrived' } })
+      expect(events.at(-1)).toMatchObject({ type: 'run-end', outcome: { status: 'completed', output: 'arrived' } })
       expect(events.filter(({ type }) => type === 'effect-end')).toHaveLength(STEPS)
     }
     const made = notesIn(notes)

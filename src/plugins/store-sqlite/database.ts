@@ -4,6 +4,7 @@ import type * as sqlite from 'node:sqlite'
 import type { DatabaseSync } from 'node:sqlite'
 import { OpspawnError } from '../../core/index.ts'
 import { isBusy, storeFailed, wrapFailure } from './failures.ts'
+import { requireLocalFolder } from './file-system.ts'
 import { migrate } from './migrations.ts'
 import { sleep } from './shared-state.ts'
 
@@ -33,6 +34,8 @@ export interface OpenOptions {
   readonly durability: 'disk' | 'process'
   /** How long to try while others hold a lock. */
   readonly busyMs: number
+  /** Whether the path may be on what looks like a network file system. */
+  readonly anyFileSystem: boolean
 }
 
 /**
@@ -40,11 +43,12 @@ export interface OpenOptions {
  *
  * @throws OpspawnError `STORE_FAILED`
  */
-export function openDatabase(module: Sqlite, { path, durability, busyMs }: OpenOptions): DatabaseSync {
+export function openDatabase(module: Sqlite, { path, durability, busyMs, anyFileSystem }: OpenOptions): DatabaseSync {
   let db: DatabaseSync | undefined
   try {
     if (!existsSync(dirname(path)))
       throw storeFailed('no-folder', `the folder of ${path} does not exist; make it first`, { retryable: false })
+    if (!anyFileSystem) requireLocalFolder(dirname(path))
     db = new module.DatabaseSync(path)
     const opened = db
     // Marked as ours before anything else: what is not ours must stay as it is.

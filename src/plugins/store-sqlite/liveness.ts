@@ -63,7 +63,7 @@ function lock(sqlite: Sqlite, file: string): DatabaseSync {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const db = new sqlite.DatabaseSync(file)
     try {
-      db.exec('BEGIN EXCLUSIVE')
+      db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
       // Who takes it for abandoned removes it before it is locked: then this lock is on a file that nobody finds.
       if (existsSync(file)) return db
       db.close()

@@ -142,4 +142,5 @@ export interface ThreadData {
   /** See {@link SharedState}. */
   readonly shared: SharedArrayBuffer
   readonly busyMs: number
+  readonly anyFileSystem: boolean
 }

@@ -21,16 +21,14 @@ export function preparePrune(db: DatabaseSync): WriterCalls['prune'] {
   )
   const deleteBlob = db.prepare('DELETE FROM blobs WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE blob = ?1)')
 
-  function surplus(finishedRuns: number): readonly { ordinal: number }[] {
-    const tooMany = Number(count.get()?.['count']) - finishedRuns
-    return tooMany <= 0 ? [] : (oldest.all(Math.min(tooMany, PRUNE_BATCH)) as unknown as { ordinal: number }[])
-  }
-
-  return ({ now }, { finishedForMs, finishedRuns }) => {
+  return ({ now }, { finishedForMs = Infinity, finishedRuns = Infinity }) => {
     const gone = new Set<number>()
-    if (finishedForMs !== undefined)
-      for (const { ordinal } of old.all(now - finishedForMs) as unknown as { ordinal: number }[]) gone.add(ordinal)
-    if (finishedRuns !== undefined && gone.size === 0) for (const { ordinal } of surplus(finishedRuns)) gone.add(ordinal)
+    const take = (rows: readonly unknown[]): void => {
+      for (const { ordinal } of rows as readonly { readonly ordinal: number }[]) gone.add(ordinal)
+    }
+    if (finishedForMs < Infinity) take(old.all(now - finishedForMs))
+    const surplus = finishedRuns < Infinity ? Number(count.get()?.['count']) - finishedRuns : 0
+    if (surplus > gone.size) take(oldest.all(Math.min(surplus, PRUNE_BATCH)))
     for (const ordinal of gone) {
       const hashes = blobsOf.all(ordinal) as unknown as { readonly blob: string }[]
       for (const deletion of deletions) deletion.run(ordinal)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import {
   OpspawnError,
   NO_SPENDING,
@@ -24,7 +24,6 @@ import {
 } from '../../core/index.ts'
 import type { CopierCalls } from './copier.ts'
 import { toAccepted, toChanging } from './encoding.ts'
-import { requireLocalFolder } from './file-system.ts'
 import { HeldLeases } from './held-leases.ts'
 import { Lane } from './lane.ts'
 import type { At, KeeperCalls, ThreadData, WriterCalls } from './message.ts'
@@ -97,10 +96,7 @@ export class FileStore implements SqliteStore {
     this.#now = clock === undefined ? Date.now : () => clock.now()
     this.#mono = clock === undefined ? monotonicNow : () => clock.now()
     this.#held = new HeldLeases(this.#mono, this.#shared, clock === undefined)
-    this.#writer = new Lane((...events) => {
-      if (!settings.anyFileSystem) requireLocalFolder(dirname(path))
-      return startThreads('writer', this.#threadData())(...events)
-    }, path)
+    this.#writer = new Lane((...events) => startThreads('writer', this.#threadData())(...events), path)
     this.#keeper = new Lane((...events) => {
       this.#owner = randomUUID()
       return startThreads('keeper', this.#threadData())(...events)
@@ -254,8 +250,8 @@ export class FileStore implements SqliteStore {
   }
 
   #threadData(): ThreadData {
-    const { path, durability, busyMs } = this.#settings
-    return { path, durability, busyMs, owner: this.#owner, shared: this.#shared.buffer }
+    const { path, durability, busyMs, anyFileSystem } = this.#settings
+    return { path, durability, busyMs, anyFileSystem, owner: this.#owner, shared: this.#shared.buffer }
   }
 
   #schedulePrune(): void {
