@@ -65,7 +65,7 @@ export function openDatabase(module: Sqlite, { path, durability, busyMs, anyFile
     patiently(busyMs, () => opened.exec('PRAGMA journal_mode = WAL'))
     opened.exec(`
       PRAGMA synchronous = ${durability === 'disk' ? 'FULL' : 'NORMAL'};
-      PRAGMA wal_autocheckpoint = 4000;
+      PRAGMA wal_autocheckpoint = 1000;
       PRAGMA cache_size = -16000;
       PRAGMA temp_store = MEMORY;
     `)

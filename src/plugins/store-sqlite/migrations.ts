@@ -10,7 +10,8 @@ export const APPLICATION_ID: number = 0x6f707370
  * - `runs` has what changes, in narrow rows, since every append writes one anew; `details` what is written once or twice.
  * - `ready` is 1 for what can be claimed at any time; what will be later stands in `runs_due` and `runs_lease`.
  * - `lease_until` is of the monotonic clock, all other times are epoch milliseconds.
- * - A row of `events` holds the events of one append as a JSON list; `last` is the number of the last of them.
+ * - A row of `events` holds the events of one append as a JSON list; its key (see `history.ts`) is of the last of them, so
+ *   that a history stands in one place and an append dirties one page.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -63,8 +64,7 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE details (ordinal INTEGER PRIMARY KEY, origin TEXT NOT NULL, ended TEXT) STRICT;
 
-  CREATE TABLE events (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, last INTEGER NOT NULL, body TEXT, blob TEXT) STRICT;
-  CREATE UNIQUE INDEX events_run ON events (run, last);
+  CREATE TABLE events (key INTEGER PRIMARY KEY, body TEXT, blob TEXT) STRICT;
   CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL;
 
   CREATE TABLE blobs (hash TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;

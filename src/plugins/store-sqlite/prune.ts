@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { eventsKey } from './history.ts'
 import type { WriterCalls } from './message.ts'
 
 /** Runs deleted in one transaction: few, so that writers do not wait for it. */
@@ -15,10 +16,11 @@ export function preparePrune(db: DatabaseSync): WriterCalls['prune'] {
   )
   const count = db.prepare('SELECT count(*) AS count FROM runs WHERE ended_at IS NOT NULL')
   const oldest = db.prepare(`SELECT ordinal FROM runs WHERE ended_at IS NOT NULL AND ${isTreeOver} ORDER BY ended_at LIMIT ?`)
-  const blobsOf = db.prepare('SELECT blob FROM events WHERE run = ? AND blob IS NOT NULL')
-  const deletions = ['events WHERE run', 'signals WHERE run', 'details WHERE ordinal', 'runs WHERE ordinal'].map((where) =>
+  const blobsOf = db.prepare('SELECT blob FROM events WHERE key >= ? AND key < ? AND blob IS NOT NULL')
+  const deletions = ['signals WHERE run', 'details WHERE ordinal', 'runs WHERE ordinal'].map((where) =>
     db.prepare(`DELETE FROM ${where} = ?`),
   )
+  const deleteEvents = db.prepare('DELETE FROM events WHERE key >= ? AND key < ?')
   const deleteBlob = db.prepare('DELETE FROM blobs WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE blob = ?1)')
 
   return ({ now }, { finishedForMs = Infinity, finishedRuns = Infinity }) => {
@@ -30,7 +32,9 @@ export function preparePrune(db: DatabaseSync): WriterCalls['prune'] {
     const surplus = finishedRuns < Infinity ? Number(count.get()?.['count']) - finishedRuns : 0
     if (surplus > gone.size) take(oldest.all(Math.min(surplus, PRUNE_BATCH)))
     for (const ordinal of gone) {
-      const hashes = blobsOf.all(ordinal) as unknown as { readonly blob: string }[]
+      const history = [eventsKey(ordinal, 0), eventsKey(ordinal + 1, 0)] as const
+      const hashes = blobsOf.all(...history) as unknown as { readonly blob: string }[]
+      deleteEvents.run(...history)
       for (const deletion of deletions) deletion.run(ordinal)
       for (const { blob } of hashes) deleteBlob.run(blob)
     }

@@ -1,20 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { RunFilter } from '../../core/index.ts'
 import { list } from './claim.ts'
+import { eventsKey, positionOf } from './history.ts'
 import type { KeeperCalls } from './message.ts'
 import { recordText, unknown, type WholeRow } from './run-row.ts'
 
 interface EventsRow {
-  readonly last: number
+  readonly key: number
   readonly body: string
 }
 
 /** Prepares reading. Each call sees everything that was committed before it, and waits for no writer. */
 export function prepareReading(db: DatabaseSync): Pick<KeeperCalls, 'read' | 'list'> {
-  const byId = db.prepare('SELECT ordinal, seq FROM runs WHERE run_id = ?')
+  const byId = db.prepare('SELECT ordinal FROM runs WHERE run_id = ?')
   const events = db.prepare(`
-    SELECT e.last, coalesce(e.body, b.body) AS body FROM events e LEFT JOIN blobs b ON b.hash = e.blob
-    WHERE e.run = ? AND e.last >= ? ORDER BY e.last`)
+    SELECT e.key, coalesce(e.body, b.body) AS body FROM events e LEFT JOIN blobs b ON b.hash = e.blob
+    WHERE e.key >= ? AND e.key < ? ORDER BY e.key`)
   const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>()
 
   return {
@@ -23,10 +24,11 @@ export function prepareReading(db: DatabaseSync): Pick<KeeperCalls, 'read' | 'li
       if (run === undefined) throw unknown(runId)
       const from = Math.max(fromSeq, 1)
       const bodies: string[] = []
-      for (const row of events.iterate(run['ordinal'] as number, from)) {
-        const { last, body } = row as unknown as EventsRow
+      const ordinal = run['ordinal'] as number
+      for (const row of events.iterate(eventsKey(ordinal, from), eventsKey(ordinal + 1, 0))) {
+        const { key, body } = row as unknown as EventsRow
         bodies.push(body)
-        if (limit !== undefined && last - from + 1 >= limit) break
+        if (limit !== undefined && positionOf(key) - from + 1 >= limit) break
       }
       return `[${bodies.join(',')}]`
     },
