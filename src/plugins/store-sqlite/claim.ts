@@ -22,7 +22,7 @@ export function prepareClaim(db: DatabaseSync, write: WriteEvents): WriterCalls[
   function candidates(at: At, { runId, queues, definitions, max }: Claiming): readonly WholeRow[] {
     if (runId === undefined) {
       makeReady(at, DUE_BATCH)
-      return mostUrgent.all(list(queues), list(definitions), max) as unknown as WholeRow[]
+      return mostUrgent.all({ queues: list(queues), definitions: list(definitions), max }) as unknown as WholeRow[]
     }
     const row = byId.get(runId) as unknown as WholeRow | undefined
     const isWanted =
@@ -59,9 +59,9 @@ export function prepareClaim(db: DatabaseSync, write: WriteEvents): WriterCalls[
 /** Ready runs, the most urgent first; an index has them in this order. */
 export const MOST_URGENT = `
   SELECT * FROM runs r JOIN details d USING (ordinal) WHERE r.ready = 1
-    AND (?1 IS NULL OR r.queue IN (SELECT value FROM json_each(?1)))
-    AND (?2 IS NULL OR r.definition IN (SELECT value FROM json_each(?2)))
-  ORDER BY r.priority DESC, r.created_at, r.ordinal LIMIT ?3`
+    AND (:queues IS NULL OR r.queue IN (SELECT value FROM json_each(:queues)))
+    AND (:definitions IS NULL OR r.definition IN (SELECT value FROM json_each(:definitions)))
+  ORDER BY r.priority DESC, r.created_at, r.ordinal LIMIT :max`
 
 /** A list as a parameter; NULL where there is none. */
 export function list(names: readonly string[] | undefined): string | null {

@@ -16,7 +16,7 @@ export function prepareHeart(db: DatabaseSync, owner: string): Heart {
     UPDATE runs SET lease_until = ?, owner = ?, ready = 0, hint_at = NULL, hints = 0
     WHERE run_id = ? AND epoch = ? AND worker_id = ? AND status = 'running' RETURNING ordinal`)
   const extend = db.prepare(`
-    UPDATE runs SET lease_until = ?1 WHERE status = 'running' AND owner = ?2 AND ready = 0 AND lease_until > ?3 AND lease_until < ?1`)
+    UPDATE runs SET lease_until = :until WHERE status = 'running' AND owner = :owner AND ready = 0 AND lease_until > :mono AND lease_until < :until`)
   const inboxOf = prepareInbox(db)
   return {
     beat({ mono }, fences, leaseMs) {
@@ -34,7 +34,7 @@ export function prepareHeart(db: DatabaseSync, owner: string): Heart {
       return { lost, inbox }
     },
     extend(mono, leaseMs) {
-      extend.run(mono + leaseMs, owner, mono)
+      extend.run({ until: mono + leaseMs, owner, mono })
     },
   }
 }

@@ -21,7 +21,7 @@ export function preparePrune(db: DatabaseSync): WriterCalls['prune'] {
     db.prepare(`DELETE FROM ${where} = ?`),
   )
   const deleteEvents = db.prepare('DELETE FROM events WHERE key >= ? AND key < ?')
-  const deleteBlob = db.prepare('DELETE FROM blobs WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE blob = ?1)')
+  const deleteBlob = db.prepare('DELETE FROM blobs WHERE hash = :blob AND NOT EXISTS (SELECT 1 FROM events WHERE blob = :blob)')
 
   return ({ now }, { finishedForMs = Infinity, finishedRuns = Infinity }) => {
     const gone = new Set<number>()
@@ -36,7 +36,7 @@ export function preparePrune(db: DatabaseSync): WriterCalls['prune'] {
       const hashes = blobsOf.all(...history) as unknown as { readonly blob: string }[]
       deleteEvents.run(...history)
       for (const deletion of deletions) deletion.run(ordinal)
-      for (const { blob } of hashes) deleteBlob.run(blob)
+      for (const { blob } of hashes) deleteBlob.run({ blob })
     }
     return gone.size
   }

@@ -12,18 +12,18 @@ export interface Readiness {
 /** See {@link Readiness}. */
 export function prepareReadiness(db: DatabaseSync): Readiness {
   const due = db.prepare(`
-    UPDATE runs SET ready = 1, hint_at = ?1, hints = 0,
-      updated_at = CASE status WHEN 'waiting' THEN ?1 ELSE updated_at END,
+    UPDATE runs SET ready = 1, hint_at = :now, hints = 0,
+      updated_at = CASE status WHEN 'waiting' THEN :now ELSE updated_at END,
       status = CASE status WHEN 'waiting' THEN 'queued' ELSE status END
-    WHERE ordinal IN (SELECT ordinal FROM runs WHERE ready = 0 AND due_at <= ?1 ORDER BY due_at LIMIT ?2)`)
+    WHERE ordinal IN (SELECT ordinal FROM runs WHERE ready = 0 AND due_at <= :now ORDER BY due_at LIMIT :limit)`)
   const expired = db.prepare(`
-    UPDATE runs SET ready = 1, hint_at = ?1, hints = 0 WHERE ordinal IN (
-      SELECT ordinal FROM runs WHERE ready = 0 AND status = 'running' AND lease_until <= ?2 ORDER BY lease_until LIMIT ?3)`)
+    UPDATE runs SET ready = 1, hint_at = ?, hints = 0 WHERE ordinal IN (
+      SELECT ordinal FROM runs WHERE ready = 0 AND status = 'running' AND lease_until <= ? ORDER BY lease_until LIMIT ?)`)
   const orphaned = db.prepare(`
-    UPDATE runs SET ready = 1, hint_at = ?1, hints = 0, owner = NULL WHERE status = 'running' AND owner = ?2`)
+    UPDATE runs SET ready = 1, hint_at = ?, hints = 0, owner = NULL WHERE status = 'running' AND owner = ?`)
   return {
     makeReady({ now, mono }, limit) {
-      due.run(now, limit)
+      due.run({ now, limit })
       expired.run(now, mono, limit)
     },
     orphan(owner, { now }) {

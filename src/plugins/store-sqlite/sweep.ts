@@ -22,10 +22,10 @@ export function prepareSweep(db: DatabaseSync): Sweeper {
   const owners = db.prepare("SELECT DISTINCT owner FROM runs WHERE status = 'running' AND owner <> ?")
   const { makeReady, orphan } = prepareReadiness(db)
   // A time too far ahead was written before the machine's clock was set back.
-  const wanted = `ready = 1 AND (?1 IS NULL OR queue IN (SELECT value FROM json_each(?1)))
-    AND (?2 IS NULL OR definition IN (SELECT value FROM json_each(?2)))`
+  const wanted = `ready = 1 AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
+    AND (:definitions IS NULL OR definition IN (SELECT value FROM json_each(:definitions)))`
   const untold = db.prepare(
-    `SELECT * FROM runs WHERE ${wanted} AND (hint_at <= ?3 OR hint_at > ?3 + ${HINT_GRACE_LIMIT_MS + 1_000}) ORDER BY hint_at LIMIT ?4`,
+    `SELECT * FROM runs WHERE ${wanted} AND (hint_at <= :now OR hint_at > :now + ${HINT_GRACE_LIMIT_MS + 1_000}) ORDER BY hint_at LIMIT :limit`,
   )
   const tell = db.prepare('UPDATE runs SET hint_at = ?, hints = hints + 1 WHERE ordinal = ?')
   const nextHint = db.prepare(`SELECT min(hint_at) AS at FROM runs WHERE ${wanted}`)
@@ -33,7 +33,7 @@ export function prepareSweep(db: DatabaseSync): Sweeper {
   const nextLease = db.prepare("SELECT min(lease_until) AS at FROM runs WHERE ready = 0 AND status = 'running'")
 
   function nextAt({ now, mono }: At, sweeping: Sweeping, isWatching: boolean): number {
-    const hint = timeOf(nextHint.get(list(sweeping.queues), list(sweeping.definitions)))
+    const hint = timeOf(nextHint.get(filters(sweeping)))
     const lease = timeOf(nextLease.get())
     return Math.min(hint, timeOf(nextDue.get()), now + (lease - mono), isWatching ? now + WATCH_MS : Infinity)
   }
@@ -41,16 +41,20 @@ export function prepareSweep(db: DatabaseSync): Sweeper {
   return {
     owners: (self) => (owners.all(self) as unknown as { readonly owner: string }[]).map(({ owner }) => owner),
     sweep(at, sweeping, dead, isWatching) {
-      const { limit, queues, definitions } = sweeping
+      const { limit } = sweeping
       for (const owner of dead) orphan(owner, at)
       makeReady(at, limit)
-      const rows = untold.all(list(queues), list(definitions), at.now, limit) as unknown as (RunRow & { hints: number })[]
+      const rows = untold.all({ ...filters(sweeping), now: at.now, limit }) as unknown as (RunRow & { hints: number })[]
       for (const { hints, ordinal } of rows) tell.run(at.now + Math.min(HINT_GRACE_MS * 2 ** hints, HINT_GRACE_LIMIT_MS), ordinal)
       const tasks = rows.map(taskOf)
       const nextDueAt = nextAt(at, sweeping, isWatching)
       return nextDueAt === Infinity ? { tasks } : { tasks, nextDueAt }
     },
   }
+}
+
+function filters({ queues, definitions }: Sweeping): { queues: string | null; definitions: string | null } {
+  return { queues: list(queues), definitions: list(definitions) }
 }
 
 function timeOf(row: Record<string, unknown> | undefined): number {
