@@ -5,8 +5,9 @@ import { OpspawnError } from '../../core/index.ts'
 /** Appended events whose JSON has more characters stand in `blobs`, so that the table of events stays small. */
 const BLOB_CHARACTERS = 65_536
 
-/** More than a history can ever hold; with it a key stays exact for the first four billion runs. */
-const EVENTS_PER_RUN = 2_097_152
+/** Events of one run. With this room for each, keys stay exact for the first four billion runs. */
+const MOST_EVENTS = 2_097_151
+const EVENTS_PER_RUN = MOST_EVENTS + 1
 
 /** The key in `events` of what ends at a position of a run's history. */
 export function eventsKey(run: number, last: number): number {
@@ -27,11 +28,8 @@ export function prepareHistory(db: DatabaseSync): WriteEvents {
   const insertLarge = db.prepare('INSERT INTO events (key, blob) VALUES (?, ?)')
   const insertBlob = db.prepare('INSERT INTO blobs (hash, body) VALUES (?, ?) ON CONFLICT DO NOTHING')
   return (run, last, body) => {
-    if (last >= EVENTS_PER_RUN)
-      throw new OpspawnError(
-        'PAYLOAD_TOO_LARGE',
-        `a history has at most ${EVENTS_PER_RUN - 1} events; end the run and start another`,
-      )
+    if (last > MOST_EVENTS)
+      throw new OpspawnError('PAYLOAD_TOO_LARGE', `a history has at most ${MOST_EVENTS} events; end the run and start another`)
     const key = eventsKey(run, last)
     if (body.length <= BLOB_CHARACTERS) {
       insert.run(key, body)
