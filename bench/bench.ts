@@ -4,8 +4,10 @@ import { parseArgs } from 'node:util'
 import { measureInChild } from './child.ts'
 import { contenders, type ContenderName } from './contenders/contender.ts'
 import { allocFlags } from './measures/alloc.ts'
+import { measureDurable } from './measures/durable.ts'
 import { measureImports } from './measures/import.ts'
 import { measureInstall } from './measures/install.ts'
+import { measureRecovery } from './measures/recovery.ts'
 import { renderTable, type Results } from './table.ts'
 import type { TaskName } from './worker.ts'
 
@@ -24,7 +26,7 @@ const timed = {
 } satisfies Partial<Record<TaskName, Plan>>
 
 const slow = 'install'
-const everyMeasure = [...Object.keys(timed), 'import', slow]
+const everyMeasure = [...Object.keys(timed), 'durable', 'recovery', 'import', slow]
 
 const results: Results = new Map()
 const refused = new Map<ContenderName, string>()
@@ -77,8 +79,19 @@ async function measureTimed(task: keyof typeof timed, names: readonly ContenderN
   }
 }
 
-function measureOnce(task: string, names: readonly ContenderName[]): void {
+async function measureOnce(task: string, names: readonly ContenderName[]): Promise<void> {
   note(`${task} …`)
+  if (task === 'durable') {
+    measureDurable(names, (name, row, value) => (typeof value === 'string' ? refuse(name, value) : record(row, name, value)))
+    return
+  }
+  if (task === 'recovery') {
+    if (!names.includes('opspawn')) return
+    const { p50, p99 } = await measureRecovery()
+    record('recovery-p50', 'opspawn', p50)
+    record('recovery-p99', 'opspawn', p99)
+    return
+  }
   if (task === 'import') {
     measureImports(names, (name, row, ms) => {
       if (typeof ms === 'string') skip(name, ms)
@@ -134,7 +147,7 @@ const needsProbe = measures.some((measure) => measure in timed)
 const able = needsProbe ? await admit(names) : names
 for (const measure of everyMeasure.filter((one) => measures.includes(one))) {
   if (measure in timed) await measureTimed(measure as keyof typeof timed, able)
-  else measureOnce(measure, names)
+  else await measureOnce(measure, names)
 }
 
 console.log(`\n${renderTable(results, names)}\n`)

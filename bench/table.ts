@@ -13,6 +13,11 @@ const rows: Readonly<Record<string, { readonly label: string; readonly aim: stri
   memory: { label: '1,000 runs at once, peak memory in MiB', aim: '150' },
   import: { label: 'cold import, ms above an empty process', aim: '30' },
   'import-other': { label: 'import of another entry, ms [1]', aim: '5' },
+  'durable-20': { label: '20 durable runs at once, µs per step', aim: '100' },
+  'durable-run': { label: 'durable run of 11 steps, p50 in ms', aim: '1.5 × floor' },
+  'durable-run-p99': { label: 'durable run of 11 steps, p99 in ms', aim: '' },
+  'recovery-p50': { label: 'kill -9 to resumed, p50 in ms', aim: '' },
+  'recovery-p99': { label: 'kill -9 to resumed, p99 in ms', aim: '2,000' },
   packages: { label: 'clean install, packages', aim: '12' },
   megabytes: { label: 'clean install, MB', aim: '20' },
 }

@@ -215,6 +215,12 @@ function unionMembers(
 const NUMBERS: Readonly<Record<string, RegExp>> = {
   'memoryStore capacity': /clock, capacity = ([\d_]+)/,
   'memoryStore signals': /\bsignals = ([\d_]+)/,
+  'sqliteStore capacity': /durability = 'disk', capacity = ([\d_]+)/,
+  'sqliteStore busyMs': /busyMs = ([\d_]+)/,
+  'sqliteStore blob': /BLOB_CHARACTERS = ([\d_]+)/,
+  'sqliteStore group': /\bGROUP = ([\d_]+)/,
+  'sqliteStore history': /MOST_EVENTS = ([\d_]+)/,
+  'sqliteStore prune': /PRUNE_BATCH = ([\d_]+)/,
   'memoryStore retain': /\bretain = ([\d_]+)/,
   'memoryStore retainHistories': /retainHistories = ([\d_]+)/,
   'fastqScheduler capacity': /\{ capacity = ([\d_]+) \} = options/,

@@ -18,4 +18,4 @@ export {
   type PriceTable,
   type Timing,
 } from './orchestrator/index.ts'
-export { createOrchestrator } from './local.ts'
+export { createOrchestrator, type LocalOptions } from './local.ts'

@@ -22,7 +22,8 @@ export const contender: Contender = {
       limits: { steps: 1_000 },
     })
     // Lives as long as the child process: each child measures one job or a few.
-    const ops = await createOrchestrator({ agents: [agent] })
+    const store = process.env['OPSPAWN_BENCH_STORE']
+    const ops = await createOrchestrator({ agents: [agent], ...(store !== undefined && { store }) })
     const messages = earlier<Message>(
       work,
       (text) => ({ role: 'user', content: [{ type: 'text', text }] }),

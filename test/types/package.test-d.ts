@@ -68,6 +68,8 @@ describe('createOrchestrator', () => {
     await root.createOrchestrator({ prices: { '*': { input: 1 } } })
     // @ts-expect-error a planner is no store
     await root.createOrchestrator({ store: toolsPlanner() })
+    // @ts-expect-error a path is a text
+    await root.createOrchestrator({ store: 1 })
   })
 })
 
@@ -76,7 +78,8 @@ describe('the entries', () => {
     expectTypeOf<root.Agent>().toEqualTypeOf<core.Agent>()
     expectTypeOf(root.defineTool).toEqualTypeOf<typeof core.defineTool>()
     expectTypeOf(root.OpspawnError).toEqualTypeOf<typeof core.OpspawnError>()
-    expectTypeOf(root.createOrchestrator).toEqualTypeOf<typeof createBare>()
+    // It takes a path besides.
+    expectTypeOf(root.createOrchestrator).toExtend<typeof createBare>()
   })
   it('give no any', () => {
     expectTypeOf(root.createOrchestrator).not.toBeAny()

@@ -1,0 +1,72 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { OpspawnError, canonicalJson, type Json } from '../../core/index.ts'
+import type { WriteEvents } from './history.ts'
+import type { AcceptedRun, WriterCalls } from './message.ts'
+import { recordText, type WholeRow } from './run-row.ts'
+
+/** How long after a hint a ready run is told of again; doubled with every further hint. */
+export const HINT_GRACE_MS = 1_000
+
+/** Prepares the acceptance of runs. */
+export function prepareAccept(db: DatabaseSync, write: WriteEvents): WriterCalls['create'] {
+  const whole = 'SELECT r.*, d.origin, d.ended FROM runs r JOIN details d USING (ordinal)'
+  const byKey = db.prepare(`${whole} WHERE r.tenant = ? AND r.idempotency_key = ?`)
+  const byId = db.prepare('SELECT 1 FROM runs WHERE run_id = ?')
+  const countOf = db.prepare('SELECT unclaimed FROM queues WHERE name = ?')
+  const insert = db.prepare(`
+    INSERT INTO runs (run_id, status, seq, epoch, deliveries, created_at, updated_at, due_at, priority, queue, agent,
+      definition, tenant, session, parent_id, root_id, idempotency_key, ready, hint_at, hints, limits)
+    VALUES (?, 'queued', 1, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const insertDetails = db.prepare('INSERT INTO details (ordinal, origin) VALUES (?, ?)')
+
+  return ({ now }, capacity, run) => {
+    const known = run.idempotencyKey === undefined ? undefined : byKey.get(run.tenant, run.idempotencyKey)
+    if (known !== undefined) return { created: false, record: sameRun(known as unknown as WholeRow, run) }
+    if (byId.get(run.runId) !== undefined) throw new OpspawnError('RUN_EXISTS', `a run with id ${run.runId} exists`)
+    const unclaimed = Number(countOf.get(run.queue)?.['unclaimed'] ?? 0)
+    if (unclaimed >= capacity) {
+      throw new OpspawnError('QUEUE_FULL', `queue ${run.queue} holds ${capacity} runs that nobody works on; try again later`, {
+        details: { queue: run.queue, capacity },
+      })
+    }
+    const isLater = run.dueAt !== undefined && run.dueAt > now
+    const { lastInsertRowid } = insert.run(
+      run.runId,
+      now,
+      now,
+      run.dueAt ?? null,
+      run.priority,
+      run.queue,
+      run.agent,
+      run.definition,
+      run.tenant,
+      run.session ?? null,
+      run.parentId ?? null,
+      run.rootId,
+      run.idempotencyKey ?? null,
+      isLater ? 0 : 1,
+      isLater ? null : now + HINT_GRACE_MS,
+      isLater ? 0 : 1,
+      run.limits,
+    )
+    const ordinal = Number(lastInsertRowid)
+    insertDetails.run(ordinal, run.summary)
+    write(ordinal, 1, `[{"type":"run-start","origin":${run.origin ?? run.summary},"version":1,"seq":1,"at":${now}}]`)
+    return { created: true }
+  }
+}
+
+/** The record of the run that has the key. @throws OpspawnError `RUN_EXISTS` when it is another agent's or input's. */
+function sameRun(known: WholeRow, run: AcceptedRun): string {
+  if (known.agent !== run.agent || inputOf(known.origin) !== inputOf(run.summary)) {
+    throw new OpspawnError(
+      'RUN_EXISTS',
+      `idempotency key ${JSON.stringify(run.idempotencyKey)} belongs to run ${known.run_id} with another agent or input`,
+    )
+  }
+  return recordText(known)
+}
+
+function inputOf(origin: string): string {
+  return canonicalJson((JSON.parse(origin) as { readonly input: Json }).input)
+}

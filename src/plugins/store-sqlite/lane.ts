@@ -1,0 +1,134 @@
+import { storeFailed, fromRefusal } from './failures.ts'
+import type { Replies, Requests } from './message.ts'
+import type { StartThread, Thread } from './thread-host.ts'
+
+interface Pending {
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Awaitable<C> = { readonly [K in keyof C]: C[K] extends (...args: infer A) => infer R ? (...args: A) => R : never }
+
+/**
+ * The main thread's end of one thread. Calls of one turn of the event loop travel together. The thread is started at the
+ * first call, and again after it died; what it had not answered then is rejected.
+ */
+export class Lane<C> {
+  readonly #start: StartThread
+  readonly #path: string
+  #thread: Thread | undefined
+  #readiness: Promise<void> | undefined
+  #outbox: Requests[number][] = []
+  readonly #pending = new Map<number, Pending>()
+  #lastId = 0
+  #isClosed = false
+
+  constructor(start: StartThread, path: string) {
+    this.#start = start
+    this.#path = path
+  }
+
+  /** Resolves when the thread has opened the file. @throws OpspawnError why it could not */
+  ready(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closed(this.#path))
+    this.#readiness ??= this.#open()
+    return this.#readiness
+  }
+
+  /** Calls a function of the thread. */
+  call<K extends keyof Awaitable<C> & string>(
+    name: K,
+    ...args: Parameters<Awaitable<C>[K]>
+  ): Promise<Awaited<ReturnType<Awaitable<C>[K]>>> {
+    if (this.#isClosed) return Promise.reject(closed(this.#path))
+    if (this.#readiness === undefined) this.ready().catch(() => {})
+    return new Promise((resolve, reject) => {
+      this.#lastId += 1
+      this.#expect(this.#lastId, { resolve, reject })
+      this.#outbox.push([this.#lastId, name, ...args])
+      // After all microtasks of this turn: what they ask for goes along.
+      if (this.#outbox.length === 1) process.nextTick(this.#flush)
+    })
+  }
+
+  /** Waits for what is under way, and ends the thread. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    while (this.#pending.size > 0) await new Promise((resolve) => void setImmediate(resolve))
+    const thread = this.#thread
+    this.#thread = undefined
+    await thread?.end()
+  }
+
+  readonly #flush = (): void => {
+    const requests = this.#outbox
+    this.#outbox = []
+    this.#thread?.post(requests)
+  }
+
+  #expect(id: number, pending: Pending): void {
+    this.#pending.set(id, pending)
+    // Only a thread that owes an answer keeps the process alive.
+    if (this.#pending.size === 1) this.#thread?.ref()
+  }
+
+  #open(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      try {
+        this.#thread = this.#start(
+          (replies) => this.#receive(replies),
+          (error) => this.#fail(error),
+        )
+      } catch (error) {
+        this.#readiness = undefined
+        reject(error as Error)
+        this.#rejectAll(error)
+        return
+      }
+      this.#expect(READY, { resolve, reject })
+      this.#thread.ref()
+    })
+  }
+
+  #receive(replies: Replies): void {
+    for (const [id, value, refusal] of replies) {
+      const pending = this.#pending.get(id)
+      this.#pending.delete(id)
+      if (refusal === undefined) pending?.resolve(value as never)
+      else if (id === READY) {
+        // It ends by itself, and the next call tries anew.
+        pending?.reject(fromRefusal(refusal))
+        this.#forget(fromRefusal(refusal))
+      } else pending?.reject(fromRefusal(refusal))
+    }
+    if (this.#pending.size === 0) this.#thread?.unref()
+  }
+
+  #fail(error: Error | undefined): void {
+    if (this.#thread === undefined) return
+    this.#forget(
+      storeFailed('thread-ended', `a thread of the store of ${this.#path} ended: ${error?.message ?? 'without an error'}`, {
+        cause: error,
+      }),
+    )
+  }
+
+  #forget(error: unknown): void {
+    this.#thread = undefined
+    this.#readiness = undefined
+    this.#rejectAll(error)
+  }
+
+  #rejectAll(error: unknown): void {
+    const all = [...this.#pending.values()]
+    this.#pending.clear()
+    this.#outbox = []
+    for (const { reject } of all) reject(error)
+  }
+}
+
+const READY = 0
+
+function closed(path: string): Error {
+  return storeFailed('closed', `the store of ${path} is closed`, { retryable: false })
+}

@@ -1,0 +1,102 @@
+import { realpathSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { OpspawnError, type Clock } from '../../core/index.ts'
+import type { Retention } from './message.ts'
+
+/** Where a SQLite store keeps its runs, and how. */
+export interface SqliteStoreOptions {
+  /** The file; made if it is not there. Its folder must exist, on a local disk. */
+  readonly path: string
+  /**
+   * What an acknowledged write survives: `disk` a power cut, since each commit is synced; `process` the end of the process,
+   * however it ends, but not a power cut.
+   *
+   * @default 'disk'
+   */
+  readonly durability?: 'disk' | 'process'
+  /** Unfinished runs that nobody owns, per queue; one more is refused with `QUEUE_FULL`. @default 100_000 */
+  readonly capacity?: number
+  /** Which finished runs are kept; unfinished ones always are. @default all */
+  readonly retain?: {
+    /** Finished longer ago: deleted. */
+    readonly finishedForMs?: number
+    /** More than so many: the first to finish are deleted. */
+    readonly finishedRuns?: number
+  }
+  /** How long a call tries while another process holds the file's lock, before it rejects with `STORE_FAILED`. @default 10_000 */
+  readonly busyMs?: number
+  /** Also takes a path on what looks like a network file system. @default false */
+  readonly anyFileSystem?: boolean
+  /** For tests: its `now` stands in for the machine's clocks, also for leases. @default the machine's */
+  readonly clock?: Clock
+}
+
+/** Checked, with all defaults. */
+export interface Settings {
+  readonly path: string
+  readonly durability: 'disk' | 'process'
+  readonly capacity: number
+  readonly retain: Retention
+  readonly busyMs: number
+  readonly anyFileSystem: boolean
+  readonly clock: Clock | undefined
+}
+
+const MEMBERS = ['path', 'durability', 'capacity', 'retain', 'busyMs', 'anyFileSystem', 'clock'] as const
+const RETAIN = ['finishedForMs', 'finishedRuns'] as const
+
+/** @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */
+export function checkOptions(options: SqliteStoreOptions): Settings {
+  requireMembers('sqliteStore', options, MEMBERS)
+  const { path, durability = 'disk', capacity = 100_000, retain = {}, busyMs = 10_000, anyFileSystem = false, clock } = options
+  if (typeof path !== 'string' || path === '' || path === ':memory:' || path.startsWith('file:'))
+    throw invalid(`path must be the path of a file, not ${JSON.stringify(path)}; for runs in memory use memoryStore`)
+  if (durability !== 'disk' && durability !== 'process')
+    throw invalid(`durability must be 'disk' or 'process', not ${JSON.stringify(durability)}`)
+  if (typeof anyFileSystem !== 'boolean') throw invalid('anyFileSystem must be true or false')
+  if (clock === null || !['object', 'undefined'].includes(typeof clock))
+    throw invalid('clock must be an object with a now function')
+  requireMembers('sqliteStore, retain', retain, RETAIN)
+  requirePositive('capacity', capacity)
+  requirePositive('busyMs', busyMs)
+  for (const member of RETAIN) if (retain[member] !== undefined) requirePositive(`retain.${member}`, retain[member])
+  return { path: realPath(path), durability, capacity, retain, busyMs, anyFileSystem, clock }
+}
+
+/** One name for one file, whatever links lead to it: the locks of its stores stand beside it. */
+function realPath(path: string): string {
+  const whole = resolve(path)
+  try {
+    return realpathSync(whole)
+  } catch {
+    // It does not exist yet.
+  }
+  try {
+    return join(realpathSync(dirname(whole)), basename(whole))
+  } catch {
+    // Nor does its folder: opening says so.
+    return whole
+  }
+}
+
+function requireMembers(what: string, value: unknown, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null)
+    throw new OpspawnError('OPTIONS_INVALID', `${what} must be given an object, not ${String(value)}`)
+  const member = Object.keys(value).find((name) => !known.includes(name))
+  if (member === undefined) return
+  throw new OpspawnError('OPTIONS_INVALID', `${what} has no member "${member}"; it may have ${known.join(', ')}`, {
+    details: { member },
+  })
+}
+
+function requirePositive(member: string, value: unknown): void {
+  if (typeof value === 'number' && value > 0) return
+  const found = typeof value === 'number' ? String(value) : `a value of type ${typeof value}`
+  throw new OpspawnError('LIMIT_INVALID', `sqliteStore: ${member} must be a number above 0, not ${found}`, {
+    details: { member },
+  })
+}
+
+function invalid(text: string): OpspawnError {
+  return new OpspawnError('OPTIONS_INVALID', `sqliteStore: ${text}`)
+}

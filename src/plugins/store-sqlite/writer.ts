@@ -1,0 +1,59 @@
+import { prepareAccept } from './accept.ts'
+import { prepareAppend } from './append.ts'
+import { prepareClaim } from './claim.ts'
+import { openDatabase, type Sqlite } from './database.ts'
+import { GroupCommit } from './group-commit.ts'
+import { prepareHistory } from './history.ts'
+import type { Calls, Replies, Requests, ThreadData, WriterCalls } from './message.ts'
+import { preparePrune } from './prune.ts'
+import { prepareRelease } from './release.ts'
+import { SharedState } from './shared-state.ts'
+import { prepareSignals } from './signals.ts'
+
+/** What goes on in the writing thread. */
+export interface Served {
+  /** Carries requests out; answers come in any order. */
+  serve(requests: Requests, answer: (replies: Replies) => void, more: () => Requests | undefined): void
+  close(): void | Promise<void>
+}
+
+/** Opens the file for writing. */
+export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
+  const db = openDatabase(sqlite, data)
+  const write = prepareHistory(db)
+  const signals = prepareSignals(db)
+  const calls: WriterCalls = {
+    create: prepareAccept(db, write),
+    claim: prepareClaim(db, write),
+    append: prepareAppend(db, write, signals),
+    release: prepareRelease(db, signals),
+    signal: signals.signal,
+    prune: preparePrune(db),
+    vacuum: () => db.exec('VACUUM'),
+  }
+  const group = new GroupCommit({
+    db,
+    path: data.path,
+    calls: calls as unknown as Calls,
+    alone: ['vacuum'],
+    isDurable,
+    syncs: data.durability === 'disk',
+    busyMs: data.busyMs,
+    shared: new SharedState(data.shared),
+  })
+  return {
+    serve: (requests, answer, more) => group.work(requests, answer, more),
+    close: () => db.close(),
+  }
+}
+
+/**
+ * What people or other runs rely on is on the disk before it is answered. A claim, or a run given back to wait, is not:
+ * a power cut that takes it back also ends its worker, and the run is taken up again where its history stands.
+ */
+function isDurable(name: string, args: readonly unknown[]): boolean {
+  if (name === 'claim' || name === 'prune') return false
+  if (name !== 'release') return true
+  const { how } = args[2] as { readonly how: string }
+  return how === 'park' || how === 'quarantine'
+}

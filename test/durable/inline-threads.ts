@@ -1,0 +1,37 @@
+import * as sqlite from 'node:sqlite'
+import { openCopier } from '../../src/plugins/store-sqlite/copier.ts'
+import { openKeeper } from '../../src/plugins/store-sqlite/keeper.ts'
+import type { StartThreads } from '../../src/plugins/store-sqlite/sqlite-store.ts'
+import { openWriter } from '../../src/plugins/store-sqlite/writer.ts'
+import { toRefusal } from '../../src/plugins/store-sqlite/failures.ts'
+import type { Replies, Requests } from '../../src/plugins/store-sqlite/message.ts'
+
+const OPEN = { writer: openWriter, keeper: openKeeper, copier: openCopier }
+
+/**
+ * The threads of a store without threads: the same code in this one, each message copied as between threads. Quicker to
+ * start by a hundred times, and seen by the coverage. Everything happens in the turn of the event loop in which it is
+ * asked for, so that a manual clock may be turned on at once.
+ */
+export const inlineThreads: StartThreads = (name, data) => (onReplies) => {
+  const later = (replies: Replies): void => {
+    const copy = structuredClone(replies)
+    queueMicrotask(() => onReplies(copy))
+  }
+  let served: ReturnType<typeof openWriter> | undefined
+  try {
+    served = OPEN[name](sqlite, data)
+    later([[0, undefined]])
+  } catch (error) {
+    later([[0, undefined, toRefusal(error, data.path)]])
+  }
+  return {
+    post: (requests: Requests) => {
+      const copy = structuredClone(requests)
+      queueMicrotask(() => served?.serve(copy, later, () => undefined))
+    },
+    ref() {},
+    unref() {},
+    end: async () => served?.close(),
+  }
+}

@@ -1,0 +1,92 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterEach } from 'vitest'
+
+/** A program of the folder `programs`, in a process of its own. */
+export interface Program {
+  readonly child: ChildProcess
+  /** What it printed so far, line by line. */
+  readonly lines: string[]
+  /** Resolves with the first line that begins so, printed already or not; rejects when the process ends without it. */
+  line(start: string): Promise<string>
+  say(text: string): void
+  /** Ends it as a crash would. */
+  kill(): Promise<void>
+  readonly ended: Promise<number | null>
+}
+
+const running: Program[] = []
+const folders: string[] = []
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((program) => program.kill()))
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+/** A folder that is removed after the test. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'opspawn-durable-'))
+  folders.push(folder)
+  return folder
+}
+
+/** Starts a program; it is killed after the test if it still runs. */
+export function start(name: string, ...given: string[]): Program {
+  const path = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
+  const child = spawn(process.execPath, ['--no-warnings', path, ...given], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const lines: string[] = []
+  const listeners = new Set<() => void>()
+  let errors = ''
+  let code: number | null | undefined
+  child.stderr.on('data', (data) => (errors += String(data)))
+  child.stdin.on('error', () => {})
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    lines.push(line)
+    for (const listener of listeners) listener()
+  })
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('close', (status) => {
+      code = status
+      resolve(status)
+      for (const listener of listeners) listener()
+    })
+  })
+  const program: Program = {
+    child,
+    lines,
+    ended,
+    line: (begin) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const found = lines.find((line) => line.startsWith(begin))
+          if (found === undefined && code === undefined) return
+          listeners.delete(look)
+          if (found === undefined) reject(new Error(`${name} ended with ${code} before it said "${begin}": ${errors}`))
+          else resolve(found)
+        }
+        listeners.add(look)
+        look()
+      }),
+    say: (text) => void child.stdin.write(`${text}\n`),
+    async kill() {
+      if (code === undefined) child.kill('SIGKILL')
+      await ended
+    },
+  }
+  running.push(program)
+  return program
+}
+
+/** Asks again and again, a bounded number of times, until the answer is not undefined. */
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  for (let count = 0; count < 600; count += 1) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
+    await new Promise((resolve) => void setTimeout(resolve, 50))
+  }
+  throw new Error(`${what}: not after half a minute`)
+}

@@ -1,0 +1,30 @@
+// Accepts, claims and writes to runs of its own; says each position that was acknowledged. Ends after so many, or never.
+import { writeSync } from 'node:fs'
+import type { RunEvent } from '../../../src/core/index.ts'
+import { sqliteStore } from '../../../src/plugins/store-sqlite/index.ts'
+
+const [path = '', name = '', count = '0', runs = '1'] = process.argv.slice(2)
+const store = sqliteStore({ path })
+let slowest = 0
+
+async function write(runId: string): Promise<void> {
+  await store.create({
+    origin: { runId, agent: 'a', definition: 'v1', tenant: 't', input: null, rootId: runId, depth: 0, limits: {} },
+  })
+  const [claim] = await store.claim({ workerId: name, leaseMs: 60_000, runId })
+  if (claim === undefined) throw new Error('the run is not ready')
+  let { seq } = claim.run
+  for (let done = 0; count === '0' || done < Number(count); done += 1) {
+    const event: RunEvent = { type: 'decision', effects: [], state: `${name} ${done}`, version: 1, seq: seq + 1, at: 1 }
+    const from = performance.now()
+    await store.append(claim.fence, seq, [event])
+    slowest = Math.max(slowest, performance.now() - from)
+    seq += 1
+    // At once, not through a stream: what was said must be said when the process is killed.
+    writeSync(1, `${runId} ${seq}\n`)
+  }
+}
+
+await Promise.all(Array.from({ length: Number(runs) }, (_, index) => write(`${name}-${index}`)))
+writeSync(1, `slowest ${slowest.toFixed(0)}\n`)
+await store[Symbol.asyncDispose]()
