@@ -11,12 +11,14 @@ import type { RunView } from './view.ts'
  * - `finish`: the run is done. `messages` is what later runs of the session see of it;
  *   without it they see the input and the output;
  * - `fail`: the run cannot be done.
+ *
+ * The last two may leave a `state` in the history too: a decision without effects is recorded for it.
  */
 export type Decision =
   | { readonly type: 'act'; readonly effects: readonly Effect[]; readonly state?: Json }
   | { readonly type: 'idle' }
-  | { readonly type: 'finish'; readonly output: Json; readonly messages?: readonly Message[] }
-  | { readonly type: 'fail'; readonly error: Failure }
+  | { readonly type: 'finish'; readonly output: Json; readonly messages?: readonly Message[]; readonly state?: Json }
+  | { readonly type: 'fail'; readonly error: Failure; readonly state?: Json }
 
 /**
  * Decides what a run does next. An LLM agent is a planner that asks for model and tool calls; a workflow is a planner

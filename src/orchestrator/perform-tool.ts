@@ -50,7 +50,7 @@ async function runLimited(
   limiter: Limiter,
 ): Promise<Performed> {
   // The wait counts: a body that never returns its place must not hold up the others for ever.
-  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
+  const timeoutMs = toolTimeLimit(context, ready, effect)
   execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
   await takePlace(limiter, execution)
   try {
@@ -59,6 +59,11 @@ async function runLimited(
     // A body that goes on after its time-out keeps its place until it returns: the limit is on bodies.
     limiter.give()
   }
+}
+
+/** Longest execution of a call: its own limit, else the tool's, else the engine's. */
+export function toolTimeLimit(context: RunContext, ready: ReadyTool | undefined, effect: ToolEffect): number {
+  return effect.timeoutMs ?? ready?.tool.timeoutMs ?? context.engine.timing.toolMs
 }
 
 /** Enters the body. One that returns at once needs no time limit, and none is set. */
@@ -72,10 +77,10 @@ function run(
   // Checks and waiting for a place take time: what is over by then is not begun.
   if (execution.isOver) throw execution.signal.reason
   const toolContext = new ToolCall(context, effect, execution)
-  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
+  const timeoutMs = toolTimeLimit(context, ready, effect)
   execution.limit(timeoutMs)
   if (context.interrupted.has(effect.key) && ready.tool.verify !== undefined)
-    return runVerified(context, ready, input, toolContext, execution)
+    return runVerified(context, ready, input, toolContext, execution, timeoutMs)
   const executing: unknown = ready.tool.execute(input, toolContext)
   if (!isThenable(executing)) return accept(context, ready, executing)
   execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
@@ -89,8 +94,8 @@ async function runVerified(
   input: unknown,
   toolContext: ToolContext,
   execution: Execution,
+  timeoutMs: number,
 ): Promise<Performed> {
-  const timeoutMs = ready.tool.timeoutMs ?? context.engine.timing.toolMs
   execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
   let found: Verification | undefined
   try {
