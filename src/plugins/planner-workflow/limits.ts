@@ -3,7 +3,7 @@ export const WORKFLOW_LIMITS = {
   /** Characters of a document's text. */
   source: 262_144,
   /** Words, signs and spaces that the reader of YAML makes of a text; bounds its time, since many short keys are slow to read. */
-  tokens: 80_000,
+  tokens: 60_000,
   /** Nesting of maps and lists. */
   depth: 64,
   /** Values in a document. */

@@ -137,11 +137,7 @@ function wind(position: Position, run: RunView): Decision {
   const touched = states.some(({ task, status }) => task.onFailure.length > 0 && status !== 'pending' && status !== 'skipped')
   if (touched || graph.onFailure.length > 0) {
     if (hasOpenCall(graph, run)) return { type: 'idle' }
-    for (const index of compensations(position)) {
-      const state = states[index] as TaskState
-      if (state.status === 'pending') position.begin(state)
-      if (state.status === 'running') break
-    }
+    position.compensate()
   }
   if (position.urgent.length > 0) {
     const effects = position.urgent.splice(0, run.limits.effects)
@@ -159,12 +155,6 @@ function hasOpenCall(graph: Graph, run: RunView): boolean {
     if (task?.isCompensation !== true) return true
   }
   return false
-}
-
-/** In the order of running: backwards through what was done, a `forEach` that was broken off first, the workflow's own last. */
-function compensations({ done, states, graph }: Position): readonly number[] {
-  const broken = states.filter(({ status, fan, task }) => !task.isCompensation && status === 'running' && (fan?.settled ?? 0) > 0)
-  return [...broken, ...done.toReversed()].flatMap(({ task }) => task.onFailure).concat(graph.onFailure)
 }
 
 function workflowFailure({ failing, states }: Position): Failure {

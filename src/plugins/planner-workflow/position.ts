@@ -68,10 +68,25 @@ export class Position {
     }
   }
 
-  /** Begins a compensation whose turn has come while the workflow fails. */
-  begin(state: TaskState): void {
-    if (this.failing !== undefined) this.scope.failure = told(this.failing.task, this.failing.failure)
-    this.#resolve(state)
+  /**
+   * While the workflow fails, and nothing that it did is under way: begins the next compensation, unless one runs. Backwards
+   * through what was done, a `forEach` that was broken off first, the workflow's own last.
+   */
+  compensate(): void {
+    if (this.failing === undefined) return
+    const { task, failure } = this.failing
+    const broken = this.states.filter(
+      ({ status, fan, task: { isCompensation } }) => !isCompensation && status === 'running' && (fan?.settled ?? 0) > 0,
+    )
+    const order = [...broken, ...this.done.toReversed()].flatMap((state) => state.task.onFailure).concat(this.graph.onFailure)
+    for (const index of order) {
+      const state = this.states[index] as TaskState
+      if (state.status === 'pending') {
+        this.scope.failure = told(task, failure)
+        this.#resolve(state)
+      }
+      if (state.status === 'running') return
+    }
   }
 
   #take(record: EffectRecord): void {
@@ -81,6 +96,8 @@ export class Position {
     const task = direct ?? this.graph.byName.get(key?.task ?? '')
     if (key === undefined || task === undefined) return
     const state = this.states[task.index] as TaskState
+    // After a fold from the beginning, what shows that its turn came is that it was asked for.
+    if (task.isCompensation && state.status === 'pending') this.compensate()
     const isHalted = this.failing !== undefined && !task.isCompensation
     // What an ordinary task waits for has no meaning any more once the workflow fails.
     if (isHalted && effect.kind === 'wait') return
