@@ -1,9 +1,10 @@
+import type * as CelLibrary from '@bufbuild/cel'
 import { type Json, OpspawnError } from '../../core/index.ts'
 import { WORKFLOW_LIMITS } from './limits.ts'
 import type { Scope, ValuePath } from './value-path.ts'
 import { followPath } from './value-path.ts'
 
-type Library = typeof import('@bufbuild/cel')
+type Library = typeof CelLibrary
 type Planned = ReturnType<Library['plan']>
 /** A parsed expression of the library. */
 export type CelExpr = NonNullable<ReturnType<Library['parse']>['expr']>
@@ -38,6 +39,8 @@ function createCel(library: Library): Cel {
   const { celEnv, celFunc, CelScalar, listType } = library
   const { STRING, DYN } = CelScalar
   const list = listType(DYN)
+  const arrays = new WeakMap<object, readonly unknown[]>()
+  const arrayOf = (items: Iterable<unknown> & object): readonly unknown[] => arrays.get(items) ?? Array.from(items)
   // Joining is how small values grow without end: bounded where it happens.
   const env = celEnv({
     funcs: [
@@ -46,7 +49,13 @@ function createCel(library: Library): Cel {
         throw new Error(`a text longer than ${WORKFLOW_LIMITS.expressionText} characters was made`)
       }),
       celFunc('_+_', [list, list], list, (left, right) => {
-        if (left.size + right.size <= WORKFLOW_LIMITS.expressionValues) return library.celListConcat(left, right)
+        // Copied: the library's own joining nests, and a comprehension over some thousands of items would overflow the stack.
+        if (left.size + right.size <= WORKFLOW_LIMITS.expressionValues) {
+          const items = arrayOf(left).concat(arrayOf(right))
+          const joined = library.celList(items as never)
+          arrays.set(joined, items)
+          return joined
+        }
         throw new Error(`a list of more than ${WORKFLOW_LIMITS.expressionValues} items was made`)
       }),
     ],
@@ -141,7 +150,9 @@ class Input {
     if (typeof json !== 'object' || json === null) return json
     if (Array.isArray(json)) {
       if (json.length > this.#itemLimit) {
-        throw new Error(`a list has ${json.length} items; with one comprehension inside another the limit is ${this.#itemLimit}`)
+        throw new Error(
+          `a list has ${json.length} items; for an expression with these comprehensions the limit is ${this.#itemLimit}`,
+        )
       }
       return json.map((item) => this.value(item as Json))
     }

@@ -20,21 +20,30 @@ export function checkWith(
 ): void {
   checkType(schema, value, path, types, report)
   if (!isMap(value)) return
-  const { properties = {}, required = [], additionalProperties } = schema
+  const { properties = {}, required, additionalProperties } = schema
   if (!isMap(properties)) return
   for (const [key, member] of Object.entries(value)) {
     const known = Object.hasOwn(properties, key) ? properties[key] : undefined
     const at = [...path, key]
     if (isMap(known)) checkType(known, member, at, types, report)
     else if (additionalProperties === false) {
-      const near = nearest(key, Object.keys(properties))
-      const hint = near === undefined ? `it takes ${Object.keys(properties).join(', ') || 'nothing'}` : `did you mean "${near}"?`
-      report.add('expression-type', at, `"${target}" takes no ${JSON.stringify(key)}; ${hint}`, 'key')
+      report.add(
+        'expression-type',
+        at,
+        `"${target}" takes no ${JSON.stringify(key)}; ${hintFor(key, Object.keys(properties))}`,
+        'key',
+      )
     }
   }
-  for (const key of Array.isArray(required) ? (required as readonly string[]) : []) {
+  if (!Array.isArray(required)) return
+  for (const key of required as readonly string[]) {
     if (!Object.hasOwn(value, key)) report.add('expression-type', path, `"${target}" needs ${JSON.stringify(key)}`, 'key')
   }
+}
+
+function hintFor(key: string, known: readonly string[]): string {
+  const near = nearest(key, known)
+  return near === undefined ? `it takes ${known.join(', ') || 'nothing'}` : `did you mean "${near}"?`
 }
 
 function checkType(schema: JsonObject, value: Json, path: Path, types: ReadonlyMap<string, ValueType>, report: Report): void {

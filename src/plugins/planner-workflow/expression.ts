@@ -108,7 +108,8 @@ function compileCel(cel: Cel, text: string, context: ExpressionContext, complain
     (problem) => refuse('expression-type', `in the expression ${quote(text)}, ${problem}`),
   )
   if (!isGood) return undefined
-  const itemLimit = depth > 1 ? WORKFLOW_LIMITS.nestedItems : Infinity
+  const { nestedItems, comprehensionItems } = WORKFLOW_LIMITS
+  const itemLimit = depth > 1 ? nestedItems : depth === 1 ? comprehensionItems : Infinity
   return { text, paths, type, evaluate: cel.plan(parsed, paths, itemLimit) }
 }
 

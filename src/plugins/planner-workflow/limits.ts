@@ -24,7 +24,8 @@ export const WORKFLOW_LIMITS = {
   comprehensions: 8,
   /** Values that one expression may read or give. */
   expressionValues: 50_000,
-  /** Items of a list that an expression with one comprehension inside another may read. */
+  /** Items of a list that an expression with a comprehension may read, and of one with a comprehension inside another. */
+  comprehensionItems: 5_000,
   nestedItems: 300,
   /** Characters of a text that an expression makes. */
   expressionText: 1_048_576,

@@ -1,3 +1,4 @@
+import type * as Yaml from 'yaml'
 import type { CST, Document, LineCounter, Node, Pair } from 'yaml'
 import { type Json, OpspawnError, toJson } from '../../core/index.ts'
 import { WORKFLOW_LIMITS } from './limits.ts'
@@ -93,7 +94,7 @@ function placeOf(lines: LineCounter, offset: number): Place {
  * Cuts the text into tokens and stops at what is not taken, before anything is built of it: too deep, too many parts,
  * anchors, aliases and tags.
  */
-function readTokens(yaml: typeof import('yaml'), text: string, lines: LineCounter, report: Report): CST.Token[] | undefined {
+function readTokens(yaml: typeof Yaml, text: string, lines: LineCounter, report: Report): CST.Token[] | undefined {
   const parser = new yaml.Parser(lines.addNewLine)
   const tokens: CST.Token[] = []
   let count = 0
@@ -147,13 +148,13 @@ interface Mark {
 
 /** Makes data of a parsed text, and remembers where each value stood. */
 class Reader {
-  readonly #yaml: typeof import('yaml')
+  readonly #yaml: typeof Yaml
   readonly #lines: LineCounter
   readonly #report: Report
   #root: Mark | undefined
   #values = 0
 
-  constructor(yaml: typeof import('yaml'), lines: LineCounter) {
+  constructor(yaml: typeof Yaml, lines: LineCounter) {
     this.#yaml = yaml
     this.#lines = lines
     this.#report = new Report(() => undefined)
