@@ -2,6 +2,7 @@
 export { askAgain, fail, outputFormat, readOutput, stopFault, wantsJson } from './answer.ts'
 export { boundText } from './bound-text.ts'
 export { ABOVE_0, COUNT, FLAG, LIST, OBJECT, TEXT, checkOptions, oneOf, type OptionRule } from './check-options.ts'
+export { durationMs } from './duration.ts'
 export { readJson } from './json-text.ts'
 export { type ModelRecord, isModel, lastModel } from './model-record.ts'
 export { seededFraction } from './seeded.ts'

@@ -1,7 +1,7 @@
 import type { Agent, Json, JsonObject, Tool } from '../../core/index.ts'
 import { checkWith } from './check-with.ts'
 import { TASK_KINDS, type TaskDocument, type TaskKind, type WorkflowDocument } from './document.ts'
-import { durationMs } from './duration.ts'
+import { durationMs } from '../../planning/index.ts'
 import type { Complain, Expression, ExpressionCompiler } from './expression.ts'
 import type { Graph, GraphRetry, GraphTask } from './graph.ts'
 import { WORKFLOW_LIMITS } from './limits.ts'

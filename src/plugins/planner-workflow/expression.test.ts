@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../../core/index.ts'
 import { loadCel } from './cel.ts'
-import { durationMs } from './duration.ts'
+import { durationMs } from '../../planning/index.ts'
 import { type Expression, type ExpressionContext, ExpressionCompiler } from './expression.ts'
 import { effectKey, readKey } from './keys.ts'
 import { splitText, UnclosedError } from './template.ts'

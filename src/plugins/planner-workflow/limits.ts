@@ -35,6 +35,4 @@ export const WORKFLOW_LIMITS = {
   patternLength: 256,
   /** Executions of a task, the first included. */
   attempts: 100,
-  /** Longest duration in milliseconds: ten years. */
-  durationMs: 315_360_000_000,
 } as const

@@ -1,5 +1,5 @@
 import type { Effect, Json, WaitEffect } from '../../core/index.ts'
-import { durationMs } from './duration.ts'
+import { durationMs } from '../../planning/index.ts'
 import type { GraphTask } from './graph.ts'
 import { fillTemplate } from './template.ts'
 import type { Scope } from './value-path.ts'

@@ -1,4 +1,5 @@
-import { WORKFLOW_LIMITS } from './limits.ts'
+/** The longest duration: ten years of 365 days. */
+const LONGEST_MS = 315_360_000_000
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 
@@ -6,7 +7,7 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 export function durationMs(text: string): number | undefined {
   if (text.length > 100) return undefined
   const ms = text.startsWith('P') ? isoMs(text) : shortMs(text)
-  return ms === undefined || ms > WORKFLOW_LIMITS.durationMs ? undefined : Math.round(ms)
+  return ms === undefined || ms > LONGEST_MS ? undefined : Math.round(ms)
 }
 
 function shortMs(text: string): number | undefined {
