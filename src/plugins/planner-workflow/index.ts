@@ -4,8 +4,12 @@
  * @module
  */
 
+export { workflow, type BuilderTask, type WorkflowBuilder } from './builder.ts'
+export { toDot, toMermaid } from './diagram.ts'
 export type { ApprovalDocument, RetryDocument, SignalDocument, TaskDocument, TaskKind, WorkflowDocument } from './document.ts'
+export { importTemplate, type ImportedTemplate } from './import-template.ts'
 export { WORKFLOW_LIMITS } from './limits.ts'
+export { taskStates, type LiveTask, type RunSoFar } from './live-states.ts'
 export { loadWorkflow, parseWorkflow } from './parse.ts'
 export type { LoadWorkflowOptions, ParsedWorkflow, Workflow } from './parse.ts'
 export type { WorkflowPlanner } from './planner.ts'
