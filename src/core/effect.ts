@@ -5,10 +5,8 @@ import type { MemoryEntry } from './memory.ts'
 import type { Message } from './message.ts'
 import type { ModelAnswer, ModelSettings, ResponseFormat, ToolChoice } from './model.ts'
 
-interface Keyed {
-  /** Unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
-  readonly key: string
-}
+/** `key` is unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
+type Keyed = { readonly key: string }
 
 /**
  * Call a model. The prompt is written down only once in a history: `continues` takes over the whole prompt of an
@@ -49,6 +47,10 @@ export interface ToolEffect extends Keyed {
   readonly input: Json
   /** The id of the model's tool call that asked for it. */
   readonly callId?: string
+  /** Longest execution in milliseconds. @default the tool's own */
+  readonly timeoutMs?: number
+  /** Executions in all, the first included. @default by the tool's own policy */
+  readonly attempts?: number
 }
 
 /** Run another agent or a workflow as a child of this run: same budget, same cancellation, same trace. */
@@ -65,6 +67,8 @@ export interface RunEffect extends Keyed {
   readonly callId?: string
   /** The alias by which that call named the delegate; it tells calling from handing over where an agent is offered both ways. */
   readonly tool?: string
+  /** Longest life of the child in milliseconds: one of its limits. */
+  readonly timeoutMs?: number
 }
 
 /** Ask a memory. */
@@ -177,6 +181,5 @@ export interface EffectContext {
 
 /** The answer of a settled model effect, or `undefined` when it failed. */
 export function modelAnswer({ effect, outcome }: EffectRecord): ModelAnswer | undefined {
-  const isAnswer = effect.kind === 'model' && outcome?.status === 'completed'
-  return isAnswer ? (outcome.value as unknown as ModelAnswer) : undefined
+  return effect.kind === 'model' && outcome?.status === 'completed' ? (outcome.value as unknown as ModelAnswer) : undefined
 }

@@ -14,7 +14,7 @@ import type { RunView } from './view.ts'
  *
  * @property type What happens next.
  * @property effects At least one and at most `limits.effects`, each under a new key.
- * @property state Absent: the state stays as it is.
+ * @property state Absent: the state stays as it is. With `finish` and `fail` a decision without effects is recorded for it.
  * @property output Checked against the agent's schema, if it has one; the run's output is what the schema makes of it.
  * @property messages Kept as the transcript of a root run in a session.
  * @property error The run's outcome is `failed` with it.
@@ -22,8 +22,8 @@ import type { RunView } from './view.ts'
 export type Decision =
   | { readonly type: 'act'; readonly effects: readonly Effect[]; readonly state?: Json }
   | { readonly type: 'idle' }
-  | { readonly type: 'finish'; readonly output: Json; readonly messages?: readonly Message[] }
-  | { readonly type: 'fail'; readonly error: Failure }
+  | { readonly type: 'finish'; readonly output: Json; readonly messages?: readonly Message[]; readonly state?: Json }
+  | { readonly type: 'fail'; readonly error: Failure; readonly state?: Json }
 
 /**
  * Decides what a run does next. An LLM agent is a planner that asks for model and tool calls; a workflow is a planner

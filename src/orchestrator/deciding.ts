@@ -55,13 +55,20 @@ function carryOut(progress: Progress, decision: Decision): void | Promise<void> 
     case 'act':
       return act(progress, decision)
     case 'finish':
+      keepState(progress, decision)
       return conclude(progress, decision)
     case 'fail':
+      keepState(progress, decision)
       finishRun(progress, { status: 'failed', error: decision.error })
       return undefined
     default:
       return undefined
   }
+}
+
+/** What the planner leaves at the end, in a decision that asks for nothing. */
+function keepState({ log }: Progress, { state }: { readonly state?: Json }): void {
+  if (state !== undefined) log.record({ type: 'decision', effects: [], state })
 }
 
 function act(progress: Progress, decision: Decision & { type: 'act' }): void | Promise<void> {

@@ -1,6 +1,7 @@
 import {
   type Decision,
   type Effect,
+  type Json,
   type Message,
   type ModelEffect,
   OpspawnError,
@@ -56,13 +57,16 @@ function checkDecision(planner: Planner, view: RunView, decision: Decision): Dec
     case 'finish': {
       const finish = decision as Decision & { type: 'finish' }
       const output = copy(planner, 'output', finish.output, view)
-      if (finish.messages === undefined) return { type: 'finish', output }
-      return { type: 'finish', output, messages: copyMessages(planner, view, finish.messages) }
+      const state = copyState(planner, view, finish)
+      if (finish.messages === undefined) return { type: 'finish', output, ...state }
+      return { type: 'finish', output, messages: copyMessages(planner, view, finish.messages), ...state }
     }
     case 'fail': {
-      const { error } = decision as Decision & { type: 'fail' }
+      const failed = decision as Decision & { type: 'fail' }
+      const { error } = failed
       if (typeof error?.code === 'string' && typeof error.message === 'string') {
-        return { type: 'fail', error: { ...copy(planner, 'error', error, view), retryable: error.retryable === true } }
+        const copied = { ...copy(planner, 'error', error, view), retryable: error.retryable === true }
+        return { type: 'fail', error: copied, ...copyState(planner, view, failed) }
       }
       throw invalid(planner, 'fails without an error of { code, message, retryable }')
     }
@@ -82,9 +86,11 @@ function checkAct(planner: Planner, view: RunView, decision: Decision & { type: 
   const list = effects as readonly Effect[]
   const checked =
     list.length === 1 ? [checkEffect(planner, view, list, 0)] : list.map((_, index) => checkEffect(planner, view, list, index))
-  return decision.state === undefined
-    ? { type: 'act', effects: checked }
-    : { type: 'act', effects: checked, state: copy(planner, 'state', decision.state, view) }
+  return { type: 'act', effects: checked, ...copyState(planner, view, decision) }
+}
+
+function copyState(planner: Planner, view: RunView, { state }: { readonly state?: Json }): { readonly state: Json } | undefined {
+  return state === undefined ? undefined : { state: copy(planner, 'state', state, view) }
 }
 
 function checkEffect(planner: Planner, view: RunView, effects: readonly Effect[], index: number): Effect {
@@ -112,18 +118,31 @@ function checkEffect(planner: Planner, view: RunView, effects: readonly Effect[]
     case 'recall':
       requireText(planner, effect.key, 'query', effect.query)
       break
+    case 'run':
+      requirePositive(planner, effect.key, 'timeoutMs', effect.timeoutMs)
+      break
     default:
   }
   return copy(planner, `effect "${effect.key}"`, effect, view)
 }
 
 /** The two kinds that every step has are put together by hand, member by member: a general copy would cost more than the rest. */
-function checkTool(planner: Planner, view: RunView, { key, tool, input, callId }: ToolEffect): Effect {
+function checkTool(planner: Planner, view: RunView, effect: ToolEffect): Effect {
+  const { key, tool, input, callId, timeoutMs, attempts } = effect
   requireText(planner, key, 'tool', tool)
   const copied = copy(planner, `input of "${key}"`, input, view)
-  if (callId === undefined) return { kind: 'tool', key, tool, input: copied }
-  requireText(planner, key, 'callId', callId)
-  return { kind: 'tool', key, tool, input: copied, callId }
+  if (callId === undefined && timeoutMs === undefined && attempts === undefined) return { kind: 'tool', key, tool, input: copied }
+  if (callId !== undefined) requireText(planner, key, 'callId', callId)
+  requirePositive(planner, key, 'timeoutMs', timeoutMs)
+  requirePositive(planner, key, 'attempts', attempts)
+  const own = callId === undefined ? undefined : { callId }
+  const limit = timeoutMs === undefined ? undefined : { timeoutMs }
+  return { kind: 'tool', key, tool, input: copied, ...own, ...limit, ...(attempts === undefined ? undefined : { attempts }) }
+}
+
+function requirePositive(planner: Planner, key: string, member: string, value: unknown): void {
+  if (value === undefined || (Number.isFinite(value) && (value as number) > 0)) return
+  throw invalid(planner, `has effect "${key}" whose ${member} is ${show(value)}, not a number above 0`)
 }
 
 /** A model effect may carry a whole conversation: what is recorded already is not copied again. */

@@ -52,7 +52,7 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
     parent: { runId: view.id, key: effect.key },
     rootId: origin.rootId,
     depth: origin.depth + 1,
-    limits: childLimits(ready.agent.limits, view.limits, view.now - context.startedAt),
+    limits: childLimits(ready.agent.limits, view.limits, view.now - context.startedAt, effect.timeoutMs),
     ...(view.labels.size === 0 ? undefined : { labels: [...view.labels] }),
   }
   const run: NewRun = { origin: child, idempotencyKey: `child:${runId}` }

@@ -60,6 +60,11 @@ async function runLimited(
   }
 }
 
+/** Longest execution of a call: its own limit, else the tool's, else the engine's. */
+export function toolTimeLimit(context: RunContext, ready: ReadyTool | undefined, effect: ToolEffect): number {
+  return effect.timeoutMs ?? ready?.tool.timeoutMs ?? context.engine.timing.toolMs
+}
+
 /** Enters the body. One that returns at once needs no time limit, and none is set. */
 function run(
   context: RunContext,
@@ -71,7 +76,7 @@ function run(
   // Checks and waiting for a place take time: what is over by then is not begun.
   if (execution.isOver) throw execution.signal.reason
   const toolContext = new ToolCall(context, effect, execution)
-  execution.limit(limitOf(context, ready))
+  execution.limit(toolTimeLimit(context, ready, effect))
   if (context.interrupted.has(effect.key) && ready.tool.verify !== undefined)
     return runVerified(context, ready, input, toolContext, execution)
   const executing: unknown = ready.tool.execute(input, toolContext)
@@ -228,12 +233,8 @@ function takePlace(limiter: Limiter, execution: Execution): Promise<void> | void
 }
 
 /** Milliseconds that one execution may take. */
-function limitOf(context: RunContext, ready: ReadyTool): number {
-  return ready.tool.timeoutMs ?? context.engine.timing.toolMs
-}
-
 function armLimit(context: RunContext, ready: ReadyTool, execution: Execution): void {
-  const timeoutMs = limitOf(context, ready)
+  const timeoutMs = toolTimeLimit(context, ready, execution.effect as ToolEffect)
   execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
 }
 

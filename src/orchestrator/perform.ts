@@ -13,7 +13,7 @@ import type { ReadyAgent } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { performModel } from './perform-model.ts'
 import { performRun } from './perform-run.ts'
-import { idempotencyKey, performTool, validOutput } from './perform-tool.ts'
+import { idempotencyKey, performTool, toolTimeLimit, validOutput } from './perform-tool.ts'
 import type { RunContext } from './run-context.ts'
 
 /** Performs one execution of an effect, through the middleware if there is any. Throws or rejects when it failed. */
@@ -104,9 +104,10 @@ function isAnswer(value: Json): boolean {
   )
 }
 
-function timeLimit({ ready, engine }: RunContext, effect: Effect): number {
-  if (effect.kind === 'model') return ready.agent.modelTimeoutMs ?? engine.timing.modelMs
-  return (effect.kind === 'tool' ? ready.tools.get(effect.tool)?.tool.timeoutMs : undefined) ?? engine.timing.toolMs
+function timeLimit(context: RunContext, effect: Effect): number {
+  const { ready, engine } = context
+  if (effect.kind === 'tool') return toolTimeLimit(context, ready.tools.get(effect.tool), effect)
+  return effect.kind === 'model' ? (ready.agent.modelTimeoutMs ?? engine.timing.modelMs) : engine.timing.toolMs
 }
 
 async function performRecall(context: RunContext, effect: RecallEffect, execution: Execution): Promise<Performed> {

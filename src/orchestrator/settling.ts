@@ -61,7 +61,8 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   const policy = (effect.kind === 'model' ? ready.agent.retry : tool?.retry) ?? DEFAULT_RETRY
   const mayRepeat = failure.retryable && (tool?.effect !== 'unsafe' || tool.retry !== undefined)
   const attempt = record.failures + 1
-  if (!mayRepeat || attempt >= (policy.attempts ?? DEFAULT_RETRY.attempts) || log.view.cancelReason !== undefined) {
+  const attempts = (effect.kind === 'tool' ? effect.attempts : undefined) ?? policy.attempts ?? DEFAULT_RETRY.attempts
+  if (!mayRepeat || attempt >= attempts || log.view.cancelReason !== undefined) {
     // The text of a failure is data too: what the tool had read stands in it.
     const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
     endEffect(progress, effect.key, { status: 'failed', error: failure }, execution, ready?.brings)

@@ -121,11 +121,12 @@ export function tightenLimits(held: RunLimits, wished: RunLimits): RunLimits {
 }
 
 /** The limits of a child run: its agent's own, and under its parent's tokens, cost and time, since those are shared. */
-export function childLimits(own: RunLimits, parent: RunLimits, elapsedMs: number): RunLimits {
+export function childLimits(own: RunLimits, parent: RunLimits, elapsedMs: number, timeoutMs: number = Infinity): RunLimits {
   const shared: { -readonly [K in keyof RunLimits]: RunLimits[K] } = {}
   if (parent.tokens !== undefined) shared.tokens = parent.tokens
   if (parent.cost !== undefined) shared.cost = parent.cost
-  if (parent.durationMs !== undefined) shared.durationMs = Math.max(1, parent.durationMs - elapsedMs)
+  const leftMs = Math.min(timeoutMs, Math.max(1, (parent.durationMs ?? Infinity) - elapsedMs))
+  if (leftMs < Infinity) shared.durationMs = leftMs
   shared.depth = (parent.depth ?? DEFAULT_LIMITS.depth) - 1
   return tightenLimits(own, shared)
 }

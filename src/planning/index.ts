@@ -3,6 +3,8 @@ export { askAgain, outputFormat, readOutput, stopFault, wantsJson } from './answ
 export { boundText } from './bound-text.ts'
 export { ABOVE_0, COUNT, FLAG, LIST, OBJECT, TEXT, checkOptions, oneOf, type OptionRule } from './check-options.ts'
 export { act, fail, failedWith, isHandoff } from './decision.ts'
+export { durationMs } from './duration.ts'
 export { readJson } from './json-text.ts'
 export { modelPlanner } from './model-planner.ts'
 export { type ModelRecord, isModel, isRepair, lastModel } from './model-record.ts'
+export { seededFraction } from './seeded.ts'
