@@ -13,10 +13,10 @@ export class Catalog {
   readonly #sessions = new Map<string, Set<MemoryRun>>()
   readonly #children = new Map<string, Set<MemoryRun>>()
   readonly #trees = new Map<string, Set<MemoryRun>>()
-  /** Finished runs in the order in which they finished: a set keeps that order and lets go of what is deleted. */
-  readonly #finished = new Set<MemoryRun>()
-  /** Those of them whose history is still there. */
-  readonly #told = new Set<MemoryRun>()
+  /** Finished runs in the order in which they finished; those before `#kept` are gone, the histories before `#told` too. */
+  #finished: (MemoryRun | undefined)[] = []
+  #kept = 0
+  #told = 0
 
   constructor(retain: number, retainHistories: number) {
     this.#retain = retain
@@ -42,19 +42,23 @@ export class Catalog {
 
   /** Notes that a run has ended, and forgets first histories, then whole runs, of those that ended first. */
   finish(run: MemoryRun): void {
-    this.#finished.add(run)
-    this.#told.add(run)
-    const untold = this.#told.size > this.#retainHistories ? first(this.#told) : undefined
-    if (untold !== undefined) {
-      this.#told.delete(untold)
-      forgetHistory(untold)
+    const finished = this.#finished
+    finished.push(run)
+    if (finished.length - this.#told > this.#retainHistories) {
+      const untold = finished[this.#told]
+      this.#told += 1
+      if (untold !== undefined) forgetHistory(untold)
     }
-    const gone = this.#finished.size > this.#retain ? first(this.#finished) : undefined
-    if (gone !== undefined) {
-      this.#finished.delete(gone)
-      this.#told.delete(gone)
-      this.#remove(gone)
-    }
+    if (finished.length - this.#kept <= this.#retain) return
+    const gone = finished[this.#kept]
+    finished[this.#kept] = undefined
+    this.#kept += 1
+    if (gone !== undefined) this.#remove(gone)
+    // Half of the list is empty now and then: then it is moved up.
+    if (this.#kept < 1_000 || this.#kept * 2 < finished.length) return
+    this.#finished = finished.slice(this.#kept)
+    this.#told = Math.max(0, this.#told - this.#kept)
+    this.#kept = 0
   }
 
   /** @throws OpspawnError `OPTIONS_INVALID` for a cursor that no listing gave. */
@@ -76,8 +80,9 @@ export class Catalog {
 
   clear(): void {
     for (const map of [this.#runs, this.#keys, this.#sessions, this.#children, this.#trees]) map.clear()
-    this.#finished.clear()
-    this.#told.clear()
+    this.#finished = []
+    this.#kept = 0
+    this.#told = 0
   }
 
   /** The smallest known group that holds all matches, in order of acceptance. */
@@ -136,8 +141,4 @@ function isMatch(run: MemoryRun, filter: RunFilter): boolean {
 
 function fits(wanted: string | undefined, value: string | undefined): boolean {
   return wanted === undefined || wanted === value
-}
-
-function first<T>(set: ReadonlySet<T>): T | undefined {
-  return set.values().next().value
 }
