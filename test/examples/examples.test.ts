@@ -25,6 +25,20 @@ describe.concurrent('examples', () => {
     expect(code).toBe(0)
   })
 
+  it('workflow: reserves, asks, pays, and gives back on failure', async () => {
+    const { code, stdout } = await runExample('workflow')
+    expect(stdout).toContain(
+      'Ada orders for 20 + 30\n  review skipped: its condition is false\n  {"paid":true,"receipt":"Ada paid 50"}',
+    )
+    expect(stdout).toContain('Sell ["ITEM-1","ITEM-2"] to Cy for 170? Yes.\n  {"paid":true,"receipt":"Cy paid 170"}')
+    expect(stdout).toContain('released ITEM-1: the card was refused\n  failed: task "pay" failed: the card was refused')
+    expect(stdout).toContain('t4["release<br/>tool stock.release<br/>completed"]:::completed')
+    expect(code).toBe(0)
+    const denied = await runExample('workflow', ['--deny'])
+    expect(denied.stdout).toContain('No.\n  pay skipped: its condition is false\n  {"paid":false,"receipt":null}')
+    expect(denied.code).toBe(0)
+  })
+
   it('handoff: the other agent answers, within one budget', async () => {
     const { code, stdout } = await runExample('handoff')
     expect(stdout).toContain('front-desk is active')

@@ -34,7 +34,7 @@ outputSchema: { type: array }
 `
   const built = await brief.load()
   const loaded = await loadWorkflow(text, { tools: [search, 'undo'], agents: [reader] })
-  expect(built.planner.graph.document).toEqual(loaded.planner.graph.document)
+  expect(built.planner.document).toEqual(loaded.planner.document)
   expect(built.planner.version).toBe(loaded.planner.version)
   expect(built.tools).toEqual(['undo', search])
   expect(built.delegates).toEqual([{ agent: 'reader' }])

@@ -1,7 +1,7 @@
 import { type Agent, foldHistory, OpspawnError, type RunEvent, type RunView } from '../../core/index.ts'
 import type { Graph, GraphTask } from './graph.ts'
 import { effectKey } from './keys.ts'
-import { positionOf, type WorkflowPlanner } from './planner.ts'
+import { positionOf, type GraphPlanner } from './planner.ts'
 import type { TaskState, TaskStatus } from './task-state.ts'
 
 /** What a run has done: its view, or its events from the first on. */
@@ -28,7 +28,7 @@ export function taskStates(workflow: Agent, run: RunSoFar): readonly LiveTask[] 
 
 /** The graph of a workflow. @throws OpspawnError `OPTIONS_INVALID` for an agent that is none */
 export function graphOf(workflow: Agent): Graph {
-  const planner = workflow.planner as Partial<WorkflowPlanner> | undefined
+  const planner = workflow.planner as Partial<GraphPlanner> | undefined
   if (planner?.graph !== undefined) return planner.graph
   throw new OpspawnError('OPTIONS_INVALID', `agent "${workflow.name}" is no workflow of a document: only those have a graph`)
 }

@@ -56,10 +56,10 @@ describe('a sound document', () => {
   })
 
   test('may be JSON, or plain data, and means the same', async () => {
-    const { document } = (await loadWorkflow(BRIEF, parts)).planner.graph
+    const { document } = (await loadWorkflow(BRIEF, parts)).planner
     const fromText = await loadWorkflow(JSON.stringify(document), parts)
     const fromData = await loadWorkflow(document, parts)
-    expect(fromText.planner.graph.document).toEqual(document)
+    expect(fromText.planner.document).toEqual(document)
     expect(fromText.planner.version).toBe(fromData.planner.version)
   })
 
@@ -301,7 +301,7 @@ describe('a hostile document', () => {
       'name: w\ntasks: { a: { tool: cms.publish, with: [no, 2024-01-01, 010, yes, on] } }',
       parts,
     )
-    expect(workflow.planner.graph.document.tasks['a']?.with).toEqual(['no', '2024-01-01', 10, 'yes', 'on'])
+    expect(workflow.planner.document.tasks['a']?.with).toEqual(['no', '2024-01-01', 10, 'yes', 'on'])
   })
 
   test.each<[string, string, RegExp]>([
@@ -354,7 +354,7 @@ describe('the published schema', () => {
   const fits = (value: unknown): boolean => validator.validate(value).valid
 
   test('accepts what the loader accepts', async () => {
-    const { document } = (await loadWorkflow(BRIEF, parts)).planner.graph
+    const { document } = (await loadWorkflow(BRIEF, parts)).planner
     expect(fits(document)).toBe(true)
   })
 

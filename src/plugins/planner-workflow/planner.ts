@@ -8,6 +8,7 @@ import {
   type RunView,
   toFailure,
 } from '../../core/index.ts'
+import type { WorkflowDocument } from './document.ts'
 import type { Graph, GraphTask } from './graph.ts'
 import { readKey } from './keys.ts'
 import { Position } from './position.ts'
@@ -18,6 +19,12 @@ import { fillTemplate } from './template.ts'
 /** A planner that goes through a graph of tasks. */
 export interface WorkflowPlanner extends Planner {
   readonly name: 'workflow'
+  /** The document that it was made of. */
+  readonly document: WorkflowDocument
+}
+
+/** The same, as diagrams see it. */
+export interface GraphPlanner extends WorkflowPlanner {
   readonly graph: Graph
 }
 
@@ -30,7 +37,7 @@ interface Place {
 }
 
 /** Makes the planner of a graph: pure, no model in it. */
-export function graphPlanner(graph: Graph, version: string): WorkflowPlanner {
+export function graphPlanner(graph: Graph, version: string): GraphPlanner {
   // A cache: where a view is new, or is not where it was left, the position is folded anew from it.
   const places = new WeakMap<RunView, Place>()
   return {
@@ -38,6 +45,7 @@ export function graphPlanner(graph: Graph, version: string): WorkflowPlanner {
     name: 'workflow',
     version,
     reactive: true,
+    document: graph.document,
     graph,
     decide(run) {
       if (run.rejectedNow) return rejected(run)
