@@ -17,7 +17,9 @@ export interface Delegate {
 
 /** An agent: plain data that names what it is made of. */
 export interface Agent<Input = unknown, Output = unknown> {
+  /** Marks an agent, and the version of its contract. */
   readonly spec: 'agent/1'
+  /** Unique among the agents of an orchestrator. 1 to 64 letters, digits, `_`, `-` and `.`, beginning with neither of the last two. */
   readonly name: string
   /** What it is for, shown to agents that may call it. */
   readonly description?: string | undefined
@@ -29,6 +31,7 @@ export interface Agent<Input = unknown, Output = unknown> {
   readonly models: Readonly<Record<string, Model>>
   /** Tools, or names of tools registered with the orchestrator. */
   readonly tools: readonly (Tool | string)[]
+  /** Agents that it may call like tools or hand over to; empty: none. */
   readonly delegates: readonly Delegate[]
   /** Memories, or names of registered ones; the first is the default. */
   readonly memories: readonly (Memory | string)[]
@@ -36,6 +39,7 @@ export interface Agent<Input = unknown, Output = unknown> {
   readonly input?: Schema<Input> | undefined
   /** Checked at the end, with one turn to mend it. @default any JSON */
   readonly output?: Schema<Output> | undefined
+  /** Of each of its runs. What is not given has the default of {@link RunLimits}. */
   readonly limits: RunLimits
   /** Runs of this agent at once in this process. */
   readonly concurrency?: number | undefined
@@ -53,16 +57,19 @@ type AgentMembers = { readonly [K in keyof Omit<Agent, 'name' | 'models' | 'inpu
 
 /** What {@link defineAgent} takes: an agent's members, with shorter forms for some. */
 export interface AgentOptions<I extends Schema = Schema, O extends Schema = Schema> extends AgentMembers {
+  /** See {@link Agent.name}. */
   readonly name: string
   /** The only model, or the one called `default`. */
   readonly model?: Model | undefined
+  /** By name. `model` is put beside them as `default`, in the place of one of that name. */
   readonly models?: Readonly<Record<string, Model>> | undefined
   /** Agents to call like tools: by value, by name, or with details. */
   readonly agents?: readonly (Agent | string | Delegate)[] | undefined
+  /** The memory, or several with the default one first; takes the place of `memories`. */
   readonly memory?: Memory | string | readonly (Memory | string)[] | undefined
-  /** Without one the input is typed as text; other JSON gets through all the same. */
+  /** Schema of what runs are started with; without one the type is text, and any JSON is accepted. */
   readonly input?: I | undefined
-  /** Without one the output is typed as text, which is what the planners of this package give. */
+  /** Schema of what runs give; without one the type is text, which the planners of this package give, and nothing is checked. */
   readonly output?: O | undefined
 }
 

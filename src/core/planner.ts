@@ -11,6 +11,13 @@ import type { RunView } from './view.ts'
  * - `finish`: the run is done. `messages` is what later runs of the session see of it;
  *   without it they see the input and the output;
  * - `fail`: the run cannot be done.
+ *
+ * @property type What happens next.
+ * @property effects At least one and at most `limits.effects`, each under a new key.
+ * @property state Absent: the state stays as it is.
+ * @property output Checked against the agent's schema, if it has one; the run's output is what the schema makes of it.
+ * @property messages Kept as the transcript of a root run in a session.
+ * @property error The run's outcome is `failed` with it.
  */
 export type Decision =
   | { readonly type: 'act'; readonly effects: readonly Effect[]; readonly state?: Json }
@@ -27,7 +34,9 @@ export type Decision =
  * replayed. `plannerConformance` of `opspawn/testing` checks this.
  */
 export interface Planner {
+  /** Marks a planner, and the version of its contract. */
   readonly spec: 'planner/1'
+  /** How errors call it; part of the definition's hash. */
   readonly name: string
   /** Part of the definition's hash; raise it when the same view may give another decision than before. @default '1' */
   readonly version?: string | undefined

@@ -26,13 +26,17 @@ import { createWorker } from './worker.ts'
 
 /** What an orchestrator is composed of. */
 export interface OrchestratorOptions {
+  /** The agents that can be started or called here. */
   readonly agents?: readonly Agent[]
   /** Everything else: stores, schedulers, memories, tools that agents name, extensions. They are disposed with the orchestrator, last first. */
   readonly plugins?: readonly Plugin[]
+  /** Owns the runs; exactly one, here or among the plugins. The `createOrchestrator` of `opspawn` has a default. */
   readonly store?: Store
+  /** Carries hints; exactly one, here or among the plugins. The `createOrchestrator` of `opspawn` has a default. */
   readonly scheduler?: Scheduler
   /** For agents that name none. */
   readonly planner?: Planner
+  /** What agents may do. @default everything that they were given */
   readonly policy?: Policy
   /** Prices by `provider/modelId`, `modelId` or `*`; needed for cost limits. */
   readonly prices?: PriceTable
@@ -42,6 +46,7 @@ export interface OrchestratorOptions {
   readonly queues?: readonly string[]
   /** `false`: accepts runs and looks at them, but leaves the work to other processes. @default true */
   readonly work?: boolean
+  /** Milliseconds; what is not given is as in {@link DEFAULT_TIMING}. */
   readonly timing?: Partial<Timing>
   /** Says at the start what the store survives. @default one line on standard error; `false` for silence */
   readonly announce?: ((text: string) => void) | false
@@ -117,7 +122,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     random: options.random ?? Math.random,
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
-    copies: new WeakMap(),
+    conversations: new WeakMap(),
     publish: (tasks) => worker.publish(tasks),
     wakeAt: (at) => worker.wakeAt(at),
     poke: (runId) => worker.poke(runId),

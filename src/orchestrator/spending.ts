@@ -15,9 +15,11 @@ import {
 
 /** What one model call cost, by model: price of one million tokens in the unit of `RunLimits.cost`. */
 export interface ModelPrice {
+  /** Of prompt tokens. */
   readonly input: number
+  /** Of answer tokens, reasoning included. */
   readonly output: number
-  /** @default input */
+  /** Of prompt tokens that were read from a cache. @default input */
   readonly cacheRead?: number
 }
 

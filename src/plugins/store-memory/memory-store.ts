@@ -55,7 +55,7 @@ import { spend } from './spend.ts'
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   checkOptions(options)
-  const { clock, capacity = 10_000, signals = 1_000, retain = 10_000, retainHistories = 200 } = options
+  const { clock, capacity = 10_000, signals = 1_000, retain = 10_000, retainHistories = 100 } = options
   const now = clock === undefined ? Date.now : () => clock.now()
   return new MemoryStore(now, { capacity, signals }, new Catalog(retain, retainHistories))
 }

@@ -10,7 +10,7 @@ export interface MemoryStoreOptions {
   readonly signals?: number
   /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 10_000 */
   readonly retain?: number
-  /** Finished runs whose history is kept; of the others only the summary can be listed. @default 200 */
+  /** Finished runs whose history is kept; of the others only the summary can be listed. @default 100 */
   readonly retainHistories?: number
 }
 
