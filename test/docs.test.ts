@@ -1,7 +1,7 @@
 /** The documentation is held against the source; scripts/docs-check.ts says how. */
 import { expect, test } from 'vitest'
+import { checkBudgets } from '../scripts/budgets.ts'
 import {
-  checkBudgets,
   checkEvents,
   checkGenerated,
   checkLengths,
