@@ -45,7 +45,7 @@ export interface Agent<Input = unknown, Output = unknown> {
   readonly concurrency?: number | undefined
   /** For every model call that does not say otherwise. */
   readonly settings?: ModelSettings | undefined
-  /** Longest model call in milliseconds. @default 300_000 */
+  /** Longest model call in milliseconds. @default the orchestrator's `timing.modelMs` */
   readonly modelTimeoutMs?: number | undefined
   /** Of model calls. */
   readonly retry?: RetryPolicy | undefined

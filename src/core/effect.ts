@@ -145,11 +145,11 @@ export interface EffectRecord {
   readonly effect: Effect
   /** Absent while the effect is open. A model effect's value is a {@link ModelAnswer}. */
   readonly outcome?: Outcome | undefined
-  /** Executions begun so far that failed. */
+  /** Executions that failed and were, or will be, made again: the last failure of a call that is given up is its outcome. */
   readonly failures: number
   /** An unsafe call's body was about to be entered. */
   readonly started: boolean
-  /** A person's answer to the approval that the call waited for. */
+  /** Where the approval that the call waits for stands; a refusal is the call's outcome. */
   readonly approval?: 'requested' | 'approved' | undefined
   /** Epoch milliseconds before which nothing happens: a retry's time, a wait's end or an approval's deadline. */
   readonly dueAt?: number | undefined

@@ -124,7 +124,8 @@ export interface Orchestrator extends AsyncDisposable {
   /**
    * Accepts a run. Once this resolves it is never lost while the store survives.
    *
-   * @throws OpspawnError `AGENT_UNKNOWN`, `INPUT_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`, `QUEUE_FULL`, `RUN_EXISTS`, `ORCHESTRATOR_DRAINING`
+   * @throws OpspawnError `AGENT_UNKNOWN`, `INPUT_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`, `QUEUE_FULL`, `RUN_EXISTS`, `ORCHESTRATOR_DRAINING`,
+   * `JSON_INVALID`, `PAYLOAD_TOO_LARGE`, `BUDGET_PRICE_UNKNOWN`
    */
   start<Input, Output>(agent: Agent<Input, Output>, input: Input, options?: StartOptions): Promise<Run<Output>>
   /** The same by name, for an agent that is registered here; what the input must be is known at run time alone. */

@@ -60,7 +60,7 @@ export interface Tool<Input = unknown, Output = unknown> {
   readonly labels?: readonly ToolLabel[] | undefined
   /** `true`: each call waits for a person. */
   readonly approval?: boolean | undefined
-  /** Longest execution in milliseconds. */
+  /** Longest execution in milliseconds, waiting for a place under `concurrency` included. @default the orchestrator's `timing.toolMs` */
   readonly timeoutMs?: number | undefined
   /** Executions of this tool at once in this process. */
   readonly concurrency?: number | undefined

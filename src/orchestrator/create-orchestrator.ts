@@ -16,6 +16,7 @@ import { createAgentBoard } from './agent-board.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { compose, type Composition } from './composition.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
+import { frozen } from './frozen.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
 import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
@@ -194,11 +195,11 @@ function assemble(
       const record = await requireRecord(engine, runId, options)
       return new RunHandle(context, record.runId, record.agent)
     },
-    record: (runId, options) => requireRecord(engine, runId, options),
+    record: async (runId, options) => frozen(await requireRecord(engine, runId, options)),
     async list(filter = {}, page = {}, options) {
       requireShape('list, filter', filter, FILTER)
       requireShape('list, page', page, { cursor: 'text?', limit: 'whole?' })
-      return engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options)
+      return frozen(await engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options))
     },
     agents: () => engine.board.states(),
     on: (type, listener) => engine.hub.on(type, listener),

@@ -108,12 +108,13 @@ export function mergeSpending(left: SpendingChange | undefined, right: SpendingC
   return merged
 }
 
-/** Cuts wished limits to those that hold anyway. */
+/** Cuts wished limits to those that hold anyway, be it by default. */
 export function tightenLimits(held: RunLimits, wished: RunLimits): RunLimits {
+  const defaults: RunLimits = DEFAULT_LIMITS
   const limits: { -readonly [K in keyof RunLimits]: RunLimits[K] } = { ...held }
   for (const [name, value] of Object.entries(wished) as [keyof RunLimits, number | undefined][]) {
     if (value === undefined) continue
-    const present = limits[name]
+    const present = limits[name] ?? defaults[name]
     limits[name] = present === undefined ? value : Math.min(present, value)
   }
   return limits
