@@ -16,5 +16,5 @@ function bundled(entry) {
 export default [
   { name: 'opspawn/core', path: bundled('dist/core/index.js'), limit: '6 kB', brotli: true },
   // Core, the whole engine, the default planner, scheduler and store; docs/decisions/0023 says what takes how much.
-  { name: 'opspawn', path: bundled('dist/index.js'), limit: '40 kB', brotli: true },
+  { name: 'opspawn', path: bundled('dist/index.js'), limit: '42 kB', brotli: true },
 ]

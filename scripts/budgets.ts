@@ -7,6 +7,16 @@ function read(file: string): string {
   return readFileSync(join(root, file), 'utf8')
 }
 
+const MAX_LINES = 120
+
+/** Longer guides are not obeyed. */
+export function checkLengths(): readonly string[] {
+  return ['CONTRIBUTING.md', 'AGENTS.md'].flatMap((file) => {
+    const lines = read(file).trimEnd().split('\n').length
+    return lines > MAX_LINES ? [`${file} has ${lines} lines, allowed ${MAX_LINES}`] : []
+  })
+}
+
 /** The budgets of CONTRIBUTING.md against the sources, the checked sizes, and the pages that tell them too. */
 export function checkBudgets(): readonly string[] {
   const guide = 'CONTRIBUTING.md'

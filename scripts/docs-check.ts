@@ -12,7 +12,7 @@ import { dirname, join, posix, relative } from 'node:path'
 import ts from 'typescript'
 import { AGENT_TRANSITIONS, DEFAULT_LIMITS, ERROR_CODES, errorInfo, RUN_TRANSITIONS } from '../src/core/index.ts'
 import { DEFAULT_RETRY, DEFAULT_TIMING } from '../src/orchestrator/index.ts'
-import { checkBudgets } from './budgets.ts'
+import { checkBudgets, checkLengths } from './budgets.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -63,18 +63,6 @@ function anchorsOf(text: string): ReadonlySet<string> {
     anchors.add(anchor)
   }
   return anchors
-}
-
-// ── Lengths ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const MAX_LINES = 120
-
-/** Longer guides are not obeyed. */
-export function checkLengths(): readonly string[] {
-  return ['CONTRIBUTING.md', 'AGENTS.md'].flatMap((file) => {
-    const lines = read(file).trimEnd().split('\n').length
-    return lines > MAX_LINES ? [`${file} has ${lines} lines, allowed ${MAX_LINES}`] : []
-  })
 }
 
 // ── Generated parts ────────────────────────────────────────────────────────────────────────────────────────────────
