@@ -13,6 +13,7 @@ import ts from 'typescript'
 import { AGENT_TRANSITIONS, DEFAULT_LIMITS, ERROR_CODES, errorInfo, RUN_TRANSITIONS } from '../src/core/index.ts'
 import { DEFAULT_RETRY, DEFAULT_TIMING } from '../src/orchestrator/index.ts'
 import { WORKFLOW_LIMITS, WORKFLOW_SCHEMA } from '../src/plugins/planner-workflow/index.ts'
+import { checkBudgets, checkLengths } from './budgets.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -63,55 +64,6 @@ function anchorsOf(text: string): ReadonlySet<string> {
     anchors.add(anchor)
   }
   return anchors
-}
-
-// ── Lengths ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const MAX_LINES = 120
-
-/** Longer guides are not obeyed. */
-export function checkLengths(): readonly string[] {
-  return ['CONTRIBUTING.md', 'AGENTS.md'].flatMap((file) => {
-    const lines = read(file).trimEnd().split('\n').length
-    return lines > MAX_LINES ? [`${file} has ${lines} lines, allowed ${MAX_LINES}`] : []
-  })
-}
-
-// ── Budgets ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** The budgets of CONTRIBUTING.md against the sources, the checked sizes, and the pages that tell them too. */
-export function checkBudgets(): readonly string[] {
-  const guide = 'CONTRIBUTING.md'
-  const numbers = (pattern: RegExp): readonly string[] => pattern.exec(read(guide))?.slice(1) ?? []
-  const [core = '', engine = ''] = numbers(/^\| core, orchestrator \| ([\d,]+), ([\d,]+) code lines \|$/m)
-  const [plugin = '', store = ''] = numbers(/^\| a plugin, a store plugin \| ([\d,]+), ([\d,]+) code lines \|$/m)
-  const [coreSize = '', wholeSize = ''] = numbers(/^\| built `opspawn\/core`, `opspawn` \| (\d+ kB), (\d+ kB) \(brotli\) \|$/m)
-  const told: readonly (readonly [file: string, text: string])[] = [
-    ['AGENTS.md', `core ${core}, orchestrator ${engine}, a plugin ${plugin}, a store plugin ${store} code lines`],
-    ['AGENTS.md', `\`opspawn/core\` ${coreSize} and \`opspawn\` ${wholeSize} brotli`],
-    ['docs/explanation/performance.md', `\`opspawn/core\` is above ${coreSize} or \`opspawn\` above ${wholeSize} (brotli`],
-    ['.size-limit.mjs', `dist/core/index.js'), limit: '${coreSize}'`],
-    ['.size-limit.mjs', `dist/index.js'), limit: '${wholeSize}'`],
-  ]
-  const folders = globSync('src/plugins/*', { cwd: root }).map((name) => name.replaceAll('\\', '/'))
-  const parts: readonly (readonly [folder: string, budget: string])[] = [
-    ['src/core', core],
-    ['src/orchestrator', engine],
-    ...folders.map((folder) => [folder, folder.includes('/store-') ? store : plugin] as const),
-  ]
-  return [
-    ...told.filter(([file, text]) => !read(file).includes(text)).map(([file, text]) => `${file} does not say: ${text}`),
-    ...parts.flatMap(([folder, budget]) => {
-      const lines = codeLines(folder)
-      return lines <= Number(budget.replaceAll(',', '')) ? [] : [`${folder} has ${lines} code lines, allowed ${budget}`]
-    }),
-  ]
-}
-
-/** Lines of a folder's sources that are neither empty nor comment alone. */
-function codeLines(folder: string): number {
-  const files = globSync(`${folder}/**/*.ts`, { cwd: root, exclude: (name) => /\.test(-d)?\.ts$/.test(name) })
-  return files.flatMap((file) => read(file).split('\n')).filter((line) => !/^\s*(\/\/.*|\/\*.*|\*.*)?$/.test(line)).length
 }
 
 // ── Generated parts ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -252,8 +204,9 @@ function unionMembers(
 /** Numbers that stand nowhere but in the source: the id of their row, and where they are found. */
 const NUMBERS: Readonly<Record<string, RegExp>> = {
   'memoryStore capacity': /clock, capacity = ([\d_]+)/,
-  'memoryStore signals': /\bsignals = ([\d_]+)/,
+  'memoryStore signals': /capacity = 10_000, signals = ([\d_]+)/,
   'sqliteStore capacity': /durability = 'disk', capacity = ([\d_]+)/,
+  'sqliteStore signals': /capacity = 100_000, signals = ([\d_]+)/,
   'sqliteStore busyMs': /busyMs = ([\d_]+)/,
   'sqliteStore blob': /BLOB_CHARACTERS = ([\d_]+)/,
   'sqliteStore group': /\bGROUP = ([\d_]+)/,

@@ -1,10 +1,9 @@
 /** The documentation is held against the source; scripts/docs-check.ts says how. */
 import { expect, test } from 'vitest'
+import { checkBudgets, checkLengths } from '../scripts/budgets.ts'
 import {
-  checkBudgets,
   checkEvents,
   checkGenerated,
-  checkLengths,
   checkLimits,
   checkLinks,
   checkPluginPages,

@@ -67,9 +67,9 @@ export interface AgentOptions<I extends Schema = Schema, O extends Schema = Sche
   readonly agents?: readonly (Agent | string | Delegate)[] | undefined
   /** The memory, or several with the default one first; takes the place of `memories`. */
   readonly memory?: Memory | string | readonly (Memory | string)[] | undefined
-  /** Schema of what runs are started with. Without one the input is typed as text; other JSON gets through all the same. */
+  /** Schema of what runs are started with; without one the type is text, and any JSON is accepted. */
   readonly input?: I | undefined
-  /** Schema of what runs give. Without one the output is typed as text, which is what the planners of this package give. */
+  /** Schema of what runs give; without one the type is text, which the planners of this package give, and nothing is checked. */
   readonly output?: O | undefined
 }
 

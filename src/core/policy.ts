@@ -29,7 +29,7 @@ export interface PolicyRule {
   readonly name?: string
   /** Name of the calling agent. */
   readonly agent?: string
-  /** By any of its names: as defined, as models see it, and for another agent both ways to call it. */
+  /** Name of the tool: as defined, as models see it, and for another agent either way to call it. */
   readonly tool?: string
   /** Of the run. */
   readonly tenant?: string

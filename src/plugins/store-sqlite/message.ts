@@ -82,7 +82,7 @@ export interface WriterCalls {
     changes: Changing | undefined,
   ): readonly TaskRef[] | undefined
   release(at: At, fence: Fence, reason: ReleaseReason): TaskRef | undefined
-  signal(at: At, sent: Sent): { readonly accepted: boolean; readonly task?: TaskRef }
+  signal(at: At, limit: number, sent: Sent): { readonly accepted: boolean; readonly task?: TaskRef }
   /** Deletes some finished runs; gives how many. */
   prune(at: At, retention: Retention): number
   vacuum(): void

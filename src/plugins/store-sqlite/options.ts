@@ -16,6 +16,8 @@ export interface SqliteStoreOptions {
   readonly durability?: 'disk' | 'process'
   /** Unfinished runs that nobody owns, per queue; one more is refused with `QUEUE_FULL`. @default 100_000 */
   readonly capacity?: number
+  /** Signals kept for one run: those that no wait has taken yet; one more is refused with `QUEUE_FULL`. @default 1_000 */
+  readonly signals?: number
   /** Which finished runs are kept; unfinished ones always are. @default all */
   readonly retain?: {
     /** Finished longer ago: deleted. */
@@ -36,19 +38,21 @@ export interface Settings {
   readonly path: string
   readonly durability: 'disk' | 'process'
   readonly capacity: number
+  readonly signals: number
   readonly retain: Retention
   readonly busyMs: number
   readonly anyFileSystem: boolean
   readonly clock: Clock | undefined
 }
 
-const MEMBERS = ['path', 'durability', 'capacity', 'retain', 'busyMs', 'anyFileSystem', 'clock'] as const
+const MEMBERS = ['path', 'durability', 'capacity', 'signals', 'retain', 'busyMs', 'anyFileSystem', 'clock'] as const
 const RETAIN = ['finishedForMs', 'finishedRuns'] as const
 
 /** @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */
 export function checkOptions(options: SqliteStoreOptions): Settings {
   requireMembers('sqliteStore', options, MEMBERS)
-  const { path, durability = 'disk', capacity = 100_000, retain = {}, busyMs = 10_000, anyFileSystem = false, clock } = options
+  const { path, durability = 'disk', capacity = 100_000, signals = 1_000 } = options
+  const { retain = {}, busyMs = 10_000, anyFileSystem = false, clock } = options
   if (typeof path !== 'string' || path === '' || path === ':memory:' || path.startsWith('file:'))
     throw invalid(`path must be the path of a file, not ${JSON.stringify(path)}; for runs in memory use memoryStore`)
   if (durability !== 'disk' && durability !== 'process')
@@ -58,9 +62,10 @@ export function checkOptions(options: SqliteStoreOptions): Settings {
     throw invalid('clock must be an object with a now function')
   requireMembers('sqliteStore, retain', retain, RETAIN)
   requirePositive('capacity', capacity)
+  requirePositive('signals', signals)
   requirePositive('busyMs', busyMs)
   for (const member of RETAIN) if (retain[member] !== undefined) requirePositive(`retain.${member}`, retain[member])
-  return { path: realPath(path), durability, capacity, retain, busyMs, anyFileSystem, clock }
+  return { path: realPath(path), durability, capacity, signals, retain, busyMs, anyFileSystem, clock }
 }
 
 /** One name for one file, whatever links lead to it: the locks of its stores stand beside it. */

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { URGENT_SIGNALS, isFinal, type TaskRef } from '../../core/index.ts'
+import { OpspawnError, URGENT_SIGNALS, isFinal, type TaskRef } from '../../core/index.ts'
 import { HINT_GRACE_MS } from './accept.ts'
 import type { Sent, WriterCalls } from './message.ts'
 import { finished, taskOf, unknown, type RunRow } from './run-row.ts'
+import { prepareUntaken } from './untaken.ts'
 
 interface SignalRow {
   readonly signal_id: string
@@ -23,6 +24,9 @@ export function prepareInbox(db: DatabaseSync): (run: number) => string {
   }
 }
 
+/** The engine's own signals are few, and without them a run could be neither ended nor approved. */
+const OWN_PREFIX = 'opspawn.'
+
 /** What is done with signals. */
 export interface Signals {
   readonly signal: WriterCalls['signal']
@@ -41,6 +45,9 @@ export function prepareSignals(db: DatabaseSync): Signals {
   const consume = db.prepare('UPDATE signals SET consumed = 1 WHERE run = ? AND signal_id = ?')
   const unread = db.prepare('SELECT 1 FROM signals WHERE run = ? AND consumed = 0 LIMIT 1')
   const forget = db.prepare('DELETE FROM signals WHERE run = ?')
+  const known = db.prepare('SELECT 1 FROM signals WHERE run = ? AND signal_id = ?')
+  const counts = db.prepare('SELECT count(*) AS all_, sum(consumed = 0) AS unread FROM signals WHERE run = ?')
+  const untaken = prepareUntaken(db)
   const wake = db.prepare(`
     UPDATE runs SET status = 'queued', due_at = NULL, deliveries = ?, updated_at = ?, ready = 1, hint_at = ?, hints = 1
     WHERE ordinal = ?`)
@@ -57,11 +64,24 @@ export function prepareSignals(db: DatabaseSync): Signals {
 
   const add = (row: RunRow, [, id, name, payload]: Sent): boolean => insert.run(row.ordinal, id, name, payload).changes !== 0
 
+  /** @throws OpspawnError `QUEUE_FULL` when the run has as many signals already that no wait has taken */
+  function requireRoom(run: number, limit: number, [runId, id, name]: Sent): void {
+    if (name.startsWith(OWN_PREFIX)) return
+    const row = counts.get(run)
+    // Only a run that ever got so many can keep so many.
+    if (Number(row?.['all_']) < limit || known.get(run, id) !== undefined) return
+    if (Number(row?.['unread']) + untaken(run) < limit) return
+    throw new OpspawnError('QUEUE_FULL', `run ${runId} keeps ${limit} signals that it has not waited for; try again later`, {
+      details: { runId, limit },
+    })
+  }
+
   return {
-    signal({ now }, sent) {
+    signal({ now }, limit, sent) {
       const row = byId.get(sent[0]) as unknown as RunRow | undefined
       if (row === undefined) throw unknown(sent[0])
       if (isFinal(row.status)) throw finished(sent[0])
+      requireRoom(row.ordinal, limit, sent)
       if (!add(row, sent)) return { accepted: false }
       return wakes(row, sent[2], now) ? { accepted: true, task: taskOf(row) } : { accepted: true }
     },

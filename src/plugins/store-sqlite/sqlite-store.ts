@@ -189,7 +189,9 @@ export class FileStore implements SqliteStore {
     { id, name, payload }: Signal,
     options?: OperationOptions,
   ): Promise<Readonly<{ accepted: boolean; task?: TaskRef }>> {
-    return abortable(options, () => this.#writer.call('signal', this.#at(), [runId, id, name, JSON.stringify(payload)]))
+    return abortable(options, () =>
+      this.#writer.call('signal', this.#at(), this.#settings.signals, [runId, id, name, JSON.stringify(payload)]),
+    )
   }
 
   async read(runId: string, fromSeq: number, limit?: number, options?: OperationOptions): Promise<readonly RunEvent[]> {
