@@ -13,10 +13,11 @@ const files = vi.hoisted(() => ({ folder: '', count: 0, opened: [] as { close: (
 files.folder = mkdtempSync(join(tmpdir(), 'opspawn-engine-'))
 
 vi.mock('../../src/plugins/store-memory/index.ts', () => ({
-  memoryStore({ clock, capacity }: MemoryStoreOptions = {}): SqliteStore {
+  memoryStore({ clock, capacity, signals }: MemoryStoreOptions = {}): SqliteStore {
     files.count += 1
     const path = join(files.folder, `${files.count}.db`)
-    const given = { path, durability: 'process' as const, ...(clock && { clock }), ...(capacity && { capacity }) }
+    const limits = { ...(capacity && { capacity }), ...(signals && { signals }) }
+    const given = { path, durability: 'process' as const, ...(clock && { clock }), ...limits }
     const store = new FileStore(checkOptions(given), inlineThreads)
     files.opened.push({ close: () => store[Symbol.asyncDispose]() })
     return store
