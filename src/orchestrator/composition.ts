@@ -204,7 +204,7 @@ function onlyPlanner(registry: Registry): Planner | undefined {
 }
 
 function requireAbilities(registry: Registry, store: Store): void {
-  if (store.capabilities.transactions) return
+  // Also where a store declares transactions: they are not made use of yet, and without them such a tool would be unsafe.
   const tools = [
     ...registry.tools.values(),
     ...[...registry.agents.values()].flatMap((agent) => agent.tools.filter((tool) => typeof tool !== 'string')),
@@ -213,7 +213,8 @@ function requireAbilities(registry: Registry, store: Store): void {
   if (transactional !== undefined) {
     throw new OpspawnError(
       'PLUGIN_CAPABILITY_MISSING',
-      `tool "${transactional.name}" is transactional, but store "${store.name}" declares no transactions`,
+      `tool "${transactional.name}" is transactional, but its effect cannot be committed together with the history in store ` +
+        `"${store.name}"; make it idempotent by context.idempotencyKey, or declare it unsafe`,
     )
   }
 }

@@ -33,6 +33,7 @@ import {
   thrownBy,
   tool,
 } from './harness.ts'
+import { sharedStore } from './support/wrappers.ts'
 
 guardFile()
 
@@ -195,6 +196,14 @@ describe('missing capabilities', () => {
     const error = await refusal({ agents: [agent('subject', idle, { tools: [pay] })] })
     expect(error.code).toBe('PLUGIN_CAPABILITY_MISSING')
     expect(error.message).toMatch(/"pay".*"store-memory"/)
+  })
+  test('so it is on a store that declares transactions, as long as nothing makes use of them', async () => {
+    const pay = tool('pay', () => 1, { effect: 'transactional' })
+    const plain = memoryStore()
+    const store: Store = { ...sharedStore(plain), capabilities: { ...plain.capabilities, transactions: true } }
+    const error = await refusal({ agents: [agent('payer', idle, { tools: [pay] })], store })
+    expect(error.code).toBe('PLUGIN_CAPABILITY_MISSING')
+    expect(error.message).toContain('idempotencyKey')
   })
   test('a transactional tool added by an extension is refused too', async () => {
     const pay = tool('pay', () => 1, { effect: 'transactional' })
