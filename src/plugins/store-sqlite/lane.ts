@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { storeFailed, fromRefusal } from './failures.ts'
 import type { Replies, Requests } from './message.ts'
 import type { StartThread, Thread } from './thread-host.ts'
@@ -22,6 +23,8 @@ export class Lane<C> {
   readonly #pending = new Map<number, Pending>()
   #lastId = 0
   #isClosed = false
+  #watchUntil = 0
+  #isWatching = false
 
   constructor(start: StartThread, path: string) {
     this.#start = start
@@ -64,6 +67,17 @@ export class Lane<C> {
     const requests = this.#outbox
     this.#outbox = []
     this.#thread?.post(requests)
+    if (this.#pending.size > FEW || !CAN_WATCH) return
+    this.#watchUntil = performance.now() + WATCH_MS
+    if (this.#isWatching) return
+    this.#isWatching = true
+    setImmediate(this.#watch)
+  }
+
+  /** Has the event loop go round instead of sleeping, while an answer may come any moment. */
+  readonly #watch = (): void => {
+    this.#isWatching = this.#pending.size > 0 && performance.now() < this.#watchUntil
+    if (this.#isWatching) setImmediate(this.#watch)
   }
 
   #expect(id: number, pending: Pending): void {
@@ -128,6 +142,10 @@ export class Lane<C> {
 }
 
 const READY = 0
+/** With few calls under way the answer is watched for: an event loop that sleeps wakes up as late as a commit takes. */
+const FEW = 4
+const WATCH_MS = 0.4
+const CAN_WATCH = availableParallelism() > 1
 
 function closed(path: string): Error {
   return storeFailed('closed', `the store of ${path} is closed`, { retryable: false })

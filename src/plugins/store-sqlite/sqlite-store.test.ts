@@ -44,6 +44,12 @@ describe('store/1', () => {
   storeConformance({ test, clock, createStore: (options) => open({ clock, ...options }) })
 })
 
+// Each case starts two threads, which takes long from sources: half a minute in all.
+describe.skipIf(process.env['CI'] !== 'true')('store/1, in threads (CI runs it; set CI=true)', () => {
+  const clock = manualClock()
+  storeConformance({ test, clock, createStore: (options) => openThreaded({ clock, ...options }) })
+})
+
 function newRun(runId: string, rest: Omit<NewRun, 'origin'> = {}, more: Partial<NewRun['origin']> = {}): NewRun {
   const origin = { runId, agent: 'agent', definition: 'v1', tenant: 't', input: 1, rootId: runId, depth: 0, limits: {} }
   return { ...rest, origin: { ...origin, ...more } }

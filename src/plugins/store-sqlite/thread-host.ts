@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { storeFailed } from './failures.ts'
+import { SharedState } from './shared-state.ts'
 import type { Replies, Requests, ThreadData } from './message.ts'
 
 /** A thread, seen from the main one. */
@@ -19,6 +20,7 @@ export type StartThread = (onReplies: (replies: Replies) => void, onEnd: (error:
 
 /** Starts one of the threads of this folder. */
 export function startThread(name: 'writer' | 'keeper' | 'copier', data: ThreadData): StartThread {
+  const shared = new SharedState(data.shared)
   return (onReplies, onEnd) => {
     const worker = new Worker(threadFile(name), { workerData: data, name: `opspawn-${name}` })
     let failure: Error | undefined
@@ -30,7 +32,10 @@ export function startThread(name: 'writer' | 'keeper' | 'copier', data: ThreadDa
     })
     worker.once('exit', () => onEnd(failure))
     return {
-      post: (requests) => worker.postMessage(requests),
+      post(requests) {
+        worker.postMessage(requests)
+        if (name === 'writer') shared.countPost()
+      },
       ref: () => worker.ref(),
       unref: () => worker.unref(),
       end() {

@@ -14,8 +14,16 @@ import { prepareSignals } from './signals.ts'
 export interface Served {
   /** Carries requests out; answers come in any order. */
   serve(requests: Requests, answer: (replies: Replies) => void, more: () => Requests | undefined): void
+  /** Waits a little, without sleeping, for more messages than were received; gives whether there are. */
+  readonly watches?: (received: () => number) => boolean
   close(): void | Promise<void>
 }
+
+/**
+ * A lone run's next write comes when its last one has been answered. A thread that has gone to sleep by then wakes up as
+ * late as a whole commit takes.
+ */
+const WATCH_MS = 0.15
 
 /** Opens the file for writing. */
 export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
@@ -31,6 +39,7 @@ export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
     prune: preparePrune(db),
     vacuum: () => db.exec('VACUUM'),
   }
+  const shared = new SharedState(data.shared)
   const group = new GroupCommit({
     db,
     path: data.path,
@@ -39,10 +48,15 @@ export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
     isDurable,
     syncs: data.durability === 'disk',
     busyMs: data.busyMs,
-    shared: new SharedState(data.shared),
+    shared,
   })
   return {
     serve: (requests, answer, more) => group.work(requests, answer, more),
+    watches(received) {
+      const until = performance.now() + WATCH_MS
+      while (performance.now() < until) if (shared.posted !== received()) return true
+      return false
+    },
     close: () => db.close(),
   }
 }
