@@ -66,6 +66,10 @@ export class SharedState {
     return Atomics.load(this.#ints, POSTED)
   }
 
+  forgetPosts(): void {
+    Atomics.store(this.#ints, POSTED, 0)
+  }
+
   countPost(): void {
     Atomics.add(this.#ints, POSTED, 1)
   }

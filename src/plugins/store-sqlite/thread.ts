@@ -22,22 +22,26 @@ export async function runThread(open: (sqlite: Sqlite, data: ThreadData) => Serv
   }
   const answer = (replies: Replies): void => port.postMessage(replies)
   let received = 0
-  /** The next message, if it is there; the last one is `null`. */
-  const receive = (): Requests | null | undefined => {
-    const next = receiveMessageOnPort(port)?.message as Requests | null | undefined
-    if (next !== undefined) received = (received + 1) | 0
-    return next
-  }
-  const serve = (requests: Requests): void => served.serve(requests, answer, () => receive() ?? undefined)
-  const waitBriefly = served.watches === undefined || availableParallelism() < 2 ? undefined : served.watches
-  port.on('message', (first: Requests | null) => {
+  let isEnding = false
+  /** Notes a message; the one that ends the thread is `null`, and no work. */
+  const accept = (message: Requests | null): Requests | undefined => {
     received = (received + 1) | 0
-    let next: Requests | null | undefined = first
-    while (next !== undefined && next !== null) {
-      serve(next)
-      next = receive() ?? (waitBriefly?.(() => received) === true ? receive() : undefined)
+    isEnding ||= message === null
+    return message ?? undefined
+  }
+  const receive = (): Requests | undefined => {
+    const next = receiveMessageOnPort(port) as { readonly message: Requests | null } | undefined
+    return next === undefined ? undefined : accept(next.message)
+  }
+  const watch = availableParallelism() < 2 ? undefined : served.watch
+  port.on('message', (first: Requests | null) => {
+    let next = accept(first)
+    while (next !== undefined) {
+      served.serve(next, answer, receive)
+      next = receive()
+      if (next === undefined && !isEnding && watch?.(() => received) === true) next = receive()
     }
-    if (next === null) void Promise.resolve(served.close()).then(() => port.close())
+    if (isEnding) void Promise.resolve(served.close()).then(() => port.close())
   })
   port.postMessage([[READY_ID, undefined]])
 }

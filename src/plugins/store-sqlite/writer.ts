@@ -15,7 +15,7 @@ export interface Served {
   /** Carries requests out; answers come in any order. */
   serve(requests: Requests, answer: (replies: Replies) => void, more: () => Requests | undefined): void
   /** Waits a little, without sleeping, for more messages than were received; gives whether there are. */
-  readonly watches?: (received: () => number) => boolean
+  readonly watch?: (received: () => number) => boolean
   close(): void | Promise<void>
 }
 
@@ -52,7 +52,7 @@ export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
   })
   return {
     serve: (requests, answer, more) => group.work(requests, answer, more),
-    watches(received) {
+    watch: (received) => {
       const until = performance.now() + WATCH_MS
       while (performance.now() < until) if (shared.posted !== received()) return true
       return false
