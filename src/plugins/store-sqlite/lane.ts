@@ -1,7 +1,7 @@
-import { availableParallelism } from 'node:os'
 import { storeFailed, fromRefusal } from './failures.ts'
 import type { Replies, Requests } from './message.ts'
 import type { StartThread, Thread } from './thread-host.ts'
+import { Wakefulness } from './wakefulness.ts'
 
 interface Pending {
   readonly resolve: (value: never) => void
@@ -23,7 +23,7 @@ export class Lane<C> {
   readonly #pending = new Map<number, Pending>()
   #lastId = 0
   #isClosed = false
-  #watchUntil = 0
+  readonly #wakefulness = new Wakefulness(WATCH_MS)
   #isWatching = false
 
   constructor(start: StartThread, path: string) {
@@ -67,16 +67,14 @@ export class Lane<C> {
     const requests = this.#outbox
     this.#outbox = []
     this.#thread?.post(requests)
-    if (this.#pending.size > FEW || !CAN_WATCH) return
-    this.#watchUntil = performance.now() + WATCH_MS
-    if (this.#isWatching) return
+    if (this.#pending.size > FEW || !this.#wakefulness.begin() || this.#isWatching) return
     this.#isWatching = true
     setImmediate(this.#watch)
   }
 
   /** Has the event loop go round instead of sleeping, while an answer may come any moment. */
   readonly #watch = (): void => {
-    this.#isWatching = this.#pending.size > 0 && performance.now() < this.#watchUntil
+    this.#isWatching = this.#pending.size > 0 && this.#wakefulness.goesOn()
     if (this.#isWatching) setImmediate(this.#watch)
   }
 
@@ -142,10 +140,9 @@ export class Lane<C> {
 }
 
 const READY = 0
-/** With few calls under way the answer is watched for: an event loop that sleeps wakes up as late as a commit takes. */
+/** With few calls under way the answer is watched for. */
 const FEW = 4
 const WATCH_MS = 0.4
-const CAN_WATCH = availableParallelism() > 1
 
 function closed(path: string): Error {
   return storeFailed('closed', `the store of ${path} is closed`, { retryable: false })

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { loadSqlite, type Sqlite } from './database.ts'
 import { toRefusal } from './failures.ts'
@@ -33,13 +32,12 @@ export async function runThread(open: (sqlite: Sqlite, data: ThreadData) => Serv
     const next = receiveMessageOnPort(port) as { readonly message: Requests | null } | undefined
     return next === undefined ? undefined : accept(next.message)
   }
-  const watch = availableParallelism() < 2 ? undefined : served.watch
   port.on('message', (first: Requests | null) => {
     let next = accept(first)
     while (next !== undefined) {
       served.serve(next, answer, receive)
       next = receive()
-      if (next === undefined && !isEnding && watch?.(() => received) === true) next = receive()
+      if (next === undefined && !isEnding && served.watch?.(() => received) === true) next = receive()
     }
     if (isEnding) void Promise.resolve(served.close()).then(() => port.close())
   })

@@ -9,6 +9,7 @@ import { preparePrune } from './prune.ts'
 import { prepareRelease } from './release.ts'
 import { SharedState } from './shared-state.ts'
 import { prepareSignals } from './signals.ts'
+import { Wakefulness } from './wakefulness.ts'
 
 /** What goes on in the writing thread. */
 export interface Served {
@@ -19,10 +20,7 @@ export interface Served {
   close(): void | Promise<void>
 }
 
-/**
- * A lone run's next write comes when its last one has been answered. A thread that has gone to sleep by then wakes up as
- * late as a whole commit takes.
- */
+/** A lone run's next write comes when its last one has been answered. */
 const WATCH_MS = 0.15
 
 /** Opens the file for writing. */
@@ -40,6 +38,7 @@ export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
     vacuum: () => db.exec('VACUUM'),
   }
   const shared = new SharedState(data.shared)
+  const wakefulness = new Wakefulness(WATCH_MS)
   const group = new GroupCommit({
     db,
     path: data.path,
@@ -53,8 +52,8 @@ export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
   return {
     serve: (requests, answer, more) => group.work(requests, answer, more),
     watch: (received) => {
-      const until = performance.now() + WATCH_MS
-      while (performance.now() < until) if (shared.posted !== received()) return true
+      if (!wakefulness.begin()) return false
+      while (wakefulness.goesOn()) if (shared.posted !== received()) return true
       return false
     },
     close: () => db.close(),
