@@ -34,8 +34,10 @@ export class Lane<C> {
   /** Resolves when the thread has opened the file. @throws OpspawnError why it could not */
   ready(): Promise<void> {
     if (this.#isClosed) return Promise.reject(closed(this.#path))
-    this.#readiness ??= this.#open()
-    return this.#readiness
+    if (this.#readiness !== undefined) return this.#readiness
+    const opening = this.#open()
+    if (this.#thread !== undefined) this.#readiness = opening
+    return opening
   }
 
   /** Calls a function of the thread. */
@@ -44,7 +46,12 @@ export class Lane<C> {
     ...args: Parameters<Awaitable<C>[K]>
   ): Promise<Awaited<ReturnType<Awaitable<C>[K]>>> {
     if (this.#isClosed) return Promise.reject(closed(this.#path))
-    if (this.#readiness === undefined) this.ready().catch(() => {})
+    if (this.#readiness === undefined) {
+      const starting = this.ready()
+      starting.catch(() => {})
+      // It could not even be started.
+      if (this.#thread === undefined) return starting as Promise<never>
+    }
     return new Promise((resolve, reject) => {
       this.#lastId += 1
       this.#expect(this.#lastId, { resolve, reject })
@@ -66,10 +73,28 @@ export class Lane<C> {
   readonly #flush = (): void => {
     const requests = this.#outbox
     this.#outbox = []
-    this.#thread?.post(requests)
+    if (requests.length === 0) return
+    try {
+      this.#thread?.post(requests)
+    } catch {
+      for (const request of requests) this.#postAlone(request)
+    }
     if (this.#pending.size > FEW || !this.#wakefulness.begin() || this.#isWatching) return
     this.#isWatching = true
     setImmediate(this.#watch)
+  }
+
+  /** What cannot be copied to a thread (a function, say) is refused, and the others go. */
+  #postAlone(request: Requests[number]): void {
+    try {
+      this.#thread?.post([request])
+    } catch (error) {
+      const [id, name] = request
+      this.#pending
+        .get(id)
+        ?.reject(storeFailed('not-data', `${name}: what was passed in is not plain data`, { cause: error, retryable: false }))
+      this.#pending.delete(id)
+    }
   }
 
   /** Has the event loop go round instead of sleeping, while an answer may come any moment. */
@@ -92,9 +117,7 @@ export class Lane<C> {
           (error) => this.#fail(error),
         )
       } catch (error) {
-        this.#readiness = undefined
         reject(error as Error)
-        this.#rejectAll(error)
         return
       }
       this.#expect(READY, { resolve, reject })

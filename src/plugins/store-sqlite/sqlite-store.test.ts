@@ -512,6 +512,20 @@ test('claims, sweeps and takeovers search by index, however many runs have finis
   db.close()
 })
 
+test('what is no data is refused alone, and a thread that cannot be started says so at every call', async () => {
+  const store = openThreaded()
+  const wrong = store.create(newRun('wrong', { queue: (() => {}) as never }))
+  const right = store.create(newRun('right'))
+  await expect(wrong).rejects.toMatchObject({ code: 'STORE_FAILED', details: { reason: 'not-data' } })
+  expect((await right).created).toBe(true)
+  const bundled = new FileStore(checkOptions({ path: newPath() }), () => () => {
+    throw new Error('no such file')
+  })
+  for (let count = 0; count < 2; count += 1) await expect(bundled.create(newRun('a'))).rejects.toThrow('no such file')
+  await expect(bundled.open()).rejects.toThrow('no such file')
+  await bundled[Symbol.asyncDispose]()
+})
+
 test('a thread that dies rejects what it owes, and the next call starts another', async () => {
   const threads: { kill: () => void }[] = []
   const store = new FileStore(checkOptions({ path: newPath() }), (name, data) => (onReplies, onEnd) => {
