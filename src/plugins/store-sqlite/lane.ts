@@ -111,17 +111,21 @@ export class Lane<C> {
 
   #open(): Promise<void> {
     return new Promise<void>((resolve, reject) => {
+      let thread: Thread | undefined
+      // One that was given up may still have something to say, when another is at work already.
+      const isMine = (): boolean => this.#thread === thread
       try {
-        this.#thread = this.#start(
-          (replies) => this.#receive(replies),
-          (error) => this.#fail(error),
+        thread = this.#start(
+          (replies) => void (isMine() && this.#receive(replies)),
+          (error) => void (isMine() && this.#fail(error)),
         )
+        this.#thread = thread
       } catch (error) {
         reject(error as Error)
         return
       }
       this.#expect(READY, { resolve, reject })
-      this.#thread.ref()
+      thread.ref()
     })
   }
 
@@ -140,7 +144,6 @@ export class Lane<C> {
   }
 
   #fail(error: Error | undefined): void {
-    if (this.#thread === undefined) return
     this.#forget(
       storeFailed('thread-ended', `a thread of the store of ${this.#path} ended: ${error?.message ?? 'without an error'}`, {
         cause: error,

@@ -131,6 +131,13 @@ describe('a file that cannot be used is refused with a reason', () => {
     return (thrown as { details: { reason: string } }).details.reason
   }
 
+  test('in threads every call gets the same answer, also while the thread before is ending', async () => {
+    const path = newPath()
+    writeFileSync(path, 'no database '.repeat(1000))
+    const store = openThreaded({ path })
+    for (let count = 0; count < 4; count += 1)
+      await expect(store.create(newRun('a'))).rejects.toMatchObject({ details: { reason: 'not-a-database' } })
+  })
   test('no folder', async () => {
     expect(await reasonOf({ path: join(folder, 'nowhere', 'runs.db') })).toBe('no-folder')
   })
