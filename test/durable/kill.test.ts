@@ -135,6 +135,12 @@ test('a worker whose event loop is blocked past its lease keeps its run', { time
   expect(await holder.line('append')).toBe('append written')
 })
 
+test('an orchestrator whose event loop was blocked past its leases goes on with its runs', { timeout: 120_000 }, async () => {
+  const path = join(newFolder(), 'runs.db')
+  const worker = start('block', path)
+  expect(await worker.line('ended')).toBe('ended completed, faults: none, claims: 1')
+})
+
 test('an acknowledged append survives kill -9, ten times', { timeout: 240_000 }, async () => {
   const path = join(newFolder(), 'runs.db')
   const random = seededRandom(9)
