@@ -14,6 +14,7 @@ import { AGENT_TRANSITIONS, DEFAULT_LIMITS, ERROR_CODES, errorInfo, RUN_TRANSITI
 import { DEFAULT_RETRY, DEFAULT_TIMING } from '../src/orchestrator/index.ts'
 import { WORKFLOW_LIMITS, WORKFLOW_SCHEMA } from '../src/plugins/planner-workflow/index.ts'
 import { checkBudgets, checkLengths } from './budgets.ts'
+import { NUMBERS } from './limit-numbers.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -199,36 +200,6 @@ function unionMembers(
       fields: others.map((member) => `${member.name.getText()}${member.questionToken === undefined ? '' : '?'}`),
     }
   })
-}
-
-/** Numbers that stand nowhere but in the source: the id of their row, and where they are found. */
-const NUMBERS: Readonly<Record<string, RegExp>> = {
-  'memoryStore capacity': /clock, capacity = ([\d_]+)/,
-  'memoryStore signals': /capacity = 10_000, signals = ([\d_]+)/,
-  'sqliteStore capacity': /durability = 'disk', capacity = ([\d_]+)/,
-  'sqliteStore signals': /capacity = 100_000, signals = ([\d_]+)/,
-  'sqliteStore busyMs': /busyMs = ([\d_]+)/,
-  'sqliteStore blob': /BLOB_CHARACTERS = ([\d_]+)/,
-  'sqliteStore group': /\bGROUP = ([\d_]+)/,
-  'sqliteStore history': /MOST_EVENTS = ([\d_]+)/,
-  'sqliteStore prune': /PRUNE_BATCH = ([\d_]+)/,
-  'memoryStore retain': /\bretain = ([\d_]+)/,
-  'memoryStore retainHistories': /retainHistories = ([\d_]+)/,
-  'fastqScheduler capacity': /\{ capacity = ([\d_]+) \} = options/,
-  'Orchestrator concurrency': /options\.concurrency \?\? ([\d_]+)/,
-  'Orchestrator drain': /drain\(deadlineMs = ([\d_]+)/,
-  'Policy approvalMs': /approvalMs \?\? ([\d_]+)/,
-  'session runs': /SESSION_RUNS = ([\d_]+)/,
-  'waiting events': /MAX_WAITING = ([\d_]+)/,
-  'events per read': /\bPAGE = ([\d_]+)/,
-  'sweep batch': /SWEEP_BATCH = ([\d_]+)/,
-  deliveries: /MAX_DELIVERIES = ([\d_]+)/,
-  'refused tasks': /MAX_REFUSED = ([\d_]+)/,
-  'unbounded answer': /UNBOUNDED_ANSWER = ([\d_]+)/,
-  'Retry-After': /Math\.max\(0, Math\.round\(ms\)\), ([\d_]+)\)/,
-  'JSON depth': /maxDepth = ([\d_]+)/,
-  'listing page': /DEFAULT_PAGE = ([\d_]+)/,
-  'longest listing': /MAX_PAGE = ([\d_]+)/,
 }
 
 /** Rows of limits.md against the defaults in the source. */

@@ -74,6 +74,26 @@ console.log(JSON.stringify(urls))\n`,
   console.log(`core: opens ${urls.length} own file(s) and nothing else`)
 }
 
+/** A store's threads are files that nobody imports, so only a program that uses them shows that they are there. */
+function checkDurable(): void {
+  write(
+    'durable.js',
+    `import { createOrchestrator, defineAgent } from 'opspawn'
+import { scriptedModel } from 'opspawn/testing'
+const agent = defineAgent({ name: 'parrot', model: scriptedModel(['Hello.'], { repeat: true }) })
+for (const runId of ['first', 'second']) {
+  const ops = await createOrchestrator({ agents: [agent], store: 'runs.db', announce: false })
+  const { status } = await (await ops.start(agent, 'go', { runId })).result
+  const { runs } = await ops.list()
+  console.log(status, runs.length)
+  await ops.close()
+}\n`,
+  )
+  const said = run('node', ['durable.js']).trim()
+  if (said !== 'completed 1\ncompleted 2') throw new Error(`Runs in a file do not work in the package: ${said}`)
+  console.log('durable: runs in a file, threads included')
+}
+
 /** Once for the browser's types without Node's, once for Node's without the browser's. */
 function checkTypes(files: readonly string[]): void {
   const kinds = {
@@ -117,6 +137,7 @@ try {
   checkInstallSize()
   checkImports()
   checkCoreIsAlone()
+  checkDurable()
   const readme = writeReadmeExample()
   checkTypes(readme)
   for (const file of readme) console.log(`README example:\n${run('node', [file])}`)

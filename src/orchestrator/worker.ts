@@ -32,6 +32,9 @@ const SWEEP_BATCH = 500
 /** The least time between two sweeps, in milliseconds, whatever the clocks say. */
 const SWEEP_PAUSE_MS = 20
 
+/** A timer that fires so much too late was not held up by other work alone. */
+const LATE_MS = 1_000
+
 interface Driving {
   /** By this worker's clock; moved on by every heartbeat that arrives. */
   aliveUntil: number
@@ -218,6 +221,10 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     cancelWatch = clock.setTimer(Math.max(0, first - clock.now()), () => {
       cancelWatch = undefined
       const now = clock.now()
+      if (now - first > LATE_MS) {
+        askAfterPause(now)
+        return
+      }
       for (const { driver, aliveUntil } of drivings.values()) {
         if (aliveUntil <= now)
           driver.lose(new OpspawnError('LEASE_LOST', 'the store could not be reached before the lease ran out'))
@@ -225,6 +232,13 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
       // Those that were lost end by themselves; the others are looked at again when it is their time.
       if ([...drivings.values()].some(({ aliveUntil }) => aliveUntil > now)) watchLeases()
     })
+  }
+
+  /** The event loop was blocked, or the clock was set. A store may have kept the leases meanwhile, so it is asked first. */
+  function askAfterPause(now: number): void {
+    const patience = now + Math.min(2_000, timing.leaseMs / 4)
+    for (const driving of drivings.values()) driving.aliveUntil = Math.max(driving.aliveUntil, patience)
+    void keepAlive()
   }
 
   /** Sweeps at a time of the store's clock, as well as this worker knows it; never without a pause. */

@@ -83,10 +83,10 @@ export function start(name: string, ...given: string[]): Program {
 
 /** Asks again and again, a bounded number of times, until the answer is not undefined. */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
-  for (let count = 0; count < 600; count += 1) {
+  for (let count = 0; count < 1_000; count += 1) {
     const answer = await ask()
     if (answer !== undefined) return answer
     await new Promise((resolve) => void setTimeout(resolve, 50))
   }
-  throw new Error(`${what}: not after half a minute`)
+  throw new Error(`${what}: not after its many tries`)
 }

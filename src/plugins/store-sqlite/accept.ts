@@ -19,16 +19,18 @@ export function prepareAccept(db: DatabaseSync, write: WriteEvents): WriterCalls
     VALUES (?, 'queued', 1, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const insertDetails = db.prepare('INSERT INTO details (ordinal, origin) VALUES (?, ?)')
 
+  function requireRoom(queue: string, capacity: number): void {
+    if (Number(countOf.get(queue)?.['unclaimed'] ?? 0) < capacity) return
+    throw new OpspawnError('QUEUE_FULL', `queue ${queue} holds ${capacity} runs that nobody works on; try again later`, {
+      details: { queue, capacity },
+    })
+  }
+
   return ({ now }, capacity, run) => {
     const known = run.idempotencyKey === undefined ? undefined : byKey.get(run.tenant, run.idempotencyKey)
     if (known !== undefined) return { created: false, record: sameRun(known as unknown as WholeRow, run) }
     if (byId.get(run.runId) !== undefined) throw new OpspawnError('RUN_EXISTS', `a run with id ${run.runId} exists`)
-    const unclaimed = Number(countOf.get(run.queue)?.['unclaimed'] ?? 0)
-    if (unclaimed >= capacity) {
-      throw new OpspawnError('QUEUE_FULL', `queue ${run.queue} holds ${capacity} runs that nobody works on; try again later`, {
-        details: { queue: run.queue, capacity },
-      })
-    }
+    requireRoom(run.queue, capacity)
     const isLater = run.dueAt !== undefined && run.dueAt > now
     const { lastInsertRowid } = insert.run(
       run.runId,
@@ -44,9 +46,7 @@ export function prepareAccept(db: DatabaseSync, write: WriteEvents): WriterCalls
       run.parentId ?? null,
       run.rootId,
       run.idempotencyKey ?? null,
-      isLater ? 0 : 1,
-      isLater ? null : now + HINT_GRACE_MS,
-      isLater ? 0 : 1,
+      ...(isLater ? ([0, null, 0] as const) : ([1, now + HINT_GRACE_MS, 1] as const)),
       run.limits,
     )
     const ordinal = Number(lastInsertRowid)

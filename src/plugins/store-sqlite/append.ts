@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { OpspawnError, RUN_TRANSITIONS, requireTransition, type RunStatus } from '../../core/index.ts'
+import { OpspawnError, RUN_TRANSITIONS, requireTransition, type RunStatus, type TaskRef } from '../../core/index.ts'
 import type { WriteEvents } from './history.ts'
-import type { WriterCalls } from './message.ts'
+import type { Changing, WriterCalls } from './message.ts'
 import { requireOwner, type RunRow } from './run-row.ts'
 import type { Signals } from './signals.ts'
 import { prepareSpend } from './spend.ts'
+
+const NOTHING: Changing = { consume: undefined, spending: undefined, end: undefined, signals: undefined }
 
 /** Prepares appending. All that can be refused is checked before anything is written. */
 export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Signals): WriterCalls['append'] {
@@ -16,26 +18,34 @@ export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Sig
   const endDetails = db.prepare('UPDATE details SET ended = ? WHERE ordinal = ?')
   const spend = prepareSpend(db)
 
+  function change(
+    ordinal: number,
+    { consume, end: ending, signals: sent }: Changing,
+    now: number,
+  ): readonly TaskRef[] | undefined {
+    if (consume !== undefined) signals.consume(ordinal, consume)
+    if (ending !== undefined) {
+      end.run(ending[0], now, ordinal)
+      endDetails.run(ending[1], ordinal)
+      signals.forget(ordinal)
+    }
+    return sent === undefined ? undefined : signals.send(sent, now)
+  }
+
   return (now, runId, epoch, workerId, expectedSeq, count, events, hasProgress, changes) => {
     const row = byId.get(runId) as unknown as RunRow | undefined
     requireOwner(row, runId, epoch, workerId)
+    const { end: ending, spending } = changes ?? NOTHING
     if (row.seq !== expectedSeq)
       throw new OpspawnError('SEQUENCE_CONFLICT', `run ${runId} is at event ${row.seq}, not ${expectedSeq}; read it again`)
-    if (changes?.end !== undefined) requireTransition(RUN_TRANSITIONS, row.status, changes.end[0] as RunStatus, `run ${runId}`)
-    const writeSpending = changes?.spending === undefined ? undefined : spend(row, changes.spending)
+    if (ending !== undefined) requireTransition(RUN_TRANSITIONS, row.status, ending[0] as RunStatus, `run ${runId}`)
+    const writeSpending = spending === undefined ? undefined : spend(row, spending)
     const { ordinal } = row
     const seq = expectedSeq + count
     if (count > 0) write(ordinal, seq, events)
     // A run that gets on is no poison, however often its workers change.
     goOn.run(seq, now, hasProgress ? Math.min(row.deliveries, 1) : row.deliveries, ordinal)
     writeSpending?.()
-    if (changes === undefined) return undefined
-    if (changes.consume !== undefined) signals.consume(ordinal, changes.consume)
-    if (changes.end !== undefined) {
-      end.run(changes.end[0], now, ordinal)
-      endDetails.run(changes.end[1], ordinal)
-      signals.forget(ordinal)
-    }
-    return changes.signals === undefined ? undefined : signals.send(changes.signals, now)
+    return changes === undefined ? undefined : change(ordinal, changes, now)
   }
 }

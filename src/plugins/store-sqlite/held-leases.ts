@@ -19,23 +19,29 @@ export class HeldLeases {
   readonly #mono: () => number
   readonly #shared: SharedState
   readonly #leases = new Map<string, Lease>()
+  readonly #isRealTime: boolean
   #ticking: NodeJS.Timeout | undefined
 
   constructor(mono: () => number, shared: SharedState, isRealTime: boolean) {
     this.#mono = mono
     this.#shared = shared
-    if (!isRealTime) return
-    shared.tick = mono()
-    this.#ticking = setInterval(() => {
-      shared.tick = mono()
-    }, TICK_MS)
-    this.#ticking.unref()
+    this.#isRealTime = isRealTime
   }
 
   /** Notes a lease that was asked for then, and given. */
   hold({ runId, epoch }: Fence, askedAt: number, leaseMs: number): void {
+    if (this.#ticking === undefined && this.#isRealTime) this.#tick()
     this.#leases.set(runId, { epoch, until: askedAt + leaseMs - margin(leaseMs) })
     if (this.#shared.leaseMs !== leaseMs) this.#shared.leaseMs = leaseMs
+  }
+
+  #tick(): void {
+    const tick = (): void => {
+      this.#shared.tick = this.#mono()
+    }
+    tick()
+    this.#ticking = setInterval(tick, TICK_MS)
+    this.#ticking.unref()
   }
 
   drop({ runId, epoch }: Fence): void {

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { openDatabase, rollBack, type Sqlite } from './database.ts'
 import { isBusy, toRefusal, wrapFailure } from './failures.ts'
@@ -21,7 +22,7 @@ export function openKeeper(sqlite: Sqlite, data: ThreadData): Served {
   // What is written here is done again if a power cut takes it back, so nothing waits for a sync.
   const db = openDatabase(sqlite, { ...data, durability: 'process' })
   const shared = new SharedState(data.shared)
-  const liveness = holdLock(sqlite, path, owner)
+  const liveness = holdLock(sqlite, realpathSync(path), owner)
   const heart = prepareHeart(db, owner)
   const { owners, sweep } = prepareSweep(db)
   const write = <T>(work: () => T): Promise<T> => writeWhenFree(db, path, busyMs, shared, work)

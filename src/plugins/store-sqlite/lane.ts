@@ -1,6 +1,7 @@
 import { storeFailed, fromRefusal } from './failures.ts'
 import type { Replies, Requests } from './message.ts'
 import type { StartThread, Thread } from './thread-host.ts'
+import { Wakefulness } from './wakefulness.ts'
 
 interface Pending {
   readonly resolve: (value: never) => void
@@ -22,6 +23,8 @@ export class Lane<C> {
   readonly #pending = new Map<number, Pending>()
   #lastId = 0
   #isClosed = false
+  readonly #wakefulness = new Wakefulness(WATCH_MS)
+  #isWatching = false
 
   constructor(start: StartThread, path: string) {
     this.#start = start
@@ -31,8 +34,10 @@ export class Lane<C> {
   /** Resolves when the thread has opened the file. @throws OpspawnError why it could not */
   ready(): Promise<void> {
     if (this.#isClosed) return Promise.reject(closed(this.#path))
-    this.#readiness ??= this.#open()
-    return this.#readiness
+    if (this.#readiness !== undefined) return this.#readiness
+    const opening = this.#open()
+    if (this.#thread !== undefined) this.#readiness = opening
+    return opening
   }
 
   /** Calls a function of the thread. */
@@ -41,7 +46,12 @@ export class Lane<C> {
     ...args: Parameters<Awaitable<C>[K]>
   ): Promise<Awaited<ReturnType<Awaitable<C>[K]>>> {
     if (this.#isClosed) return Promise.reject(closed(this.#path))
-    if (this.#readiness === undefined) this.ready().catch(() => {})
+    if (this.#readiness === undefined) {
+      const starting = this.ready()
+      starting.catch(() => {})
+      // It could not even be started.
+      if (this.#thread === undefined) return starting as Promise<never>
+    }
     return new Promise((resolve, reject) => {
       this.#lastId += 1
       this.#expect(this.#lastId, { resolve, reject })
@@ -63,7 +73,34 @@ export class Lane<C> {
   readonly #flush = (): void => {
     const requests = this.#outbox
     this.#outbox = []
-    this.#thread?.post(requests)
+    if (requests.length === 0) return
+    try {
+      this.#thread?.post(requests)
+    } catch {
+      for (const request of requests) this.#postAlone(request)
+    }
+    if (this.#pending.size > FEW || !this.#wakefulness.begin() || this.#isWatching) return
+    this.#isWatching = true
+    setImmediate(this.#watch)
+  }
+
+  /** What cannot be copied to a thread (a function, say) is refused, and the others go. */
+  #postAlone(request: Requests[number]): void {
+    try {
+      this.#thread?.post([request])
+    } catch (error) {
+      const [id, name] = request
+      this.#pending
+        .get(id)
+        ?.reject(storeFailed('not-data', `${name}: what was passed in is not plain data`, { cause: error, retryable: false }))
+      this.#pending.delete(id)
+    }
+  }
+
+  /** Has the event loop go round instead of sleeping, while an answer may come any moment. */
+  readonly #watch = (): void => {
+    this.#isWatching = this.#pending.size > 0 && this.#wakefulness.goesOn()
+    if (this.#isWatching) setImmediate(this.#watch)
   }
 
   #expect(id: number, pending: Pending): void {
@@ -74,19 +111,21 @@ export class Lane<C> {
 
   #open(): Promise<void> {
     return new Promise<void>((resolve, reject) => {
+      let thread: Thread | undefined
+      // One that was given up may still have something to say, when another is at work already.
+      const isMine = (): boolean => this.#thread === thread
       try {
-        this.#thread = this.#start(
-          (replies) => this.#receive(replies),
-          (error) => this.#fail(error),
+        thread = this.#start(
+          (replies) => void (isMine() && this.#receive(replies)),
+          (error) => void (isMine() && this.#fail(error)),
         )
+        this.#thread = thread
       } catch (error) {
-        this.#readiness = undefined
         reject(error as Error)
-        this.#rejectAll(error)
         return
       }
       this.#expect(READY, { resolve, reject })
-      this.#thread.ref()
+      thread.ref()
     })
   }
 
@@ -105,7 +144,6 @@ export class Lane<C> {
   }
 
   #fail(error: Error | undefined): void {
-    if (this.#thread === undefined) return
     this.#forget(
       storeFailed('thread-ended', `a thread of the store of ${this.#path} ended: ${error?.message ?? 'without an error'}`, {
         cause: error,
@@ -128,6 +166,9 @@ export class Lane<C> {
 }
 
 const READY = 0
+/** With few calls under way the answer is watched for. */
+const FEW = 4
+const WATCH_MS = 0.4
 
 function closed(path: string): Error {
   return storeFailed('closed', `the store of ${path} is closed`, { retryable: false })

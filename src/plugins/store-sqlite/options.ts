@@ -53,19 +53,27 @@ export function checkOptions(options: SqliteStoreOptions): Settings {
   requireMembers('sqliteStore', options, MEMBERS)
   const { path, durability = 'disk', capacity = 100_000, signals = 1_000 } = options
   const { retain = {}, busyMs = 10_000, anyFileSystem = false, clock } = options
-  if (typeof path !== 'string' || path === '' || path === ':memory:' || path.startsWith('file:'))
-    throw invalid(`path must be the path of a file, not ${JSON.stringify(path)}; for runs in memory use memoryStore`)
+  requirePath(path)
   if (durability !== 'disk' && durability !== 'process')
     throw invalid(`durability must be 'disk' or 'process', not ${JSON.stringify(durability)}`)
   if (typeof anyFileSystem !== 'boolean') throw invalid('anyFileSystem must be true or false')
-  if (clock === null || !['object', 'undefined'].includes(typeof clock))
-    throw invalid('clock must be an object with a now function')
+  requireClock(clock)
   requireMembers('sqliteStore, retain', retain, RETAIN)
   requirePositive('capacity', capacity)
   requirePositive('signals', signals)
   requirePositive('busyMs', busyMs)
   for (const member of RETAIN) if (retain[member] !== undefined) requirePositive(`retain.${member}`, retain[member])
   return { path: realPath(path), durability, capacity, signals, retain, busyMs, anyFileSystem, clock }
+}
+
+function requirePath(path: unknown): void {
+  const isFile = typeof path === 'string' && path !== '' && path !== ':memory:' && !path.startsWith('file:')
+  if (!isFile) throw invalid(`path must be the path of a file, not ${JSON.stringify(path)}; for runs in memory use memoryStore`)
+}
+
+function requireClock(clock: unknown): void {
+  const isClock = clock === undefined || typeof (clock as { readonly now?: unknown } | null)?.now === 'function'
+  if (!isClock) throw invalid('clock must be an object with a now function')
 }
 
 /** One name for one file, whatever links lead to it: the locks of its stores stand beside it. */

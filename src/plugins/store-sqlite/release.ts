@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { RunStatus } from '../../core/index.ts'
+import type { ReleaseReason, RunStatus } from '../../core/index.ts'
 import { HINT_GRACE_MS } from './accept.ts'
 import type { WriterCalls } from './message.ts'
 import { requireOwner, taskOf, type RunRow } from './run-row.ts'
@@ -16,14 +16,20 @@ export function prepareRelease(db: DatabaseSync, signals: Signals): WriterCalls[
   return ({ now }, { runId, epoch, workerId }, reason) => {
     const row = byId.get(runId) as unknown as RunRow | undefined
     requireOwner(row, runId, epoch, workerId)
-    const dueAt = reason.how === 'wait' ? reason.dueAt : undefined
-    const isReady =
-      reason.how === 'drain' || (reason.how === 'wait' && ((dueAt ?? Infinity) <= now || signals.hasUnread(row.ordinal)))
+    const dueAt = reason.how === 'wait' ? (reason.dueAt ?? Infinity) : Infinity
+    const isReady = reason.how === 'drain' || (reason.how === 'wait' && (dueAt <= now || signals.hasUnread(row.ordinal)))
     const status: RunStatus = isReady ? 'queued' : STATUS[reason.how]
-    const charged = reason.how === 'quarantine' ? row.deliveries : row.deliveries - 1
-    const deliveries = reason.how === 'wait' ? 0 : charged
-    const hintAt = isReady ? now + HINT_GRACE_MS : null
-    give.run(status, deliveries, isReady ? null : (dueAt ?? null), now, isReady ? 1 : 0, hintAt, row.ordinal)
+    const when = isReady ? ([null, now, 1, now + HINT_GRACE_MS] as const) : ([finite(dueAt), now, 0, null] as const)
+    give.run(status, deliveriesAfter(row.deliveries, reason.how), ...when, row.ordinal)
     return isReady ? taskOf(row) : undefined
   }
+}
+
+function deliveriesAfter(deliveries: number, how: ReleaseReason['how']): number {
+  if (how === 'wait') return 0
+  return how === 'quarantine' ? deliveries : deliveries - 1
+}
+
+function finite(time: number): number | null {
+  return time === Infinity ? null : time
 }

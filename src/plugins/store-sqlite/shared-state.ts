@@ -5,7 +5,8 @@ const LONGS = 3
 
 const WANTED = 0
 const OTHERS = 1
-const INTS = 2
+const POSTED = 2
+const INTS = 3
 
 /**
  * A few numbers that the threads of one store share without messages, so that they are there also while the event loop
@@ -58,6 +59,19 @@ export class SharedState {
   /** Waits, so long at most, while the keeper waits for the write lock. */
   giveWay(ms: number): void {
     if (Atomics.load(this.#ints, WANTED) === 1) Atomics.wait(this.#ints, WANTED, 1, ms)
+  }
+
+  /** Messages that were sent to the writer, modulo 2^32: seen at once, while a message itself wakes a sleeping thread late. */
+  get posted(): number {
+    return Atomics.load(this.#ints, POSTED)
+  }
+
+  forgetPosts(): void {
+    Atomics.store(this.#ints, POSTED, 0)
+  }
+
+  countPost(): void {
+    Atomics.add(this.#ints, POSTED, 1)
   }
 
   /** Whether other processes have the file open. */

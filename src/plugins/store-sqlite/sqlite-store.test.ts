@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import * as sqlite from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import type { Claim, NewRun, RunEvent, Store } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { manualClock } from '../../testing/clock.ts'
@@ -10,7 +10,13 @@ import { storeConformance } from '../../testing/store-conformance.ts'
 import { inlineThreads } from '../../../test/durable/inline-threads.ts'
 import { requireLocalFolder } from './file-system.ts'
 import { sqliteStore, type SqliteStoreOptions } from './index.ts'
+import { toAccepted } from './encoding.ts'
+import { fromRefusal, toRefusal } from './failures.ts'
 import { lockFolder } from './liveness.ts'
+import type { Replies } from './message.ts'
+import { migrate, MIGRATIONS } from './migrations.ts'
+import { SharedState } from './shared-state.ts'
+import { openWriter } from './writer.ts'
 import { MOST_URGENT } from './claim.ts'
 import { checkOptions } from './options.ts'
 import { FileStore, type SqliteStore } from './sqlite-store.ts'
@@ -42,6 +48,12 @@ function openThreaded(options: Partial<SqliteStoreOptions> = {}): SqliteStore {
 describe('store/1', () => {
   const clock = manualClock()
   storeConformance({ test, clock, createStore: (options) => open({ clock, ...options }) })
+})
+
+// Each case starts two threads, which takes long from sources: half a minute in all.
+describe.skipIf(process.env['CI'] !== 'true')('store/1, in threads (CI runs it; set CI=true)', () => {
+  const clock = manualClock()
+  storeConformance({ test, clock, createStore: (options) => openThreaded({ clock, ...options }) })
 })
 
 function newRun(runId: string, rest: Omit<NewRun, 'origin'> = {}, more: Partial<NewRun['origin']> = {}): NewRun {
@@ -119,6 +131,13 @@ describe('a file that cannot be used is refused with a reason', () => {
     return (thrown as { details: { reason: string } }).details.reason
   }
 
+  test('in threads every call gets the same answer, also while the thread before is ending', async () => {
+    const path = newPath()
+    writeFileSync(path, 'no database '.repeat(1000))
+    const store = openThreaded({ path })
+    for (let count = 0; count < 4; count += 1)
+      await expect(store.create(newRun('a'))).rejects.toMatchObject({ details: { reason: 'not-a-database' } })
+  })
   test('no folder', async () => {
     expect(await reasonOf({ path: join(folder, 'nowhere', 'runs.db') })).toBe('no-folder')
   })
@@ -174,6 +193,75 @@ describe('a file that cannot be used is refused with a reason', () => {
     chmodSync(path, 0o400)
     expect(await reasonOf({ path })).toBe('read-only')
   })
+})
+
+test.each([
+  [13, 'disk-full', true],
+  [8, 'read-only', false],
+  [3 + 256, 'read-only', false],
+  [11, 'corrupt', false],
+  [1, 'failed', true],
+])('what SQLite says with code %i is told as %s', (errcode, reason, retryable) => {
+  const cause = Object.assign(new Error('as SQLite says it'), { errcode })
+  const error = fromRefusal(structuredClone(toRefusal(cause, '/runs.db')))
+  expect(error).toMatchObject({ code: 'STORE_FAILED', retryable, details: { reason } })
+  expect(error.message).toContain('/runs.db')
+  expect((error.cause as Error).message).toBe('as SQLite says it')
+})
+
+test('a full disk refuses what does not fit, changes nothing, and takes up again', async () => {
+  const path = newPath()
+  const made: sqlite.DatabaseSync[] = []
+  class Watched extends sqlite.DatabaseSync {
+    constructor(file: string) {
+      super(file)
+      made.push(this)
+    }
+  }
+  const writer = openWriter({ DatabaseSync: Watched } as never, {
+    path,
+    durability: 'disk',
+    owner: 'o',
+    shared: new SharedState().buffer,
+    busyMs: 100,
+    anyFileSystem: false,
+  })
+  const create = (...ids: string[]): Replies => {
+    const all: Replies[number][] = []
+    const requests = ids.map((id, index) => {
+      const input = id === 'large' ? 'x'.repeat(500_000) : 1
+      return [index, 'create', { now: 1, mono: 1 }, 100, toAccepted(newRun(id, {}, { input }))] as const
+    })
+    writer.serve(
+      requests,
+      (replies) => all.push(...replies),
+      () => undefined,
+    )
+    return all
+  }
+  const db = made[0] as sqlite.DatabaseSync
+  const { page_count } = db.prepare('PRAGMA page_count').get() as { page_count: number }
+  db.exec(`PRAGMA max_page_count = ${page_count + 20}`)
+  const replies = create('a', 'large', 'b')
+  expect(replies.map(([, , refusal]) => refusal?.details)).toEqual([undefined, { reason: 'disk-full' }, undefined])
+  db.exec('PRAGMA max_page_count = 100000')
+  expect(create('large').map(([, , refusal]) => refusal)).toEqual([undefined])
+  await writer.close()
+  expect(await idsOf(open({ path }))).toEqual(['large', 'b', 'a'])
+})
+
+test('a newer version brings the schema up to date, once, and keeps what is there', async () => {
+  const path = newPath()
+  const store = open({ path })
+  await store.create(newRun('a'))
+  await store[Symbol.asyncDispose]()
+  const db = new sqlite.DatabaseSync(path)
+  const next = [...MIGRATIONS, 'CREATE TABLE schedules (name TEXT PRIMARY KEY) STRICT']
+  for (let count = 0; count < 2; count += 1) migrate(db, path, next)
+  expect(db.prepare('PRAGMA user_version').get()).toMatchObject({ user_version: next.length })
+  expect(db.prepare('SELECT run_id FROM runs').all()).toEqual([expect.objectContaining({ run_id: 'a' })])
+  db.close()
+  await expect(open({ path }).open()).rejects.toMatchObject({ details: { reason: 'newer-schema' } })
 })
 
 describe('several stores of one file', () => {
@@ -376,6 +464,21 @@ describe('leases', () => {
     await store.append(fence, 3, [note(4)])
   })
 
+  test('setting the clock of the machine neither ends nor prolongs a lease', async () => {
+    const path = newPath()
+    const [left, right] = [open({ path }), open({ path })]
+    await left.create(newRun('a'))
+    const { fence, run } = await own(left, 'a', 60_000)
+    const real = Date.now
+    for (const hours of [5, -5]) {
+      const clock = vi.spyOn(Date, 'now').mockImplementation(() => real() + hours * 3_600_000)
+      expect((await right.sweep(10)).tasks).toEqual([])
+      expect(await right.claim({ workerId: 'x', leaseMs: 1000 })).toEqual([])
+      clock.mockRestore()
+    }
+    await left.append(fence, run.seq, [note(3)])
+  })
+
   test('a store that is reopened goes on with what it finds', async () => {
     const path = newPath()
     const first = open({ path })
@@ -414,6 +517,20 @@ test('claims, sweeps and takeovers search by index, however many runs have finis
   ).toMatch(/SEARCH runs USING (COVERING )?INDEX runs_lease/)
   expect(planOf("SELECT DISTINCT owner FROM runs WHERE status = 'running' AND owner <> ?")).toMatch(/INDEX runs_owner/)
   db.close()
+})
+
+test('what is no data is refused alone, and a thread that cannot be started says so at every call', async () => {
+  const store = openThreaded()
+  const wrong = store.create(newRun('wrong', { queue: (() => {}) as never }))
+  const right = store.create(newRun('right'))
+  await expect(wrong).rejects.toMatchObject({ code: 'STORE_FAILED', details: { reason: 'not-data' } })
+  expect((await right).created).toBe(true)
+  const bundled = new FileStore(checkOptions({ path: newPath() }), () => () => {
+    throw new Error('no such file')
+  })
+  for (let count = 0; count < 2; count += 1) await expect(bundled.create(newRun('a'))).rejects.toThrow('no such file')
+  await expect(bundled.open()).rejects.toThrow('no such file')
+  await bundled[Symbol.asyncDispose]()
 })
 
 test('a thread that dies rejects what it owes, and the next call starts another', async () => {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { storeFailed } from './failures.ts'
+import { SharedState } from './shared-state.ts'
 import type { Replies, Requests, ThreadData } from './message.ts'
 
 /** A thread, seen from the main one. */
@@ -17,10 +18,15 @@ export interface Thread {
 /** Starts a thread. `onReplies` gets what it says; `onEnd` is called once if it ends without having been told to. */
 export type StartThread = (onReplies: (replies: Replies) => void, onEnd: (error: Error | undefined) => void) => Thread
 
+/** How long a thread may take to close what it opened. */
+const END_MS = 10_000
+
 /** Starts one of the threads of this folder. */
 export function startThread(name: 'writer' | 'keeper' | 'copier', data: ThreadData): StartThread {
+  const shared = new SharedState(data.shared)
   return (onReplies, onEnd) => {
     const worker = new Worker(threadFile(name), { workerData: data, name: `opspawn-${name}` })
+    if (name === 'writer') shared.forgetPosts()
     let failure: Error | undefined
     const ended = new Promise<void>((resolve) => void worker.once('exit', () => resolve()))
     worker.unref()
@@ -30,13 +36,18 @@ export function startThread(name: 'writer' | 'keeper' | 'copier', data: ThreadDa
     })
     worker.once('exit', () => onEnd(failure))
     return {
-      post: (requests) => worker.postMessage(requests),
+      post(requests) {
+        worker.postMessage(requests)
+        if (name === 'writer') shared.countPost()
+      },
       ref: () => worker.ref(),
       unref: () => worker.unref(),
       end() {
         worker.ref()
         worker.postMessage(null)
-        return ended
+        // All that was asked for is answered, so nothing is lost with a thread that does not come to its end.
+        const patience = setTimeout(() => void worker.terminate(), END_MS)
+        return ended.finally(() => clearTimeout(patience))
       },
     }
   }

@@ -9,13 +9,19 @@ import { preparePrune } from './prune.ts'
 import { prepareRelease } from './release.ts'
 import { SharedState } from './shared-state.ts'
 import { prepareSignals } from './signals.ts'
+import { Wakefulness } from './wakefulness.ts'
 
 /** What goes on in the writing thread. */
 export interface Served {
   /** Carries requests out; answers come in any order. */
   serve(requests: Requests, answer: (replies: Replies) => void, more: () => Requests | undefined): void
+  /** Waits a little, without sleeping, for more messages than were received; gives whether there are. */
+  readonly watch?: (received: () => number) => boolean
   close(): void | Promise<void>
 }
+
+/** A lone run's next write comes when its last one has been answered. */
+const WATCH_MS = 0.15
 
 /** Opens the file for writing. */
 export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
@@ -31,6 +37,8 @@ export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
     prune: preparePrune(db),
     vacuum: () => db.exec('VACUUM'),
   }
+  const shared = new SharedState(data.shared)
+  const wakefulness = new Wakefulness(WATCH_MS)
   const group = new GroupCommit({
     db,
     path: data.path,
@@ -39,10 +47,15 @@ export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
     isDurable,
     syncs: data.durability === 'disk',
     busyMs: data.busyMs,
-    shared: new SharedState(data.shared),
+    shared,
   })
   return {
     serve: (requests, answer, more) => group.work(requests, answer, more),
+    watch: (received) => {
+      if (!wakefulness.begin()) return false
+      while (wakefulness.goesOn()) if (shared.posted !== received()) return true
+      return false
+    },
     close: () => db.close(),
   }
 }
