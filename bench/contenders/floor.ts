@@ -55,7 +55,7 @@ async function steps(shape: WorkflowShape): Promise<number> {
     for (let step = 0; step < 10; step += 1) sum = (await execute(addInput.parse({ a: sum, b: 1 }))).sum
     return sum
   }
-  const all = await Promise.all(Array.from({ length: 100 }, (_, a) => execute(addInput.parse({ a, b: 1 }))))
+  const all = await Promise.all(Array.from({ length: 100 }, async (_, a) => execute(addInput.parse({ a, b: 1 }))))
   return all.reduce((total, { sum }) => total + sum, 0)
 }
 

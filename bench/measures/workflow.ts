@@ -11,16 +11,14 @@ const shapes: Readonly<Record<WorkflowShape, { readonly steps: number; readonly 
 
 /** Microseconds per step of a workflow; a contender without workflows has no figure. */
 export async function measureWorkflow(contender: Contender): Promise<Figures> {
-  if (contender.workflow === undefined) return {}
-  return {
-    'workflow-linear': await perStep(contender.workflow, 'linear'),
-    'workflow-fan': await perStep(contender.workflow, 'fan'),
-  }
+  const linear = await contender.workflow?.('linear')
+  const fan = await contender.workflow?.('fan')
+  if (linear === undefined || fan === undefined) return {}
+  return { 'workflow-linear': await perStep(linear, 'linear'), 'workflow-fan': await perStep(fan, 'fan') }
 }
 
-async function perStep(workflow: NonNullable<Contender['workflow']>, shape: WorkflowShape): Promise<number> {
+async function perStep(run: () => Promise<number>, shape: WorkflowShape): Promise<number> {
   const { steps, sum } = shapes[shape]
-  const run = await workflow(shape)
   const ms = await timePerRepetition(async (times) => {
     const before = tally.executed
     for (let turn = 0; turn < times; turn += 1) {

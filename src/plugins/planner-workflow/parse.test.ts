@@ -248,7 +248,7 @@ describe('a document with mistakes', () => {
 describe('a hostile document', () => {
   const bomb = [
     'a: &a [x, x, x, x, x, x, x, x, x]',
-    ...[...'bcdefghi'].map((name, at) => `${name}: &${name} [*${'abcdefgh'[at]}, *${'abcdefgh'[at]}]`),
+    ...'bcdefghi'.split('').map((name, at) => `${name}: &${name} [*${'abcdefgh'[at]}, *${'abcdefgh'[at]}]`),
   ].join('\n')
 
   test.each<[string, string, RegExp]>([
