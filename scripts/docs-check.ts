@@ -12,7 +12,7 @@ import { dirname, join, posix, relative } from 'node:path'
 import ts from 'typescript'
 import { AGENT_TRANSITIONS, DEFAULT_LIMITS, ERROR_CODES, errorInfo, RUN_TRANSITIONS } from '../src/core/index.ts'
 import { DEFAULT_RETRY, DEFAULT_TIMING } from '../src/orchestrator/index.ts'
-import { documentTable, limitTable, taskTable } from './workflow-tables.ts'
+import { workflowTables } from './workflow-tables.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -82,11 +82,7 @@ export function checkLengths(): readonly string[] {
 /** What stands between `<!-- generated: name -->` and `<!-- end -->`, by file and name. */
 const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'docs/reference/errors.md': { errors: errorTable },
-  'docs/reference/workflow-document.md': {
-    document: documentTable,
-    task: taskTable,
-    limits: limitTable,
-  },
+  'docs/reference/workflow-document.md': workflowTables,
   'docs/reference/status.md': {
     run: () => diagram(RUN_TRANSITIONS, 'queued'),
     agent: () => diagram(AGENT_TRANSITIONS, 'idle'),

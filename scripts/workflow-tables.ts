@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { WORKFLOW_LIMITS, WORKFLOW_SCHEMA } from '../src/plugins/planner-workflow/index.ts'
 
 /** Every key of a document, and what it must be. */
-export function documentTable(): string {
+function documentTable(): string {
   return schemaTable(WORKFLOW_SCHEMA)
 }
 
 type SchemaPart = { readonly [keyword: string]: unknown }
 
 /** Every key of a task, and what it must be. */
-export function taskTable(): string {
+function taskTable(): string {
   const { tasks } = WORKFLOW_SCHEMA['properties'] as Readonly<Record<string, SchemaPart>>
   return schemaTable(tasks?.['additionalProperties'] as SchemaPart)
 }
@@ -27,7 +27,7 @@ function schemaTable(schema: SchemaPart): string {
 }
 
 /** Every limit, with the words that stand at it in the source. */
-export function limitTable(): string {
+function limitTable(): string {
   const source = readFileSync(join(import.meta.dirname, '../src/plugins/planner-workflow/limits.ts'), 'utf8')
   const words = new Map(
     [...source.matchAll(/\/\*\* (.+?) \*\/\n((?: {2}\w+: .+\n)+)/g)].flatMap(([, text = '', keys = '']) =>
@@ -38,4 +38,11 @@ export function limitTable(): string {
     ([key, value]) => `| \`${key}\` | ${value.toLocaleString('en')} | ${words.get(key) ?? ''} |`,
   )
   return ['| Limit | Number | What it bounds |', '|---|---|---|', ...rows].join('\n')
+}
+
+/** By the name of the part that each fills. */
+export const workflowTables: Readonly<Record<string, () => string>> = {
+  document: documentTable,
+  task: taskTable,
+  limits: limitTable,
 }

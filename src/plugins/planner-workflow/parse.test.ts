@@ -261,6 +261,7 @@ describe('a hostile document', () => {
     ['blocks nested 100,000 deep', '- '.repeat(100_000), /nested too deep/],
     ['questions nested', '? '.repeat(100_000), /nested too deep/],
     ['maps nested 700 deep', Array.from({ length: 700 }, (_, at) => `${' '.repeat(at)}a:`).join('\n'), /nested too deep/],
+    ['flow nested 70 deep', `name: ${'['.repeat(70)}${']'.repeat(70)}`, /1:\d+ limit .*nested too deep/],
     ['60,000 keys', `{${'a:,'.repeat(60_000)}}`, /more than 60000 parts/],
     [
       '20,000 keys',
