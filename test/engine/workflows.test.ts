@@ -245,6 +245,15 @@ describe('forEach', () => {
     expect(work.calls.length).toBeLessThanOrEqual(called)
   })
 
+  test('with more items than a decision may hold asks for them in turn', async () => {
+    const work = noting('work', ({ n }) => n)
+    const workflow = await flow({ a: { tool: 'work', forEach: '${{ input }}', with: { n: '${{ item }}' } } }, [work])
+    const list = Array.from({ length: 25 }, (_, n) => n)
+    const { outcome, history } = await play({ ...workflow, limits: { ...workflow.limits, effects: 10 } }, { input: list })
+    expect(outcome).toEqual({ status: 'completed', output: { a: list } })
+    expect(ofType(history, 'decision').map(({ effects }) => effects.length)).toEqual([10, 10, 5])
+  })
+
   test('over approvals asks for each', async () => {
     const workflow = await flow({ a: { approval: 'Take ${{ item }}?', forEach: ['x', 'y'] } })
     const { outcome } = await play(workflow, {
