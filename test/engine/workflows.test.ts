@@ -118,6 +118,41 @@ describe('tasks', () => {
     expect(ofType(history, 'decision')[0]?.effects).toMatchObject([{ kind: 'run', agent: 'able' }])
   })
 
+  test('know their run, and what failed', async () => {
+    const say = noting('say', (input) => input)
+    const workflow = await flow(
+      {
+        a: { tool: 'say', with: { run: '${{ run }}', id: '${{ run.id }}' } },
+        b: { needs: 'a', tool: 'broken', failure: 'skip', onFailure: 'c' },
+        c: { tool: 'say', with: { why: '${{ failure }}', seen: '${{ tasks.a.status }} ${{ tasks.b.error.message }}' } },
+      },
+      [say, noting('broken', () => Promise.reject(new Error('no')))],
+      { output: '${{ tasks.a.output }}' },
+    )
+    const { outcome, run } = await play(workflow)
+    expect(outcome).toEqual({
+      status: 'completed',
+      output: { id: run.id, run: { id: run.id, workflow: 'flow', tenant: 'default', session: null } },
+    })
+    expect(calls(say)[1]).toEqual({ why: { task: 'b', code: 'TOOL_FAILED', message: 'no' }, seen: 'completed no' })
+  })
+
+  test('whose length is no duration, or whose item has no input, fail with the reason', async () => {
+    const nap = await play(await flow({ a: { sleep: '${{ input.for }}' } }), { input: { for: 'ever' } })
+    expectFailure(nap.outcome, 'PLANNER_FAILED', '"ever" is no duration')
+    const tasks = (failure: string): Tasks => ({
+      a: { tool: 'x', forEach: '${{ input }}', with: { n: '${{ item.n }}' }, failure },
+      b: { needs: 'a', tool: 'x', with: { n: '${{ tasks.a.output }}' } },
+    })
+    const x = noting('x', ({ n }) => n)
+    const goesOn = await play(await flow(tasks('continue'), [x]), { input: [{ n: 1 }, {}, { n: 3 }] })
+    expect(goesOn.outcome).toEqual({ status: 'completed', output: { b: [1, null, 3] } })
+    const stops = await play(await flow(tasks('fail'), [x]), { input: [{ n: 1 }, {}] })
+    expectFailure(stops.outcome, 'PLANNER_FAILED', 'item 1: item has no member "n"')
+    const nothing = await play(await flow(tasks('continue'), [x]), { input: [{}, {}] })
+    expect(nothing.outcome).toEqual({ status: 'completed', output: { b: [null, null] } })
+  })
+
   test('that read what is not there fail with the reason', async () => {
     const workflow = await flow({ a: { tool: 'x', with: '${{ input.a.b }}' } }, [noting('x')])
     expectFailure(

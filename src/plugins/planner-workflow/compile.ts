@@ -159,6 +159,8 @@ class Compiler {
 
   /** Keys that say nothing for a task of its kind are mistakes, not decoration. */
   #checkKeys({ kind, document }: Draft, path: Path): void {
+    // What it does could not be read: that has been reported.
+    if (document[kind] === undefined) return
     const refuse = (key: string, why: string): void => this.#report.add('task-kind', [...path, key], `"${key}" ${why}`, 'key')
     const isCall = kind === 'tool' || kind === 'agent' || kind === 'workflow'
     for (const key of ['with', 'retry', 'timeout'] as const) {

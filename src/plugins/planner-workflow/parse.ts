@@ -83,8 +83,13 @@ function sorted(problems: readonly WorkflowProblem[]): readonly WorkflowProblem[
 function soundPart(data: Json, structure: Report): WorkflowDocument | undefined {
   if (structure.isEmpty) return data as unknown as WorkflowDocument
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return undefined
+  // What is not listed cannot be left out.
+  if (structure.isCut) return undefined
   const copy = structuredClone(data) as unknown as Record<string, unknown>
-  for (const { path, rule } of structure.list()) if (rule === 'type' || rule === 'unknown-key') removeAt(copy, path)
+  for (const { path, rule } of structure.list()) {
+    const isInner = rule === 'missing-key' && path.split('/').length > 3
+    if (rule === 'type' || rule === 'unknown-key' || isInner) removeAt(copy, path)
+  }
   const { name, tasks } = copy
   if (typeof tasks !== 'object' || tasks === null || Array.isArray(tasks)) return undefined
   return { ...copy, name: typeof name === 'string' ? name : '' } as unknown as WorkflowDocument
