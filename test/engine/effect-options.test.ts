@@ -10,8 +10,8 @@ const call = (name: string, more: object): Planner => once({ ...callTool('it', n
 
 describe('a tool effect', () => {
   test('may end sooner than its tool says', async () => {
-    const { effect } = await play(agent('subject', call('never', { timeoutMs: 5_000, attempts: 1 }), { tools: [never] }))
-    expectFailure(effect('it'), 'TOOL_TIMEOUT', '5000 ms')
+    const played = await play(agent('subject', call('never', { timeoutMs: 5_000, attempts: 1 }), { tools: [never] }))
+    expectFailure(played.effect('it'), 'TOOL_TIMEOUT', '5000 ms')
   })
 
   test('may end sooner through middleware too', async () => {
@@ -22,8 +22,8 @@ describe('a tool effect', () => {
         host.addMiddleware((_effect: Effect, _context: unknown, next: () => Promise<unknown>) => next()),
     }
     const subject = agent('subject', call('never', { timeoutMs: 5_000, attempts: 1 }), { tools: [never] })
-    const { effect } = await play(subject, { options: { plugins: [layer as never] } })
-    expectFailure(effect('it'), 'TOOL_TIMEOUT', '5000 ms')
+    const played = await play(subject, { options: { plugins: [layer as never] } })
+    expectFailure(played.effect('it'), 'TOOL_TIMEOUT', '5000 ms')
   })
 
   test.each([
@@ -52,8 +52,8 @@ describe('a run effect', () => {
     once({ kind: 'run', key: 'child', agent: 'sleeper', input: 'x', timeoutMs } as Effect)
 
   test('may bound the life of its child', async () => {
-    const { effect } = await play(agent('subject', start(60_000), { agents: ['sleeper'] }), { agents: [sleeper] })
-    expectFailure(effect('child'), 'RUN_TIMEOUT', '60000 ms')
+    const played = await play(agent('subject', start(60_000), { agents: ['sleeper'] }), { agents: [sleeper] })
+    expectFailure(played.effect('child'), 'RUN_TIMEOUT', '60000 ms')
   })
 
   test('cannot give it more than its parent has left', async () => {

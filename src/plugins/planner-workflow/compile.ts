@@ -30,6 +30,9 @@ export function compileDocument(
   return new Compiler(document, offer, expressions, report).run()
 }
 
+/** Kinds that take an input and may be tried again. */
+const CALLS: ReadonlySet<TaskKind> = new Set(['tool', 'agent', 'workflow'])
+
 class Compiler {
   readonly #document: WorkflowDocument
   readonly #offer: Offer
@@ -162,13 +165,10 @@ class Compiler {
     // What it does could not be read: that has been reported.
     if (document[kind] === undefined) return
     const refuse = (key: string, why: string): void => this.#report.add('task-kind', [...path, key], `"${key}" ${why}`, 'key')
-    const isCall = kind === 'tool' || kind === 'agent' || kind === 'workflow'
-    for (const key of ['with', 'retry', 'timeout'] as const) {
-      if (document[key] === undefined || isCall) continue
-      refuse(
-        key,
-        `is for tools, agents and workflows, and this task is a ${kind}${kind === 'sleep' || key !== 'timeout' ? '' : '; it has a deadline'}`,
-      )
+    const hint = kind === 'sleep' ? '' : '; it has a deadline'
+    for (const key of CALLS.has(kind) ? [] : (['with', 'retry', 'timeout'] as const)) {
+      if (document[key] === undefined) continue
+      refuse(key, `is for tools, agents and workflows, and this task is a ${kind}${key === 'timeout' ? hint : ''}`)
     }
     if (document.concurrency !== undefined && document.forEach === undefined) refuse('concurrency', 'is for tasks with forEach')
     if (document.join !== undefined && listOf(document.needs).length === 0) refuse('join', 'is for tasks with needs')
