@@ -12,7 +12,7 @@ import { runChecked } from './checked-run.ts'
  */
 export const allocFlags: readonly string[] = ['--expose-gc', '--min-semi-space-size=512', '--max-semi-space-size=512']
 
-const warmUpRuns = 300
+/** As long as for the timed rows, and more: code that is not optimised yet allocates more than it will. */
 const warmUpMs = 2_000
 const atMostRuns = 64
 
@@ -21,9 +21,8 @@ export async function measureAlloc(contender: Contender): Promise<Figures> {
   const work = job({ calls: 10 })
   const prepared = await contender.prepare(work)
   const start = performance.now()
-  for (let index = 0; index < warmUpRuns && performance.now() - start < warmUpMs; index += 1) {
-    await runChecked(prepared, work, 1)
-  }
+  do await runChecked(prepared, work, 1)
+  while (performance.now() - start < warmUpMs)
 
   let collections = 0
   const observer = new PerformanceObserver((list) => {

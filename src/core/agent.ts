@@ -17,7 +17,9 @@ export interface Delegate {
 
 /** An agent: plain data that names what it is made of. */
 export interface Agent<Input = unknown, Output = unknown> {
+  /** Marks an agent, and the version of its contract. */
   readonly spec: 'agent/1'
+  /** Unique among the agents of an orchestrator. 1 to 64 letters, digits, `_`, `-` and `.`, beginning with neither of the last two. */
   readonly name: string
   /** What it is for, shown to agents that may call it. */
   readonly description?: string | undefined
@@ -29,6 +31,7 @@ export interface Agent<Input = unknown, Output = unknown> {
   readonly models: Readonly<Record<string, Model>>
   /** Tools, or names of tools registered with the orchestrator. */
   readonly tools: readonly (Tool | string)[]
+  /** Agents that it may call like tools or hand over to; empty: none. */
   readonly delegates: readonly Delegate[]
   /** Memories, or names of registered ones; the first is the default. */
   readonly memories: readonly (Memory | string)[]
@@ -36,12 +39,13 @@ export interface Agent<Input = unknown, Output = unknown> {
   readonly input?: Schema<Input> | undefined
   /** Checked at the end, with one turn to mend it. @default any JSON */
   readonly output?: Schema<Output> | undefined
+  /** Of each of its runs. What is not given has the default of {@link RunLimits}. */
   readonly limits: RunLimits
   /** Runs of this agent at once in this process. */
   readonly concurrency?: number | undefined
   /** For every model call that does not say otherwise. */
   readonly settings?: ModelSettings | undefined
-  /** Longest model call in milliseconds. @default 300_000 */
+  /** Longest model call in milliseconds. @default the orchestrator's `timing.modelMs` */
   readonly modelTimeoutMs?: number | undefined
   /** Of model calls. */
   readonly retry?: RetryPolicy | undefined
@@ -53,14 +57,19 @@ export interface Agent<Input = unknown, Output = unknown> {
 export interface AgentOptions<I extends Schema = Schema, O extends Schema = Schema> extends Partial<
   Omit<Agent, 'name' | 'models' | 'input' | 'output'>
 > {
+  /** See {@link Agent.name}. */
   readonly name: string
   /** The only model, or the one called `default`. */
   readonly model?: Model
+  /** By name. `model` is put beside them as `default`, in the place of one of that name. */
   readonly models?: Readonly<Record<string, Model>>
   /** Agents to call like tools: by value, by name, or with details. */
   readonly agents?: readonly (Agent | string | Delegate)[]
+  /** The memory, or several with the default one first; takes the place of `memories`. */
   readonly memory?: Memory | string | readonly (Memory | string)[]
+  /** Schema of what runs are started with; without one any JSON is accepted. */
   readonly input?: I
+  /** Schema of what runs give; without one the type is text, and nothing is checked. */
   readonly output?: O
 }
 

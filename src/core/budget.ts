@@ -36,12 +36,20 @@ export const DEFAULT_LIMITS: Required<Omit<RunLimits, 'tokens' | 'cost' | 'durat
   payload: 2_097_152,
 }
 
-/** Amounts of what budgets count. */
+/**
+ * Amounts of what budgets count.
+ *
+ * @property steps Model calls.
+ * @property tokens Input and output tokens together.
+ * @property cost Money, in the unit of the price table; 0 for a model without a price.
+ */
 export type Amounts = { readonly steps: number; readonly tokens: number; readonly cost: number }
 
 /** What a run with all its children has used, and what is set aside for calls under way. */
 export interface Spending {
+  /** Taken for good. */
   readonly used: Amounts
+  /** Set aside for model calls that have not settled. */
   readonly reserved: Amounts
   /** Finished calls whose usage the provider did not report: what was reserved for them stays used. */
   readonly unreported: number
@@ -64,6 +72,7 @@ export interface SpendingChange {
   readonly release?: Amounts
   /** Taken for good. */
   readonly use?: Amounts
+  /** How many more finished calls reported no usage. @default 0 */
   readonly unreported?: number
 }
 
@@ -92,10 +101,13 @@ function sum(left: Amounts, right: Amounts, sign: 1 | -1): Amounts {
 
 /** What one run used, without its children. */
 export interface RunUsage {
+  /** Model effects that settled, however they ended; one that was tried again counts once. */
   readonly modelCalls: number
+  /** Tool effects that settled, however they ended, refused ones too. Child runs do not count. */
   readonly toolCalls: number
-  /** Sums of what was reported. */
+  /** Sum of what was reported. */
   readonly inputTokens: number
+  /** Sum of what was reported. */
   readonly outputTokens: number
   /** Model calls that reported no usage: with any, the sums are lower bounds. */
   readonly unreported: number

@@ -14,23 +14,36 @@ type Keyed = { readonly key: string }
  * asked for, `messages` adds the rest. Without `continues`, `messages` is the whole prompt.
  */
 export interface ModelEffect extends Keyed {
+  /** Marks a model call. */
   readonly kind: 'model'
   /** One of the agent's models. @default 'default' */
   readonly model?: string
+  /**
+   * Key of an earlier model effect that has an answer: its whole prompt and the answer come first. Absent: `messages`
+   * is the whole prompt.
+   */
   readonly continues?: string
+  /** Keys of settled tool and run effects that have a `callId`: one tool message tells their outcomes, in this order. */
   readonly results?: readonly string[]
+  /** What comes last. Without `continues` there must be at least one. */
   readonly messages?: readonly Message[]
   /** Names of the offered tools to show. @default none */
   readonly tools?: 'all' | readonly string[]
+  /** Whether and which tool must be called; left out of a call that shows no tools. @default the provider's */
   readonly toolChoice?: ToolChoice
+  /** The form of the answer, passed on as it is. @default the provider's: text */
   readonly responseFormat?: ResponseFormat
+  /** Take the place of the agent's settings, member by member. */
   readonly settings?: ModelSettings
 }
 
 /** Run a tool. */
 export interface ToolEffect extends Keyed {
+  /** Marks a tool call. */
   readonly kind: 'tool'
+  /** Registered name, not the alias that models see. */
   readonly tool: string
+  /** The arguments; checked against the tool's schema before its body is entered. */
   readonly input: Json
   /** The id of the model's tool call that asked for it. */
   readonly callId?: string
@@ -42,13 +55,17 @@ export interface ToolEffect extends Keyed {
 
 /** Run another agent or a workflow as a child of this run: same budget, same cancellation, same trace. */
 export interface RunEffect extends Keyed {
+  /** Marks a child run. */
   readonly kind: 'run'
+  /** Name of one of the agent's delegates. */
   readonly agent: string
+  /** What the child is started with; checked against its agent's schema. */
   readonly input: Json
   /** A model effect whose prompt and answer the child gets as its conversation, system messages left out. */
   readonly continues?: string
-  /** The id of the model's tool call that asked for it, and the tool name that it used. */
+  /** The id of the model's tool call that asked for it. */
   readonly callId?: string
+  /** The alias by which that call named the delegate; it tells calling from handing over where an agent is offered both ways. */
   readonly tool?: string
   /** Longest life of the child in milliseconds: one of its limits. */
   readonly timeoutMs?: number
@@ -56,24 +73,48 @@ export interface RunEffect extends Keyed {
 
 /** Ask a memory. */
 export interface RecallEffect extends Keyed {
+  /** Marks a question to a memory. */
   readonly kind: 'recall'
   /** @default the agent's memory */
   readonly memory?: string
+  /** What to look for, in words. */
   readonly query: string
-  /** Upper bounds of what comes back. */
+  /**
+   * Upper bounds of what comes back.
+   *
+   * @property tokens Of all items together, as the memory counts them.
+   * @property items How many.
+   */
   readonly budget?: { readonly tokens?: number; readonly items?: number }
 }
 
 /** Write to a memory. */
 export interface RememberEffect extends Keyed {
+  /** Marks a write to a memory. */
   readonly kind: 'remember'
+  /** @default the agent's memory */
   readonly memory?: string
+  /** One without an id gets one made of run, key and position, so that trying again writes nothing twice. */
   readonly entries: readonly MemoryEntry[]
 }
 
 /** Wait for time to pass, for a signal of a name, or for a person's approval. */
 export interface WaitEffect extends Keyed {
+  /** Marks a wait. */
   readonly kind: 'wait'
+  /**
+   * What ends the wait.
+   *
+   * @property type `time` completes with null, `signal` with the payload, `approval` with `{ approved, by, reason }`,
+   * given or refused.
+   * @property ms Milliseconds from the decision.
+   * @property name Of the signal; the oldest unconsumed one counts, even if it came before. Not one that begins with
+   * `opspawn.`.
+   * @property deadlineMs Milliseconds from the decision. Past it a signal fails with `WAIT_EXPIRED`, an approval is
+   * denied with `APPROVAL_EXPIRED`. Absent: none for a signal, the policy's `approvalMs` for an approval.
+   * @property question What the person is asked.
+   * @property details Shown to the person as the call's input.
+   */
   readonly for:
     | { readonly type: 'time'; readonly ms: number }
     | { readonly type: 'signal'; readonly name: string; readonly deadlineMs?: number }
@@ -86,7 +127,13 @@ export type Effect = ModelEffect | ToolEffect | RunEffect | RecallEffect | Remem
 /** The kinds of effects. */
 export type EffectKind = Effect['kind']
 
-/** What performing an effect came to. A run ends with one of the first three too. */
+/**
+ * What performing an effect came to. A run ends with one of the first three too.
+ *
+ * @property status How it ended; only `completed` has a value.
+ * @property value What the effect gave, as recorded.
+ * @property error Why it has no value; its code tells refusal, time-out and fault apart.
+ */
 export type Outcome<Value = Json> =
   | { readonly status: 'completed'; readonly value: Value }
   | { readonly status: 'failed'; readonly error: Failure }
@@ -98,14 +145,15 @@ export type Outcome<Value = Json> =
 
 /** An effect with what is known of it. */
 export interface EffectRecord {
+  /** As the planner asked for it. */
   readonly effect: Effect
   /** Absent while the effect is open. A model effect's value is a {@link ModelAnswer}. */
   readonly outcome?: Outcome | undefined
-  /** Executions begun so far that failed. */
+  /** Executions that failed and were, or will be, made again: the last failure of a call that is given up is its outcome. */
   readonly failures: number
   /** An unsafe call's body was about to be entered. */
   readonly started: boolean
-  /** A person's answer to the approval that the call waited for. */
+  /** Where the approval that the call waits for stands; a refusal is the call's outcome. */
   readonly approval?: 'requested' | 'approved' | undefined
   /** Epoch milliseconds before which nothing happens: a retry's time, a wait's end or an approval's deadline. */
   readonly dueAt?: number | undefined
@@ -117,9 +165,13 @@ export interface EffectRecord {
 
 /** Around the performing of an effect. */
 export interface EffectContext {
+  /** The run that asked for the effect. */
   readonly runId: string
+  /** Name of the run's agent. */
   readonly agent: string
+  /** Whose run it is; memories are bound to it. */
   readonly tenant: string
+  /** The run's, if it belongs to one. */
   readonly session: string | undefined
   /** 1 for the first execution; middleware runs anew for each. */
   readonly attempt: number

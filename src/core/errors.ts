@@ -49,7 +49,7 @@ const TABLE = {
   INTERNAL: ['internal', 'A fault inside opspawn or a plugin.'],
   JSON_INVALID: ['invalid', 'A value is not plain JSON.'],
   LEASE_LOST: ['conflict', 'Another worker owns the run now.'],
-  LIMIT_INVALID: ['setup', 'A limit is not a positive number.'],
+  LIMIT_INVALID: ['setup', 'A limit is out of its range.'],
   MEMORY_FAILED: ['unavailable', 'A memory call failed.'],
   MEMORY_UNKNOWN: ['missing', 'No memory of that name is registered.'],
   MODEL_ANSWER_INVALID: ['failed', "A model's answer cannot be used."],

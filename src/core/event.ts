@@ -15,7 +15,40 @@ interface Recorded {
   readonly at: number
 }
 
-/** What happened in a run, without its position: what the engine writes. `RunEvent` is the same as read back. */
+/**
+ * What happened in a run, without its position: what the engine writes. `RunEvent` is the same as read back.
+ *
+ * @property type What happened.
+ * @property origin What is fixed about the run.
+ * @property epoch The run's from this claim on.
+ * @property worker Id of the worker.
+ * @property messages Transcripts of the session's latest completed runs, oldest first.
+ * @property labels Labels of data that came into the run; absent: none.
+ * @property effects What the planner asked for.
+ * @property state Replaces the planner's state; absent: it stays.
+ * @property reserved For each model call, by key; absent where neither tokens nor cost are limited.
+ * @property key The effect's.
+ * @property verdict `ask`: a person is asked; `deny`: the call is refused.
+ * @property rule Name of the rule: the policy's own, `otherwise`, `data-flow`, or `tool <name>` for a tool that always
+ * wants an approval.
+ * @property reason In the words of the rule, the person or the caller; empty or absent where none was given.
+ * @property hash Of the tool's name and arguments; for a wait, the effect's key.
+ * @property question What the person is asked.
+ * @property expiresAt Epoch milliseconds from which nobody can answer any more.
+ * @property approved `false`: refused.
+ * @property by Who answered.
+ * @property attempt Number of the execution that starts, or that failed; from 1.
+ * @property error Why the execution failed.
+ * @property dueAt Epoch milliseconds before which it is not made again.
+ * @property outcome How the effect or the run ended.
+ * @property durationMs Of the last execution, in milliseconds; 0 where there was none here: waits, refusals, child runs.
+ * @property id Of the signal; unique in the run.
+ * @property name Of the signal.
+ * @property payload What the signal carries; null where the sender gave nothing.
+ * @property timeout Present when the run's own time was up.
+ * @property output What the planner finished with.
+ * @property issues Why it did not fit.
+ */
 export type RunEventBody = Readonly<
   /** The run was accepted. Always the first event. */
   | { type: 'run-start'; origin: RunOrigin }
@@ -55,7 +88,19 @@ export type RunEvent = RunEventBody & Recorded
 /** The types of recorded events. */
 export type RunEventType = RunEvent['type']
 
-/** Something to watch while it happens; never recorded, and lost when nobody looks. `key` names the effect. */
+/**
+ * Something to watch while it happens; never recorded, and lost when nobody looks. `key` names the effect.
+ *
+ * @property type What is happening.
+ * @property key The effect's.
+ * @property delta The next piece of text.
+ * @property callId Of the tool call that is being written.
+ * @property toolName As the model names it; empty where the model did not say.
+ * @property value What the tool told by `progress`.
+ * @property message What the tool told by `log`.
+ * @property data What it gave beside the message.
+ * @property dropped How many were lost.
+ */
 export type LiveEvent = Readonly<
   | { type: 'text-delta'; key: string; delta: string }
   | { type: 'reasoning-delta'; key: string; delta: string }

@@ -8,6 +8,7 @@ export interface Failure {
   readonly code: string
   /** At most 10,000 characters. */
   readonly message: string
+  /** Whether the same call may succeed when it is made again. */
   readonly retryable: boolean
   /** Left out when they are not JSON, or larger than 64 kB. */
   readonly details?: Json

@@ -4,7 +4,12 @@ export interface OperationOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Which part of a listing: at most `limit` entries, behind the cursor that came with the part before. */
+/**
+ * Which part of a listing: at most `limit` entries, behind the cursor that came with the part before.
+ *
+ * @property cursor From the part before; absent: the first part.
+ * @property limit At least 1; a listing may have a limit of its own below it.
+ */
 export type PageOptions = { readonly cursor?: string; readonly limit?: number }
 
 /** Where time comes from. Injected everywhere, so that tests own it. */

@@ -26,6 +26,7 @@ export interface StartOptions extends OperationOptions {
   readonly dueAt?: number | undefined
   /** Higher first. @default 0 */
   readonly priority?: number | undefined
+  /** The caller's own data, kept with the run. */
   readonly metadata?: JsonObject | undefined
 }
 
@@ -33,18 +34,25 @@ export interface StartOptions extends OperationOptions {
 export interface ApprovalAnswer extends OperationOptions {
   /** A person or service, for the record. Agents have no way to answer. */
   readonly by: string
+  /** For the record; that of a refusal is also told to the planner. */
   readonly reason?: string | undefined
 }
 
 /** A call that waits for a person. */
 export interface PendingApproval {
+  /** Of the run that waits. */
   readonly runId: string
+  /** Of the effect: what {@link Run.approve} and {@link Run.deny} take. */
   readonly key: string
+  /** Name of the agent that asks. */
   readonly agent: string
   /** The tool or agent to be called; absent for a question that a planner asks. */
   readonly tool?: string
+  /** The arguments of the call, or the details of the question. */
   readonly input?: Json
+  /** What the person is asked. */
   readonly question: string
+  /** Epoch milliseconds; from then on it counts as refused. */
   readonly expiresAt?: number
 }
 
@@ -54,7 +62,9 @@ export interface PendingApproval {
  * `result`.
  */
 export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
+  /** Unique in the store. */
   readonly id: string
+  /** Name of the agent. */
   readonly agent: string
   /** How the run ended. Never rejects for a run that failed; only when the store does, or the orchestrator is closed first. */
   readonly result: Promise<RunOutcome<Output>>
@@ -74,12 +84,17 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
 
 /** An agent in this process. */
 export interface AgentState {
+  /** As registered. */
   readonly name: string
+  /** As its definition says. */
   readonly description: string | undefined
+  /** `active` while runs are in progress here; else `error` after one failed until one completes. */
   readonly status: AgentStatus
   /** Ids of the runs in progress here, oldest first. */
   readonly runs: readonly string[]
+  /** Of the last run that failed here; a run that completes clears it. */
   readonly lastError: Failure | undefined
+  /** As its definition says; empty where it says nothing. */
   readonly capabilities: readonly string[]
 }
 
@@ -95,7 +110,11 @@ export interface OrchestratorEvents {
   readonly fault: (failure: Failure, context: { readonly where: string; readonly runId?: string }) => void
 }
 
-/** What drain came to: the runs that were handed back to the store, to be continued by another worker. */
+/**
+ * What drain came to: the runs that were handed back to the store, to be continued by another worker.
+ *
+ * @property handedBack Ids of the runs.
+ */
 export type DrainReport = { readonly handedBack: readonly string[] }
 
 /** Wires the parts together in this process. Surfaces (REST, gRPC, dashboard, command line) need only this interface. */
@@ -105,7 +124,8 @@ export interface Orchestrator extends AsyncDisposable {
   /**
    * Accepts a run. Once this resolves it is never lost while the store survives.
    *
-   * @throws OpspawnError `AGENT_UNKNOWN`, `INPUT_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`, `QUEUE_FULL`, `RUN_EXISTS`, `ORCHESTRATOR_DRAINING`
+   * @throws OpspawnError `AGENT_UNKNOWN`, `INPUT_INVALID`, `OPTIONS_INVALID`, `LIMIT_INVALID`, `QUEUE_FULL`, `RUN_EXISTS`, `ORCHESTRATOR_DRAINING`,
+   * `JSON_INVALID`, `PAYLOAD_TOO_LARGE`, `BUDGET_PRICE_UNKNOWN`
    */
   start<Input, Output>(agent: Agent<Input, Output>, input: Input, options?: StartOptions): Promise<Run<Output>>
   /** The same by name, for an agent that is registered here; what the input must be is known at run time alone. */

@@ -12,7 +12,12 @@ import type { RunView } from './view.ts'
  *   without it they see the input and the output;
  * - `fail`: the run cannot be done.
  *
- * The last two may leave a `state` in the history too: a decision without effects is recorded for it.
+ * @property type What happens next.
+ * @property effects At least one and at most `limits.effects`, each under a new key.
+ * @property state Absent: the state stays as it is. Of `finish` and `fail`, it stands in a decision without effects.
+ * @property output Checked against the agent's schema, if it has one; the run's output is what the schema makes of it.
+ * @property messages Kept as the transcript of a root run in a session.
+ * @property error The run's outcome is `failed` with it.
  */
 export type Decision =
   | { readonly type: 'act'; readonly effects: readonly Effect[]; readonly state?: Json }
@@ -29,7 +34,9 @@ export type Decision =
  * replayed. `plannerConformance` of `opspawn/testing` checks this.
  */
 export interface Planner {
+  /** Marks a planner, and the version of its contract. */
   readonly spec: 'planner/1'
+  /** How errors call it; part of the definition's hash. */
   readonly name: string
   /** Part of the definition's hash; raise it when the same view may give another decision than before. @default '1' */
   readonly version?: string | undefined

@@ -33,7 +33,9 @@ export interface ExtensionHost {
 
 /** Bundles several parts and hooks in. */
 export interface Extension {
+  /** Marks an extension, and the version of its contract. */
   readonly spec: 'extension/1'
+  /** Unique among the extensions of an orchestrator. */
   readonly name: string
   /** Names of extensions that must be registered before it. */
   readonly requires?: readonly string[] | undefined

@@ -38,7 +38,12 @@ function assistantPart(part: AnswerPart, inputOf?: (callId: string) => Json | un
   return { type, toolCallId, toolName, input, ...executed, ...back }
 }
 
-/** A tool call's arguments as data, or why they are none. */
+/**
+ * A tool call's arguments as data, or why they are none.
+ *
+ * @property input The arguments.
+ * @property problem Why they are none, as a model can be told.
+ */
 export type ParsedArguments = { readonly input: JsonObject; readonly problem?: undefined } | { readonly problem: string }
 
 /**
@@ -72,7 +77,11 @@ export function toolResultOutput(outcome: Outcome): ToolResultOutput {
   return typeof outcome.value === 'string' ? { type: 'text', value: outcome.value } : { type: 'json', value: outcome.value }
 }
 
-/** Makes the tool message that gives a model the outcomes of what it asked for, in the order of `keys`. */
+/**
+ * Makes the tool message that gives a model the outcomes of what it asked for, in the order of `keys`.
+ *
+ * @property role Always `tool`.
+ */
 export function toolResultMessage(run: RunView, keys: readonly string[]): Message & { readonly role: 'tool' } {
   return { role: 'tool', content: keys.map((key) => toolResult(run, key)) }
 }

@@ -48,7 +48,13 @@ export function requireTransition<S extends string>(table: Transitions<S>, from:
   throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; it may go to ${legal}`)
 }
 
-/** How a run ended: data, never text to be searched. */
+/**
+ * How a run ended: data, never text to be searched.
+ *
+ * @property status How it ended; also the run's status from then on.
+ * @property output What the run gave.
+ * @property error Why it gave nothing.
+ */
 export type RunOutcome<Output = Json> =
   | { readonly status: 'completed'; readonly output: Output }
   | { readonly status: 'failed'; readonly error: Failure }
@@ -60,26 +66,37 @@ export function outputOf<Output>(outcome: RunOutcome<Output>): Output {
   throw toError(outcome.error)
 }
 
-/** The place of a child run under its parent: the parent, and the key of the effect that started it. */
+/**
+ * The place of a child run under its parent: the parent, and the key of the effect that started it.
+ *
+ * @property runId Of the parent.
+ * @property key Of the parent's run effect.
+ */
 export type RunParent = { readonly runId: string; readonly key: string }
 
 /** What is fixed about a run when it is accepted. */
 export interface RunOrigin {
+  /** Unique in the store. */
   readonly runId: string
   /** Name of the agent or workflow. */
   readonly agent: string
   /** Hash of the definition that the run is pinned to. */
   readonly definition: string
+  /** Whose run it is. */
   readonly tenant: string
+  /** Runs of one session and tenant see each other's messages. */
   readonly session?: string
+  /** As the agent's schema made it, if there is one. */
   readonly input: Json
   /** Conversation before the input. */
   readonly messages?: readonly Message[]
+  /** Absent for a root. */
   readonly parent?: RunParent
   /** The root of its tree; itself for a root. */
   readonly rootId: string
   /** 0 for a root. */
   readonly depth: number
+  /** Those of the agent, tightened by the caller or the parent; what is not there has its default. */
   readonly limits: RunLimits
   /** Labels of data that it starts with (from its parent); in the record of an ended run, of all that it saw. */
   readonly labels?: readonly string[]
@@ -89,25 +106,33 @@ export interface RunOrigin {
 
 /** A run as stores list it: a summary that every append keeps in step with the history. */
 export interface RunRecord extends Omit<RunOrigin, 'messages'> {
+  /** Where it stands. */
   readonly status: RunStatus
   /** Sequence number of the last event. */
   readonly seq: number
   /** Raised by each claim; every write carries it. */
   readonly epoch: number
-  /** Claims so far that ended neither in progress nor in a drain. */
+  /**
+   * Claims since it last settled an effect or waited, the present one included; those that ended in a drain or a pause
+   * do not count.
+   */
   readonly deliveries: number
   /** Epoch milliseconds of the store's clock. */
   readonly createdAt: number
+  /** Epoch milliseconds of the store's clock: the last event or change of status. */
   readonly updatedAt: number
   /** Not to be claimed before (store's clock). */
   readonly dueAt?: number
+  /** Higher first. */
   readonly priority: number
+  /** Workers of this queue claim it. */
   readonly queue: string
+  /** As it was accepted with. */
   readonly idempotencyKey?: string
   /** Once final. */
   readonly outcome?: RunOutcome
   /** What later runs of the session see of it, once completed. */
   readonly transcript?: readonly Message[]
-  /** Of the whole tree, on its root. */
+  /** Of the run with all its children. */
   readonly spending: Spending
 }

@@ -2,7 +2,9 @@ import type { OperationOptions } from './operation.ts'
 
 /** A hint that a run has work to do. Small on purpose: the store holds the work itself. */
 export interface TaskRef {
+  /** The run that is ready. */
   readonly runId: string
+  /** The queue that it was accepted in. */
   readonly queue: string
   /** Name of the run's agent, so that a worker can keep the agent's concurrency limit before it claims. */
   readonly agent: string
@@ -12,6 +14,7 @@ export interface TaskRef {
 
 /** What a scheduler can do. */
 export interface SchedulerCapabilities {
+  /** Tasks of a higher priority are delivered before others that wait. */
   readonly priority: boolean
   /** Tasks of a queue are delivered in the order of publication. */
   readonly ordered: boolean
@@ -26,8 +29,11 @@ export interface SchedulerCapabilities {
  * the store's sweep makes up for it. It never retries, delays or counts attempts.
  */
 export interface Scheduler {
+  /** Marks a scheduler, and the version of its contract. */
   readonly spec: 'scheduler/1'
+  /** How errors call it. */
   readonly name: string
+  /** What it can do. */
   readonly capabilities: SchedulerCapabilities
   /**
    * Hands tasks over; resolves once they are accepted. On abort some may have been.
@@ -46,7 +52,11 @@ export interface Scheduler {
   ): Promise<void>
   /** Tasks published to a queue and not yet handed to a handler. */
   depth(queue: string): Promise<number>
-  /** Stops handing out tasks and waits for the handlers under way, at most `deadlineMs`; `left` is what still runs then. */
+  /**
+   * Stops handing out tasks and waits for the handlers under way, at most `deadlineMs`; `left` is what still runs then.
+   *
+   * @property left Handlers that still run.
+   */
   drain(deadlineMs: number): Promise<{ readonly left: number }>
   /** Closes connections; what is queued stays where the queue keeps it. */
   [Symbol.asyncDispose]?(): Promise<void>

@@ -10,7 +10,9 @@ import type { TaskRef } from './scheduler.ts'
 export interface StoreCapabilities {
   /** What an acknowledged write survives: nothing, the process, a power cut, the loss of a machine. */
   readonly durability: 'none' | 'process' | 'disk' | 'replicated'
+  /** Several processes on one machine may work on it together. */
   readonly multiProcess: boolean
+  /** Several machines may. */
   readonly multiHost: boolean
   /** How a dead worker is noticed: a lock that the operating system releases at once, or a lease that runs out. */
   readonly liveness: 'lock' | 'lease'
@@ -18,12 +20,22 @@ export interface StoreCapabilities {
   readonly transactions: boolean
 }
 
-/** Proof of ownership: every write of a worker carries it, and the store refuses one whose epoch is no longer the run's. */
+/**
+ * Proof of ownership: every write of a worker carries it, and the store refuses one whose epoch is no longer the run's.
+ *
+ * @property runId The run that is owned.
+ * @property epoch Of the claim.
+ * @property workerId The owner.
+ */
 export type Fence = { readonly runId: string; readonly epoch: number; readonly workerId: string }
 
 /**
  * A message to a run from outside it. Names that begin with `opspawn.` are the engine's own. The id deduplicates: the
  * second signal of an id is dropped.
+ *
+ * @property id Unique in the run.
+ * @property name What waits go by.
+ * @property payload What a wait for it completes with.
  */
 export type Signal = { readonly id: string; readonly name: string; readonly payload: Json }
 
@@ -32,6 +44,7 @@ export const URGENT_SIGNALS: readonly string[] = ['opspawn.cancel', 'opspawn.res
 
 /** A run to accept. */
 export interface NewRun {
+  /** What is fixed about it from now on, its id included. */
   readonly origin: RunOrigin
   /** @default 'default' */
   readonly queue?: string
@@ -45,6 +58,7 @@ export interface NewRun {
 
 /** A run that a worker owns from now on. */
 export interface Claim {
+  /** For every write from now on. */
   readonly fence: Fence
   /** As it is after the claim. */
   readonly run: RunRecord
@@ -54,10 +68,13 @@ export interface Claim {
 
 /** What a worker asks to own. */
 export interface ClaimQuery {
+  /** Of the worker that asks. */
   readonly workerId: string
+  /** How long the claim lasts without a heartbeat, in milliseconds. */
   readonly leaseMs: number
   /** This run, if it is ready; otherwise any that is, the most urgent first. */
   readonly runId?: string
+  /** Only runs of these; absent: of all. */
   readonly queues?: readonly string[]
   /** Definitions that the worker knows, as `agent@hash`; absent: all. */
   readonly definitions?: readonly string[]
@@ -69,10 +86,22 @@ export interface ClaimQuery {
 export interface Changes {
   /** Ids of inbox signals that the events record: they leave the inbox. */
   readonly consume?: readonly string[]
+  /** Applied to the run and its ancestors, or the whole append is refused. */
   readonly spending?: SpendingChange
-  /** The run ends: its record turns final. */
+  /**
+   * The run ends: its record turns final.
+   *
+   * @property outcome How it ended.
+   * @property transcript What later runs of the session see of it.
+   * @property labels Of all data that it saw; absent: none.
+   */
   readonly end?: { readonly outcome: RunOutcome; readonly transcript?: readonly Message[]; readonly labels?: readonly string[] }
-  /** Signals to other runs: a child tells its parent. One to an ended or unknown run is dropped. */
+  /**
+   * Signals to other runs: a child tells its parent. One to an ended or unknown run is dropped.
+   *
+   * @property runId Of the receiver.
+   * @property signal For its inbox.
+   */
   readonly signals?: readonly { readonly runId: string; readonly signal: Signal }[]
 }
 
@@ -84,20 +113,43 @@ export interface Changes {
  * - `quarantine`: it crashed too many workers.
  * `wait` sets the run's deliveries back to 0, `drain` and `park` take this claim's one back. A run that ended needs no
  * release: the call is refused with `RUN_FINISHED`.
+ *
+ * @property how What becomes of the run.
+ * @property dueAt Epoch milliseconds of the store's clock; absent: only a signal makes the run ready.
  */
 export type ReleaseReason = { readonly how: 'wait'; readonly dueAt?: number } | { readonly how: 'drain' | 'park' | 'quarantine' }
 
-/** Which runs to list; every member narrows. */
+/**
+ * Which runs to list; every member narrows.
+ *
+ * @property tenant Whose runs.
+ * @property agent Name of the agent.
+ * @property session Runs of this session; give the tenant too, since names of sessions are unique only in one.
+ * @property parentId Children of this run, not their own children.
+ * @property rootId All runs of the tree of this root, itself included.
+ * @property runId This run, if the rest fits.
+ */
 export interface RunFilter extends Readonly<Partial<Record<TextFilter, string>>> {
+  /** In one of these states. */
   readonly status?: readonly RunStatus[]
 }
 
 type TextFilter = 'tenant' | 'agent' | 'session' | 'parentId' | 'rootId' | 'runId'
 
-/** A part of a listing, newest first. The cursor gets the next part; it is absent at the end. */
+/**
+ * A part of a listing, newest first. The cursor gets the next part; it is absent at the end.
+ *
+ * @property runs At most as many as the limit.
+ * @property cursor Gets the next part; absent at the end.
+ */
 export type RunPage = { readonly runs: readonly RunRecord[]; readonly cursor?: string }
 
-/** What a sweep found, and the next time at which something falls due. */
+/**
+ * What a sweep found, and the next time at which something falls due.
+ *
+ * @property tasks To publish.
+ * @property nextDueAt Epoch milliseconds of the store's clock; absent: nothing falls due by time alone.
+ */
 export type Swept = { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number }
 
 /** What a worker learns when it shows that it lives. */
@@ -115,8 +167,11 @@ export interface Heartbeat {
  * On abort a call rejects with the signal's reason; a write that was under way may have happened.
  */
 export interface Store {
+  /** Marks a store, and the version of its contract. */
   readonly spec: 'store/1'
+  /** How errors and the line at the start call it. */
   readonly name: string
+  /** What it can do and what it survives. */
   readonly capabilities: StoreCapabilities
   /**
    * Accepts a run: writes its first event, `queued`, ready at once or at `dueAt`. From then on it is never lost while the
@@ -124,6 +179,9 @@ export interface Store {
    *
    * @throws OpspawnError `RUN_EXISTS` when the id, or the idempotency key with another input, is taken; `QUEUE_FULL` when
    * the queue holds as many unfinished, unclaimed runs as the store was told to allow.
+   * @property run As it is now.
+   * @property created `false`: it was there already, by its idempotency key.
+   * @property task To publish once it is due.
    */
   create(run: NewRun, options?: OperationOptions): Promise<Readonly<{ run: RunRecord; created: boolean; task: TaskRef }>>
   /** Takes over ready runs: epoch and deliveries rise by one, a `run-claim` event is written. Gives none where none is ready. */
@@ -156,6 +214,8 @@ export interface Store {
    * that is due later, paused or quarantined (whose deliveries then count anew). A second signal of an id changes nothing.
    *
    * @throws OpspawnError `RUN_UNKNOWN`, `RUN_FINISHED`
+   * @property accepted `false`: a signal of that id came before.
+   * @property task To publish; absent: the signal made nothing ready.
    */
   signal(runId: string, signal: Signal, options?: OperationOptions): Promise<Readonly<{ accepted: boolean; task?: TaskRef }>>
   /** The history from a position on, at most `limit` events. @throws OpspawnError `RUN_UNKNOWN` */

@@ -44,22 +44,27 @@ export interface ToolContext extends EffectContext {
 
 /** Something an agent can do. */
 export interface Tool<Input = unknown, Output = unknown> {
+  /** Marks a tool, and the version of its contract. */
   readonly spec: 'tool/1'
   /** Letters, digits, `_`, `-` and `.`, at most 64. */
   readonly name: string
   /** Shown to the model. */
   readonly description: string
+  /** Of the arguments; shown to the model as JSON Schema, and checked before the body is entered. */
   readonly input: Schema<Input>
   /** Checked before a model sees the result. */
   readonly output?: Schema | undefined
+  /** What the engine may do after a failure or a crash. */
   readonly effect: ToolEffectClass
+  /** What the data-flow rule goes by; absent: none. */
   readonly labels?: readonly ToolLabel[] | undefined
   /** `true`: each call waits for a person. */
   readonly approval?: boolean | undefined
-  /** Longest execution in milliseconds. */
+  /** Longest execution in milliseconds, waiting for a place under `concurrency` included. @default the orchestrator's `timing.toolMs` */
   readonly timeoutMs?: number | undefined
   /** Executions of this tool at once in this process. */
   readonly concurrency?: number | undefined
+  /** Of failures that say that they may pass. @default four executions, one for an `unsafe` tool */
   readonly retry?: RetryPolicy | undefined
   /** After a crash: did the interrupted call happen? `{ happened: true, output }` settles it without a second run. */
   verify?(input: Input, context: ToolContext): Verification | Promise<Verification>
@@ -67,14 +72,21 @@ export interface Tool<Input = unknown, Output = unknown> {
   execute(input: Input, context: ToolContext): Output | Promise<Output>
 }
 
-/** What {@link Tool.verify} finds. */
+/**
+ * What {@link Tool.verify} finds.
+ *
+ * @property happened `false`: it is executed again.
+ * @property output What the call gave; checked and recorded as its result.
+ */
 export type Verification = { readonly happened: true; readonly output: Json } | { readonly happened: false }
 
 type SaidAnew = 'spec' | 'input' | 'output' | 'effect' | 'verify'
 
 /** What {@link defineTool} takes: a tool's members, the effect class with a default. */
 export interface ToolOptions<S extends Schema, Output> extends Omit<Tool<InferOutput<S>, Output>, SaidAnew> {
+  /** As {@link Tool.input}; it also gives the type of the body's input. */
   readonly input: S
+  /** As {@link Tool.output}; it also gives the type that the body must return. */
   readonly output?: Schema<unknown, Output> | undefined
   /** @default 'unsafe' */
   readonly effect?: ToolEffectClass | undefined

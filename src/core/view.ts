@@ -15,19 +15,28 @@ export interface OfferedTool {
   readonly name: string
   /** The name that models see: dots become `_`. */
   readonly alias: string
+  /** What it does, as models are told. */
   readonly description: string
+  /** JSON Schema of the arguments. */
   readonly inputSchema: JsonObject
+  /** `idempotent` for an agent. */
   readonly effect: ToolEffectClass
+  /** Empty for an agent. */
   readonly labels: readonly ToolLabel[]
   /**
    * Set when calling it starts a child run: a handoff's output is the whole run's output; with `text` the child takes the
    * text of `input.input`.
+   *
+   * @property agent Name of the other agent.
+   * @property handoff It takes over.
+   * @property text It takes a text and not data.
    */
   readonly delegate?: { readonly agent: string; readonly handoff: boolean; readonly text: boolean }
 }
 
 /** The part of a definition that planners see; the rest of a view comes from the history. */
 export interface RunDefinition {
+  /** The system prompt of the agent; planners put it before the rest. */
   readonly instructions?: string | undefined
   /** After policy: what this agent may never use is not here. */
   readonly tools: readonly OfferedTool[]
@@ -39,7 +48,12 @@ export interface RunDefinition {
   readonly output?: JsonObject | undefined
 }
 
-/** An output that did not fit the schema. */
+/**
+ * An output that did not fit the schema.
+ *
+ * @property output What the planner finished with.
+ * @property issues Why it did not fit.
+ */
 export type RejectedOutput = { readonly output: Json; readonly issues: readonly Issue[] }
 
 /**
@@ -47,13 +61,19 @@ export type RejectedOutput = { readonly output: Json; readonly issues: readonly 
  * not be changed by readers.
  */
 export interface RunView extends RunDefinition {
+  /** The run's. */
   readonly id: string
+  /** Name of the agent. */
   readonly agent: string
+  /** Whose run it is. */
   readonly tenant: string
+  /** If it belongs to one. */
   readonly session: string | undefined
+  /** What the run was started with. */
   readonly input: Json
   /** Conversation before the input. */
   readonly messages: readonly Message[]
+  /** With the defaults filled in. */
   readonly limits: RunLimits & typeof DEFAULT_LIMITS
   /** Every effect by its key, in the order asked for. */
   readonly effects: ReadonlyMap<string, EffectRecord>
@@ -69,7 +89,9 @@ export interface RunView extends RunDefinition {
   readonly decisions: number
   /** Outputs that did not fit, oldest first. When the last decision was one of them, `rejectedNow` holds. */
   readonly rejected: readonly RejectedOutput[]
+  /** The last decision was a `finish` whose output did not fit. */
   readonly rejectedNow: boolean
+  /** Of this run, without its children. */
   readonly usage: RunUsage
   /** Labels of the data that the run has seen. */
   readonly labels: ReadonlySet<string>

@@ -16,6 +16,7 @@ import { createAgentBoard } from './agent-board.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { compose, type Composition } from './composition.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
+import { frozen } from './frozen.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
 import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
@@ -26,13 +27,17 @@ import { createWorker } from './worker.ts'
 
 /** What an orchestrator is composed of. */
 export interface OrchestratorOptions {
+  /** The agents that can be started or called here. */
   readonly agents?: readonly Agent[]
   /** Everything else: stores, schedulers, memories, tools that agents name, extensions. They are disposed with the orchestrator, last first. */
   readonly plugins?: readonly Plugin[]
+  /** Owns the runs; exactly one, here or among the plugins. The `createOrchestrator` of `opspawn` has a default. */
   readonly store?: Store
+  /** Carries hints; exactly one, here or among the plugins. The `createOrchestrator` of `opspawn` has a default. */
   readonly scheduler?: Scheduler
   /** For agents that name none. */
   readonly planner?: Planner
+  /** What agents may do. @default everything that they were given */
   readonly policy?: Policy
   /** Prices by `provider/modelId`, `modelId` or `*`; needed for cost limits. */
   readonly prices?: PriceTable
@@ -42,6 +47,7 @@ export interface OrchestratorOptions {
   readonly queues?: readonly string[]
   /** `false`: accepts runs and looks at them, but leaves the work to other processes. @default true */
   readonly work?: boolean
+  /** Milliseconds; what is not given is as in {@link DEFAULT_TIMING}. */
   readonly timing?: Partial<Timing>
   /** Says at the start what the store survives. @default one line on standard error; `false` for silence */
   readonly announce?: ((text: string) => void) | false
@@ -117,7 +123,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     random: options.random ?? Math.random,
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
-    copies: new WeakMap(),
+    conversations: new WeakMap(),
     publish: (tasks) => worker.publish(tasks),
     wakeAt: (at) => worker.wakeAt(at),
     poke: (runId) => worker.poke(runId),
@@ -189,11 +195,11 @@ function assemble(
       const record = await requireRecord(engine, runId, options)
       return new RunHandle(context, record.runId, record.agent)
     },
-    record: (runId, options) => requireRecord(engine, runId, options),
+    record: async (runId, options) => frozen(await requireRecord(engine, runId, options)),
     async list(filter = {}, page = {}, options) {
       requireShape('list, filter', filter, FILTER)
       requireShape('list, page', page, { cursor: 'text?', limit: 'whole?' })
-      return engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options)
+      return frozen(await engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options))
     },
     agents: () => engine.board.states(),
     on: (type, listener) => engine.hub.on(type, listener),

@@ -183,14 +183,14 @@ function requireText(planner: Planner, key: string, member: string, value: unkno
 /** Copies the messages that are new; those before the run's input stand in the history already. */
 function copyMessages(planner: Planner, view: RunView, messages: readonly Message[]): readonly Message[] {
   if (!Array.isArray(messages)) throw invalid(planner, `has messages that are ${show(messages)}, not a list`)
+  const { length } = view.messages
+  const copied = messages.slice()
   let known = 0
-  return messages.map((message) => {
-    if (known < view.messages.length && message === view.messages[known]) {
-      known += 1
-      return message
-    }
-    return copy(planner, 'message', message, view)
-  })
+  for (let index = 0; index < copied.length; index += 1) {
+    if (known < length && copied[index] === view.messages[known]) known += 1
+    else copied[index] = copy(planner, 'message', copied[index] as Message, view)
+  }
+  return copied
 }
 
 const WAITS: Readonly<Record<string, Shape>> = {

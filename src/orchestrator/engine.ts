@@ -5,6 +5,12 @@ import type { Hub } from './hub.ts'
 import type { CompiledPolicy } from './policy.ts'
 import type { PriceTable } from './spending.ts'
 
+/** Messages that a caller passed with a run, and each one's recorded form. */
+export interface Conversation {
+  readonly messages: readonly Message[]
+  readonly copies: readonly Message[]
+}
+
 /** What every part of one orchestrator shares. There is nothing global: two orchestrators share nothing. */
 export interface Engine {
   readonly store: Store
@@ -19,8 +25,8 @@ export interface Engine {
   readonly random: () => number
   readonly workerId: string
   readonly timing: Timing
-  /** Recorded forms of messages that callers passed, by the caller's object. */
-  readonly copies: WeakMap<object, Message>
+  /** Conversations that callers passed, by their first message: most are passed again with the next run, grown. */
+  readonly conversations: WeakMap<object, Conversation>
   /** Hands tasks to the scheduler; a failure is a fault and the sweep makes up for it. */
   publish(tasks: readonly TaskRef[]): void
   /** Has the store swept for due runs at that time (store's clock). */

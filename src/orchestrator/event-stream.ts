@@ -1,6 +1,7 @@
 import { isRecorded, type LiveEvent, OpspawnError, type RunEvent, type RunStreamEvent } from '../core/index.ts'
 import type { Engine } from './engine.ts'
-import { pollStore, requireRecord } from './look-up.ts'
+import { frozen } from './frozen.ts'
+import { pollStore, quarantinedError, requireRecord } from './look-up.ts'
 
 /** Events that may wait for a slow listener. Past it live ones are dropped and counted; recorded ones are read again later. */
 const MAX_WAITING = 10_000
@@ -62,6 +63,10 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
         recorded: (events) => this.#take(events),
         live: (event) => this.#takeLive(event),
         closed: wake,
+        setAside: () => {
+          this.#behind = true
+          wake()
+        },
       }),
     )
     if (signal !== undefined) {
@@ -128,6 +133,7 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
   #give(event: RunStreamEvent): Step {
     if (isRecorded(event)) {
       this.#cursor = event.seq
+      frozen(event)
       if (event.type === 'run-end') this.#end()
     }
     return { done: false, value: event }
@@ -161,7 +167,8 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
     const event = this.#page[this.#pageRead]
     if (event === undefined) {
       this.#behind = false
-      const { outcome, seq } = await requireRecord(this.#engine, this.#runId)
+      const { outcome, seq, status } = await requireRecord(this.#engine, this.#runId)
+      if (status === 'quarantined' && seq <= this.#cursor) throw quarantinedError(this.#runId)
       if (outcome !== undefined && seq <= this.#cursor) this.#end()
       return undefined
     }

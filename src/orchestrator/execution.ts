@@ -42,14 +42,15 @@ export class Execution {
     return this.#isOver
   }
 
-  /** Says when the time limit will fall. */
+  /** Says when the time limit will fall: counted from the first word about it. */
   limit(ms: number): void {
-    this.deadline = this.#clock.now() + ms
+    this.deadline ??= this.#clock.now() + ms
   }
 
   /** Starts the time limit. */
   arm(ms: number, makeReason: () => unknown): void {
     if (this.#isOver || this.#disarm !== undefined) return
+    this.limit(ms)
     this.#disarm = this.#clock.setTimer(ms, () => this.abort(makeReason()))
   }
 

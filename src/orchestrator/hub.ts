@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 import { type Failure, type LiveEvent, type OrchestratorEvents, type RunEvent, toFailure, OpspawnError } from '../core/index.ts'
+import { frozen } from './frozen.ts'
 import { show } from './checks/show.ts'
 
 const EVENTS: readonly string[] = ['event', 'live', 'agent', 'fault']
@@ -9,6 +10,8 @@ export interface RunWatcher {
   recorded(events: readonly RunEvent[]): void
   /** Absent when only recorded events matter: then nothing live is made for it. */
   live?(event: LiveEvent): void
+  /** The run was quarantined, which no event tells. */
+  setAside(): void
   /** The orchestrator closes: nothing more will come. */
   closed(): void
 }
@@ -65,8 +68,14 @@ export class Hub {
   recorded(runId: string, events: readonly RunEvent[]): void {
     const watchers = this.#watchers.get(runId)
     if (watchers !== undefined) for (const watcher of watchers) watcher.recorded(events)
-    for (const observer of this.#observers) for (const event of events) this.#call('observer', runId, observer, runId, event)
-    if (this.#bus.listenerCount('event') > 0) for (const event of events) this.#bus.emit('event', runId, event)
+    for (const observer of this.#observers)
+      for (const event of events) this.#call('observer', runId, observer, runId, frozen(event))
+    if (this.#bus.listenerCount('event') > 0) for (const event of events) this.#bus.emit('event', runId, frozen(event))
+  }
+
+  /** Tells those who wait for a run that it was quarantined. */
+  setAside(runId: string): void {
+    for (const watcher of this.#watchers.get(runId) ?? []) watcher.setAside()
   }
 
   /** Whether anybody would see a live event of the run: models are streamed only then. */
@@ -78,6 +87,7 @@ export class Hub {
   }
 
   live(runId: string, event: LiveEvent): void {
+    frozen(event)
     const watchers = this.#watchers.get(runId)
     if (watchers !== undefined) for (const watcher of watchers) watcher.live?.(event)
     if (this.#bus.listenerCount('live') > 0) this.#bus.emit('live', runId, event)

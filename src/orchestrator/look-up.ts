@@ -19,6 +19,14 @@ export async function requireRecord(engine: Engine, runId: string, options?: Ope
   return runs[0]
 }
 
+/** Why nobody waits any longer for a run that was set aside. */
+export function quarantinedError(runId: string): OpspawnError {
+  return new OpspawnError(
+    'RUN_QUARANTINED',
+    `run ${runId} was set aside, because its workers kept dying while they worked on it; nothing of it is lost: look at its history, then cancel it`,
+  )
+}
+
 const NOTHING: RunDefinition = { tools: [], models: [], memories: [] }
 
 /** Reads and folds a run's history as far as it needs no definition: for looking, not for deciding. @throws OpspawnError `RUN_UNKNOWN` */

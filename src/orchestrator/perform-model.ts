@@ -17,7 +17,7 @@ import { readModelStream } from './model-stream.ts'
 import type { RunContext } from './run-context.ts'
 
 /**
- * Calls a model: streams where somebody watches, asks for the whole answer otherwise. The recorded answer is the same.
+ * Calls a model: streams where somebody watches, asks for the whole answer otherwise. The recorded answer is the same, but for `structuredOutputText`, which streams do not carry.
  *
  * @throws OpspawnError `MODEL_UNKNOWN`, `MODEL_UNAVAILABLE` on time-out, `MODEL_ANSWER_INVALID`; whatever the model throws
  */

@@ -124,7 +124,7 @@ async function performRemember(context: RunContext, effect: RememberEffect, exec
   // An id of its own for every entry, so that a repetition after a failure writes nothing twice.
   const key = idempotencyKey(context.view.id, effect.key)
   const entries = effect.entries.map((entry, index) => (entry.id === undefined ? { ...entry, id: `${key}-${index}` } : entry))
-  return { value: toJson(await handle.append(entries, { signal: execution.signal })) }
+  return { value: toJson(await handle.append(entries, { signal: execution.signal }), { maxSize: context.view.limits.payload }) }
 }
 
 function memoryOf(

@@ -148,9 +148,11 @@ function valueAt(input: Json, steps: readonly string[]): Json | undefined {
 }
 
 function holds(condition: ArgumentCondition, value: Json | undefined): boolean {
-  if (condition.exists !== undefined && condition.exists !== (value !== undefined)) return false
-  if (value === undefined) return condition.exists === false
-  const { equals, notEquals, oneOf, above, below, matches } = condition
+  const { exists, ...rest } = condition
+  if (exists !== undefined && exists !== (value !== undefined)) return false
+  // What is not there satisfies nothing but its absence.
+  if (value === undefined) return exists === false && Object.keys(rest).length === 0
+  const { equals, notEquals, oneOf, above, below, matches } = rest
   if (equals !== undefined && !same(equals, value)) return false
   if (notEquals !== undefined && same(notEquals, value)) return false
   if (oneOf !== undefined && !oneOf.some((item) => same(item, value))) return false

@@ -52,7 +52,7 @@ export async function prepareRun(
   const { agent } = ready
   requireOptions(options)
   const { tenant = 'default', runId = ids() } = options
-  const limits = options.limits === undefined ? agent.limits : tightenLimits(agent.limits, options.limits)
+  const limits = options.limits === undefined ? { ...agent.limits } : tightenLimits(agent.limits, options.limits)
   const maxSize = limits.payload ?? DEFAULT_LIMITS.payload
   const json = toJson(input, { maxSize })
   const origin: Writable<RunOrigin> = {
@@ -69,7 +69,7 @@ export async function prepareRun(
     requirePrices(`the run of agent "${agent.name}"`, limits, agentsBelow(agent, engine.agents), engine.prices)
   }
   if (options.session !== undefined) origin.session = options.session
-  if (options.messages !== undefined) origin.messages = copyMessages(options.messages, engine.copies, maxSize)
+  if (options.messages !== undefined) origin.messages = copyMessages(options.messages, engine.conversations, maxSize)
   if (options.metadata !== undefined) origin.metadata = toJson(options.metadata) as JsonObject
   const run: Writable<NewRun> = { origin }
   if (options.idempotencyKey !== undefined) run.idempotencyKey = options.idempotencyKey
@@ -105,27 +105,31 @@ function requireOptions(options: StartOptions): void {
 }
 
 /** The size is that of all of them together. */
-function copyMessages(messages: readonly Message[], copies: WeakMap<object, Message>, maxSize: number): readonly Message[] {
+function copyMessages(messages: readonly Message[], conversations: Engine['conversations'], maxSize: number): readonly Message[] {
+  const [first] = messages
+  const known = typeof first === 'object' && first !== null ? conversations.get(first) : undefined
   let size = 0
-  return messages.map((message, index) => {
-    const copied = copyOnce(message, index, copies)
-    size += lengthOf(copied)
-    if (size <= maxSize) return copied
-    const text = `start: messages are larger than ${maxSize} characters; pass less, or raise limits.payload`
-    throw new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit: maxSize } })
-  })
+  let copies: Message[] | undefined
+  for (let index = 0; index < messages.length; index += 1) {
+    const message = messages[index] as Message
+    const earlier = known?.messages[index] === message ? known.copies[index] : undefined
+    const text = earlier === undefined ? undefined : sameText(earlier, message)
+    const copy = earlier !== undefined && text !== undefined ? earlier : copyMessage(message, index)
+    if (copy !== earlier) copies ??= known?.copies.slice(0, index) ?? []
+    copies?.push(copy)
+    size += text === undefined ? lengthOf(copy) : text.length
+    if (size <= maxSize) continue
+    const problem = `start: messages are larger than ${maxSize} characters; pass less, or raise limits.payload`
+    throw new OpspawnError('PAYLOAD_TOO_LARGE', problem, { details: { limit: maxSize } })
+  }
+  if (copies !== undefined && first !== undefined) conversations.set(first, { messages: messages.slice(), copies })
+  return copies ?? known?.copies.slice(0, messages.length) ?? []
 }
 
-/**
- * A conversation is passed anew with every run, mostly the same objects: a copy that still says the same is used again.
- * Plain text messages, which are nearly all, are told by their text.
- */
-function copyOnce(message: Message, index: number, copies: WeakMap<object, Message>): Message {
-  const known = typeof message === 'object' && message !== null ? copies.get(message) : undefined
-  if (known !== undefined && plainText(known) === plainText(message) && known.role === message.role) return known
-  const copied = copyMessage(message, index)
-  if (plainText(copied) !== undefined) copies.set(message, copied)
-  return copied
+/** The text of a message that still says what it said: plain text messages, which are nearly all; others are copied each time. */
+function sameText(copy: Message, message: Message): string | undefined {
+  const text = plainText(copy)
+  return text === plainText(message) && copy.role === message.role ? text : undefined
 }
 
 function plainText({ role, content, providerOptions }: Message): string | undefined {

@@ -12,7 +12,8 @@ import {
 /** A recorded message in the model's own form: URL texts become URL objects. Messages without files are passed on as they are. */
 function toModelMessage(message: Message): ModelMessage {
   const { content } = message
-  if (typeof content === 'string') return message as unknown as ModelMessage
+  if (typeof content === 'string' || (content.length === 1 && content[0]?.type === 'text'))
+    return message as unknown as ModelMessage
   let copy: object[] | undefined
   for (let index = 0; index < content.length; index += 1) {
     const part = content[index] as { type: string; data?: FileData; output?: ToolResultOutput }

@@ -15,7 +15,8 @@ import { Execution } from './execution.ts'
 import { cancelRun, failRun } from './finishing.ts'
 import { matchSignals, openRecords, takeSignal } from './inbox.ts'
 import { perform } from './perform.ts'
-import { added, createProgress, failEffect, type Progress } from './progress.ts'
+import { type Insistence, insist, writeAgain } from './insisting.ts'
+import { added, createProgress, type Progress } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
 import { announceUnsafe, resume } from './resuming.ts'
 import { RunLog } from './run-log.ts'
@@ -35,6 +36,7 @@ export class RunDriver {
   readonly #engine: Engine
   readonly #claim: Claim
   readonly #ready: ReadyAgent
+  readonly #insistence: Insistence
   #progress: Progress | undefined
   #inbox: Signal[] = []
   readonly #seenSignals = new Set<string>()
@@ -48,6 +50,8 @@ export class RunDriver {
     this.#engine = engine
     this.#claim = claim
     this.#ready = ready
+    const isGivenUp = (): boolean => this.#lost !== undefined || this.#abandoned
+    this.#insistence = { engine, runId: claim.run.runId, isGivenUp }
     this.deliver(claim.inbox)
   }
 
@@ -109,9 +113,7 @@ export class RunDriver {
           try {
             log.written(await log.write())
           } catch (error) {
-            if (!OpspawnError.is(error, 'BUDGET_EXCEEDED')) throw error
-            this.#forgo(progress, error)
-            log.written(await log.write())
+            await writeAgain(this.#insistence, progress, error)
           }
         }
         progress.reserving = NOTHING
@@ -127,7 +129,8 @@ export class RunDriver {
       }
     } catch (error) {
       this.#stopAll(error)
-      if (OpspawnError.is(error, 'LEASE_LOST') || OpspawnError.is(error, 'SEQUENCE_CONFLICT')) return 'lost'
+      if (this.#lost !== undefined || OpspawnError.is(error, 'LEASE_LOST') || OpspawnError.is(error, 'SEQUENCE_CONFLICT'))
+        return 'lost'
       throw error
     }
   }
@@ -136,7 +139,7 @@ export class RunDriver {
   async #open(): Promise<Progress> {
     const engine = this.#engine
     const { run, fence } = this.#claim
-    const events = await engine.store.read(run.runId, 1)
+    const events = await insist(this.#insistence, 'read', () => engine.store.read(run.runId, 1))
     const first = events[0]
     if (first?.type !== 'run-start') throw new OpspawnError('STORE_FAILED', `the history of run ${run.runId} has no beginning`)
     const view = foldHistory(this.#ready.definitionFor(run.tenant), events)
@@ -159,7 +162,7 @@ export class RunDriver {
       const isFresh =
         view.session !== undefined && first.origin.depth === 0 && !events.some((event) => event.type === 'session-load')
       if (isFresh) {
-        const { messages, labels } = await loadSession(engine.store, view)
+        const { messages, labels } = await insist(this.#insistence, 'list', () => loadSession(engine.store, view))
         const seen = labels.length === 0 ? undefined : { labels }
         if (messages.length > 0) log.record({ type: 'session-load', messages, ...seen })
       }
@@ -250,17 +253,6 @@ export class RunDriver {
     matchSignals(progress.log)
   }
 
-  /** Nothing was written, for want of budget. The calls that found none fail, and the planner hears of it. */
-  #forgo(progress: Progress, error: unknown): void {
-    const { log } = progress
-    log.dropReserve()
-    for (const key of progress.reserving) {
-      progress.unreserved.add(key)
-      failEffect(progress, key, 'failed', error)
-    }
-    progress.startable = progress.startable.filter((key) => log.view.effects.get(key)?.outcome === undefined)
-  }
-
   #start(progress: Progress): void {
     const { startable, log } = progress
     if (startable.length === 0) return
@@ -314,7 +306,7 @@ export class RunDriver {
 
   async #giveBack(how: 'wait' | 'drain', dueAt?: number): Promise<DriveEnd> {
     const reason = how === 'drain' || dueAt === undefined ? { how } : { how, dueAt }
-    const task = await this.#engine.store.release(this.#claim.fence, reason)
+    const task = await insist(this.#insistence, 'release', () => this.#engine.store.release(this.#claim.fence, reason))
     if (task !== undefined) this.#engine.publish([task])
     else if (dueAt !== undefined) this.#engine.wakeAt(dueAt)
     return how === 'drain' ? 'drained' : 'parked'

@@ -18,7 +18,7 @@ import { show } from './checks/show.ts'
 import { APPROVAL, CANCEL, type Engine } from './engine.ts'
 import { openEventStream } from './event-stream.ts'
 import { type ApprovalPayload, awaitsApproval, openRecords } from './inbox.ts'
-import { pollStore, readRun, requireRecord } from './look-up.ts'
+import { pollStore, quarantinedError, readRun, requireRecord } from './look-up.ts'
 import { createId } from './system.ts'
 
 /** What a handle needs of its orchestrator. */
@@ -123,13 +123,14 @@ export class RunHandle<Output> implements Run<Output> {
 }
 
 async function requirePending(engine: Engine, runId: string, key: string, options: OperationOptions): Promise<string> {
-  const { view } = await readRun(engine, runId, options)
+  const { events, view } = await readRun(engine, runId, options)
   const record = view.effects.get(key)
   if (record?.argumentsHash === undefined)
     throw new OpspawnError('APPROVAL_UNKNOWN', `run ${runId} asked for no approval "${key}"`)
+  const isAnswered = events.some((event) => event.type === 'approval-response' && event.key === key)
+  if (view.outcome !== undefined && !isAnswered) throw new OpspawnError('RUN_FINISHED', `run ${runId} has ended`)
   if (!awaitsApproval(record))
     throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${runId} has been answered already, or expired`)
-  if (view.outcome !== undefined) throw new OpspawnError('RUN_FINISHED', `run ${runId} has ended`)
   if (record.dueAt !== undefined && record.dueAt <= engine.clock.now()) {
     throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${runId} has expired`)
   }
@@ -166,8 +167,9 @@ function awaitResult({ engine, hold }: HandleContext, runId: string): Promise<Ru
     }
     const fail = (error: unknown): void => settle(() => reject(error as Error))
     const look = (missing?: () => void): void => {
-      requireRecord(engine, runId).then(({ outcome }) => {
-        if (outcome !== undefined) settle(() => resolve(outcome))
+      requireRecord(engine, runId).then(({ outcome, status }) => {
+        if (outcome !== undefined) settle(() => resolve(ownOutcome(outcome)))
+        else if (status === 'quarantined') fail(quarantinedError(runId))
         else missing?.()
       }, fail)
     }
@@ -175,14 +177,20 @@ function awaitResult({ engine, hold }: HandleContext, runId: string): Promise<Ru
     const unwatch = engine.hub.watch(runId, {
       recorded(events) {
         const last = events[events.length - 1]
-        if (last?.type === 'run-end') settle(() => resolve(last.outcome))
+        if (last?.type === 'run-end') settle(() => resolve(ownOutcome(last.outcome)))
       },
+      setAside: () => look(),
       closed,
     })
     const unpoll = engine.store.capabilities.multiProcess ? pollStore(engine, () => look()) : undefined
     if (engine.hub.isClosed) closed()
     else look()
   })
+}
+
+/** Whoever awaits a result may change it; the history keeps its own. */
+function ownOutcome(outcome: RunOutcome): RunOutcome {
+  return outcome.status === 'completed' && typeof outcome.output === 'string' ? { ...outcome } : structuredClone(outcome)
 }
 
 function closedError(runId: string): OpspawnError {

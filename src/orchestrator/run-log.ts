@@ -96,6 +96,13 @@ export class RunLog {
     return this.#engine.store.append(this.#fence, this.#committedSeq, this.#batch, this.#changes())
   }
 
+  /** Whether the store has the batch: only this worker can have written events behind the last one, or another's claim. */
+  async isWritten(): Promise<boolean> {
+    const { length } = this.#batch
+    const events = await this.#engine.store.read(this.origin.runId, this.#committedSeq + 1, length)
+    return events.length === length && !events.some(({ type }) => type === 'run-claim')
+  }
+
   /** Takes note that it was written, and tells whoever watches. */
   written(tasks: readonly TaskRef[]): void {
     this.tick()

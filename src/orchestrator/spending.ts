@@ -15,9 +15,11 @@ import {
 
 /** What one model call cost, by model: price of one million tokens in the unit of `RunLimits.cost`. */
 export interface ModelPrice {
+  /** Of prompt tokens. */
   readonly input: number
+  /** Of answer tokens, reasoning included. */
   readonly output: number
-  /** @default input */
+  /** Of prompt tokens that were read from a cache. @default input */
   readonly cacheRead?: number
 }
 
@@ -106,12 +108,13 @@ export function mergeSpending(left: SpendingChange | undefined, right: SpendingC
   return merged
 }
 
-/** Cuts wished limits to those that hold anyway. */
+/** Cuts wished limits to those that hold anyway, be it by default. */
 export function tightenLimits(held: RunLimits, wished: RunLimits): RunLimits {
+  const defaults: RunLimits = DEFAULT_LIMITS
   const limits: { -readonly [K in keyof RunLimits]: RunLimits[K] } = { ...held }
   for (const [name, value] of Object.entries(wished) as [keyof RunLimits, number | undefined][]) {
     if (value === undefined) continue
-    const present = limits[name]
+    const present = limits[name] ?? defaults[name]
     limits[name] = present === undefined ? value : Math.min(present, value)
   }
   return limits

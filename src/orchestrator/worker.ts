@@ -140,6 +140,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
     const { runId, deliveries } = claim.run
     if (deliveries > MAX_DELIVERIES && !claim.inbox.some((signal) => signal.name === CANCEL)) {
       await store.release(claim.fence, { how: 'quarantine' })
+      hub.setAside(runId)
       fault(
         new OpspawnError('RUN_QUARANTINED', `run ${runId} was set aside after ${deliveries - 1} claims that ended in a crash`),
         'worker',
@@ -290,12 +291,14 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
       await within(deadlineMs, stopped)
       for (const { driver } of drivings.values()) driver.abandon()
       // They need a turn or two of the store; one that hangs is not waited for.
-      await within(LAST_TURNS_MS, Promise.allSettled([...drivings.values()].map(({ done }) => done)))
+      const endBy = performance.now() + LAST_TURNS_MS
+      const leftMs = (): number => Math.max(0, endBy - performance.now())
+      await within(leftMs(), Promise.allSettled([...drivings.values()].map(({ done }) => done)))
       consumption.abort()
-      await within(LAST_TURNS_MS, consuming)
+      await within(leftMs(), consuming)
       cancelBeat?.()
       cancelWatch?.()
-      return { handedBack: (await within(LAST_TURNS_MS, stillOpen(held))) ?? held }
+      return { handedBack: (await within(leftMs(), stillOpen(held))) ?? held }
     },
   }
 
@@ -309,7 +312,7 @@ export function createWorker(engine: Engine, options: WorkerOptions): Worker {
   }
 }
 
-/** How long a stopping worker waits for what should take no time, in milliseconds. */
+/** How long a stopping worker waits, past its deadline, for what should take no time, in milliseconds. */
 const LAST_TURNS_MS = 1_000
 
 /** Waits for work, so long; gives nothing when it takes longer or fails. */

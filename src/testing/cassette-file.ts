@@ -3,7 +3,12 @@ import { dirname } from 'node:path'
 import { OpspawnError, type Json, type JsonObject } from '../core/index.ts'
 import { redactKeys, type Redact } from './cassette-codec.ts'
 
-/** What a model came to, as a cassette keeps it. Values are encoded as plain JSON. */
+/**
+ * What a model came to, as a cassette keeps it. Values are encoded as plain JSON.
+ *
+ * @property result What `doGenerate` gave.
+ * @property parts Of the stream, in order.
+ */
 export type RecordedResponse =
   /** The answer of `doGenerate`. */
   | { readonly result: Json }
@@ -11,22 +16,31 @@ export type RecordedResponse =
   | ({ readonly parts: readonly Json[] } & Partial<Broken>)
   | Broken
 
-/** A call that rejected, alone or behind the parts of a stream; or, with `open`, one that the caller stopped. */
+/**
+ * A call that rejected, alone or behind the parts of a stream; or, with `open`, one that the caller stopped.
+ *
+ * @property error What was thrown.
+ * @property open The caller stopped it before it had ended.
+ */
 export type Broken = { readonly error: Json; readonly open?: undefined } | { readonly open: true; readonly error?: undefined }
 
 /** One call of a model and what it came to. */
 export interface RecordedCall {
   /** `generate` or `stream`, the model's provider and id, the prompt, tools and settings: no headers, no signal. */
   readonly request: JsonObject
+  /** What it came to. */
   readonly response: RecordedResponse
 }
 
 /** A recording of model calls. Made by {@link openCassette}; its methods are for `recordModel` and `replayModel`. */
 export interface Cassette {
+  /** Of the file, as it was given. */
   readonly path: string
+  /** What it was opened for; `auto` is one of these by now. */
   readonly mode: 'record' | 'replay'
   /** In the order in which they were made; calls under way are not among them. */
   readonly calls: readonly RecordedCall[]
+  /** Changes every text before it is stored or compared. */
   readonly redact: Redact
   /** Keeps a place for a call; the function that comes back fills it and writes the file. */
   begin(request: JsonObject): (response: RecordedResponse) => void

@@ -20,7 +20,19 @@ export interface PlannerConformanceOptions {
   readonly maxDecisions?: number
   /** Cases to leave out, by name, each with the reason. */
   readonly skip?: Readonly<Record<string, string>>
-  /** Rules that do not apply to this planner, in any case, each with the reason. */
+  /**
+   * Rules that do not apply to this planner, in any case, each with the reason.
+   *
+   * @property same-decision Why not: the same view gives the same decision.
+   * @property view-unchanged Why not: deciding changes nothing in the view.
+   * @property no-ambient Why not: no clock, randomness, timer or I/O while deciding.
+   * @property valid-decision Why not: decisions are of known kinds and name only what is offered.
+   * @property unique-keys Why not: no key is used twice in a run.
+   * @property answered-calls Why not: every tool call of a model is answered exactly once.
+   * @property idles-while-open Why not: a planner that is not reactive waits for all effects.
+   * @property ends Why not: a run comes to the end that the scenario asks for.
+   * @property failures-told Why not: what went wrong reaches the model or ends the run.
+   */
   readonly skipRules?: { readonly [R in PlannerRule]?: string }
 }
 

@@ -13,6 +13,7 @@ import type {
 
 /** Where a scripted run stands when one of its effects is performed. */
 export interface ScenarioTurn {
+  /** As it is when the effect is performed. */
   readonly run: RunView
   /** Model calls performed before. */
   readonly modelCalls: number
@@ -22,11 +23,17 @@ export interface ScenarioTurn {
 
 /** The same for a model call. */
 export interface ModelTurn extends ScenarioTurn {
+  /** The call to answer. */
   readonly effect: ModelEffect
 }
 
 /** A tool call that a scripted model makes. */
 export interface ScriptedCall {
+  /**
+   * One that is on offer, or the name of one that is not.
+   *
+   * @property alias The name that the model writes.
+   */
   readonly tool: OfferedTool | { readonly alias: string }
   /** Text stands for arguments that are no JSON object, as the model wrote them. */
   readonly input: JsonObject | string
@@ -42,9 +49,11 @@ export interface PlannerDialect {
 
 /** A run to drive a planner through: the definition, and what becomes of each effect. */
 export interface PlannerScenario {
+  /** Of the case; unique in the suite. */
   readonly name: string
   /** Members that differ from the suite's definition. */
   readonly definition?: Partial<RunDefinition>
+  /** Of the run. @default the suite's */
   readonly input?: Json
   /** Conversation before the input. */
   readonly messages?: readonly Message[]

@@ -11,7 +11,9 @@ interface LooseParts {
 
 /** A tool result as a prompt tells it. */
 export interface ToldResult {
+  /** Of the call; empty where the prompt names none. */
   readonly toolCallId: string
+  /** As the prompt names it; empty where it does not. */
   readonly toolName: string
   /** `text`, `json`, `error-text`, `error-json`, `execution-denied` or `content`. */
   readonly type: string

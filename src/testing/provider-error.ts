@@ -1,15 +1,22 @@
 /** What an error of a provider says; see {@link providerError}. */
 export interface ProviderErrorOptions {
+  /** HTTP status; absent where no answer came. */
   readonly statusCode?: number | undefined
+  /** Whether the provider's package finds that the call may be made again. */
   readonly isRetryable: boolean
+  /** By name, such as `retry-after`. */
   readonly responseHeaders?: Record<string, string> | undefined
+  /** The error behind it. */
   readonly cause?: unknown
 }
 
 /** An error as the AI SDK's providers throw it. */
 export interface ProviderError extends Error {
+  /** HTTP status; absent where no answer came. */
   readonly statusCode: number | undefined
+  /** Whether the provider's package finds that the call may be made again. */
   readonly isRetryable: boolean
+  /** By name, such as `retry-after`. */
   readonly responseHeaders: Record<string, string> | undefined
 }
 

@@ -28,6 +28,7 @@ export interface PartialExpectation {
   readonly toolResults?: readonly unknown[]
   /** Names of the tools on offer, all of them in any order. */
   readonly toolNames?: readonly string[]
+  /** How many messages the prompt has. */
   readonly messages?: number
   /** Members of the call options that must be equal, such as `temperature` or `toolChoice`. */
   readonly options?: Readonly<Record<string, unknown>>

@@ -4,6 +4,7 @@ import type { V2Model, V3Model, V4Result, V4StreamPart } from './scripted-shapes
 
 /** A tool call in an answer. */
 export interface ScriptedToolCall {
+  /** The tool, as the model sees it. */
   readonly name: string
   /** A string is the model's own text, taken as it is, so that it may be broken; any other value is written as JSON. */
   readonly input?: unknown
@@ -13,10 +14,15 @@ export interface ScriptedToolCall {
 
 /** Token counts of an answer. What is left out is unknown. */
 export interface ScriptedUsage {
+  /** Of the prompt, with what was cached. */
   readonly inputTokens?: number
+  /** Of the answer, with the reasoning. */
   readonly outputTokens?: number
+  /** Of the input: read from a cache. */
   readonly cacheRead?: number
+  /** Of the input: written to a cache. */
   readonly cacheWrite?: number
+  /** Of the output: spent on reasoning. */
   readonly reasoning?: number
 }
 
@@ -25,11 +31,15 @@ export type DeltaCut = 'words' | 'whole' | number | ((text: string) => readonly 
 
 /** What every step may say. */
 export interface StepContent {
+  /** Comes first, as one block. */
   readonly reasoning?: string
+  /** Comes behind the reasoning, as one block. */
   readonly text?: string
+  /** Come last, in order. */
   readonly toolCalls?: readonly ScriptedToolCall[]
   /** Raw parts of the V4 specification in place of the three above. Parts of unknown types pass through. */
   readonly content?: readonly (ModelPart & Readonly<Record<string, unknown>>)[]
+  /** `unreported`: nothing is known. @default that of the model's options, unless the fault leaves it unknown */
   readonly usage?: ScriptedUsage | 'unreported'
   /** @default 'words' */
   readonly deltas?: DeltaCut
@@ -43,6 +53,7 @@ export interface StepContent {
 
 /** An answer. */
 export interface AnswerStep extends StepContent {
+  /** Never there: with one it is a {@link FaultStep}. */
   readonly fault?: undefined
   /** @default 'tool-calls' with tool calls of ours in it, else 'stop' */
   readonly finishReason?: string
@@ -60,6 +71,12 @@ export interface AnswerStep extends StepContent {
  * - `hang`: never settles before an abort; with content, the stream hangs behind it;
  * - `bad-json`: a call of `toolName` (or of the first tool on offer) with half a JSON; text when there is no tool;
  * - `throw`: rejects with any value; with content, a read of the stream rejects behind it.
+ *
+ * @property fault What goes wrong.
+ * @property retryAfterMs Milliseconds that the error asks to wait; absent: it asks for nothing.
+ * @property delayMs Wait before the answer, in milliseconds.
+ * @property toolName The tool to call; absent: the first on offer.
+ * @property value What is thrown.
  */
 export type FaultStep = StepContent &
   (
@@ -100,6 +117,7 @@ export interface ScriptedModelOptions {
 export interface ScriptedModelCall {
   /** From 0. */
   readonly index: number
+  /** Which of the two calls it was. */
   readonly method: 'generate' | 'stream'
   /** The form of the model that was called. */
   readonly version: 'v2' | 'v3' | 'v4'
@@ -109,10 +127,15 @@ export interface ScriptedModelCall {
 
 /** A model that answers from a script. */
 export interface ScriptedModel<Stream extends ModelStream = ReadableStream<V4StreamPart>> extends Model {
+  /** Empty: the script fetches nothing. */
   readonly supportedUrls: Record<string, RegExp[]>
   /** Answers with the next step of the script, in one piece. */
   doGenerate(options: ModelCallOptions): Promise<V4Result>
-  /** Answers with the next step of the script, part by part. */
+  /**
+   * Answers with the next step of the script, part by part.
+   *
+   * @property stream To be read once.
+   */
   doStream(options: ModelCallOptions): Promise<{ stream: Stream }>
   /** What was asked so far, oldest first, refused calls included. Empty with `record: false`. */
   readonly calls: readonly ScriptedModelCall[]

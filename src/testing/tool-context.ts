@@ -4,7 +4,12 @@ import { toJson, type Json, type ToolContext } from '../core/index.ts'
 export interface TestToolContext extends ToolContext {
   /** Values given to `progress`, in order. */
   readonly progressed: readonly Json[]
-  /** Lines given to `log`, in order. */
+  /**
+   * Lines given to `log`, in order.
+   *
+   * @property message The line.
+   * @property data What was given beside it.
+   */
   readonly logged: readonly { readonly message: string; readonly data: Json | undefined }[]
   /** Fires the signal, unless the overrides brought one of their own. */
   abort(reason?: unknown): void

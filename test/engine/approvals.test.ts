@@ -155,6 +155,13 @@ describe('answering', () => {
   })
 })
 
+test('what nobody answered before the run ended is told as the end of the run', async () => {
+  const { clock, run } = await asked()
+  await run.cancel('no need')
+  await outcomeOf(clock, run, { steps: 10 })
+  await expect(run.approve('it', { by: 'ada' })).rejects.toMatchObject({ code: 'RUN_FINISHED' })
+})
+
 describe('time and binding', () => {
   test('an approval that nobody answers expires and the body is never entered', async () => {
     const { ops, clock, run, tool } = await asked(undefined, { policy: { rules: [], approvalMs: HOUR } })

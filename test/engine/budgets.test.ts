@@ -81,6 +81,12 @@ describe('steps', () => {
   })
 })
 
+test('a caller cannot loosen a limit that the agent leaves at its default', async () => {
+  const ops = await open({ agents: [agent('subject', once(callModel('a')))] })
+  const run = await ops.start('subject', 'go', { limits: { steps: 500, effects: 20, tokens: 9_000 } })
+  expect((await ops.record(run.id)).limits).toMatchObject({ steps: 50, effects: 20, tokens: 9_000 })
+})
+
 describe('tokens', () => {
   const settings = { maxOutputTokens: 100 }
   test('are set aside before the call: one that could pass the limit is not made', async () => {

@@ -104,6 +104,7 @@ describe('which rule decides', () => {
     ['exists', { exists: true }, { v: null }, true],
     ['exists missing', { exists: true }, {}, false],
     ['exists false', { exists: false }, {}, true],
+    ['exists false and equal to something', { exists: false, equals: 1 }, {}, false],
     ['all members', { above: 1, below: 3 }, { v: 2 }, true],
     ['all members not', { above: 1, below: 3 }, { v: 3 }, false],
   ] as const)('argument condition %s', async (_name, condition, input, applies) => {

@@ -347,12 +347,21 @@ describe('a run that keeps crashing its workers (S6)', () => {
       clock,
       store: sharedStore(store, {
         append: (...given) =>
-          given[0].runId === 'poison' ? Promise.reject(new OpspawnError('STORE_FAILED', 'crash')) : store.append(...given),
+          given[0].runId === 'poison' ? Promise.reject(new Error('the worker broke down')) : store.append(...given),
       }),
     })
-    await ops.start(bad, 'go', { runId: 'poison' })
+    const run = await ops.start(bad, 'go', { runId: 'poison' })
+    const { result } = run
+    const watching = (async () => {
+      for await (const event of run) if (event.type === 'run-end') return
+    })()
+    for (const promise of [result, watching]) promise.catch(() => {})
     await clock.advance(300_000)
     expect(await ops.record('poison')).toMatchObject({ status: 'quarantined', deliveries: 11 })
+    await expect(result, 'whoever waited since the start').rejects.toMatchObject({ code: 'RUN_QUARANTINED' })
+    await expect(watching, 'whoever watched').rejects.toMatchObject({ code: 'RUN_QUARANTINED' })
+    const later = await ops.run('poison')
+    await expect(later.result, 'whoever comes later').rejects.toMatchObject({ code: 'RUN_QUARANTINED' })
     expect(faults.some(({ failure }) => failure.code === 'RUN_QUARANTINED')).toBe(true)
     expect(await now(clock, (await ops.start(good, 'go')).result)).toMatchObject({ status: 'completed' })
   })
@@ -366,7 +375,7 @@ describe('a run that keeps crashing its workers (S6)', () => {
       agents: [agent],
       clock,
       store: sharedStore(store, {
-        append: (...given) => (bad ? Promise.reject(new OpspawnError('STORE_FAILED', 'crash')) : store.append(...given)),
+        append: (...given) => (bad ? Promise.reject(new Error('the worker broke down')) : store.append(...given)),
       }),
     })
     const run = await ops.start(agent, 'go')

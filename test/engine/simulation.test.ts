@@ -114,10 +114,18 @@ function stormyStore(store: Store, weather: Weather, worker: number): Store {
     const value = await work()
     return luck < odds * 2 ? fail() : value
   }
+  /** The worker's hold on a run ends before a write or after it, without a word, and the lease runs out. */
+  async function perish<T>(work: () => Promise<T>): Promise<T> {
+    const luck = weather.calm ? 1 : weather.random()
+    if (luck < 0.01) throw new Error('the worker died before the write')
+    const value = await work()
+    if (luck < 0.03) throw new Error('the worker died after the write')
+    return value
+  }
   return sharedStore(store, {
     create: (...given) => through(() => store.create(...given), 0.02),
     claim: (...given) => through(() => store.claim(...given), 0.02),
-    append: (...given) => through(() => store.append(...given), 0.03),
+    append: (...given) => through(() => perish(() => store.append(...given)), 0.03),
     release: (...given) => through(() => store.release(...given), 0.03),
     heartbeat: (...given) => through(() => store.heartbeat(...given), 0.03),
     sweep: (...given) => through(() => store.sweep(...given), 0.05),

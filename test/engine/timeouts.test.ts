@@ -117,6 +117,31 @@ describe('a time limit of a tool', () => {
   })
 })
 
+test('the deadline that a tool is told is the time of its abort, also when it waited for a place', async () => {
+  const clock = manualClock()
+  const told: { readonly deadline: number | undefined; abortedAt?: number }[] = []
+  const slow = tool(
+    'slow',
+    (_input, { deadline, signal }) => {
+      const note: { readonly deadline: number | undefined; abortedAt?: number } = { deadline }
+      told.push(note)
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => (note.abortedAt = clock.now()))
+        clock.setTimer(1_000, () => resolve('late'))
+      })
+    },
+    { timeoutMs: 1_500, concurrency: 1, retry: { attempts: 1 } },
+  )
+  const planner = once(callTool('a', 'slow'), callTool('b', 'slow'))
+  const ops = await open({ agents: [agent('subject', planner, { tools: [slow] })], clock })
+  const begun = clock.now()
+  const run = await ops.start('subject', 'go')
+  for (let step = 0; step < 4; step += 1) await clock.advance(1_000)
+  expect(await ended(run, clock)).toMatchObject({ status: 'completed' })
+  expect(told).toMatchObject([{ deadline: begun + 1_500 }, { deadline: begun + 1_500 }])
+  expect(told[1]?.abortedAt).toBeGreaterThanOrEqual(begun + 1_500)
+})
+
 describe('a time limit of a model', () => {
   test('aborts its signal, counts as unavailable and is tried again', async () => {
     const signals: AbortSignal[] = []

@@ -3,19 +3,27 @@ import type { Lose } from './losses.ts'
 
 /** What a model of another specification version answers: as in V4, except how it says why it stopped and what it used. */
 export interface ForeignResult<Finish, Usage> extends Omit<ModelResult, 'finishReason' | 'usage' | 'structuredOutputText'> {
+  /** Why the model stopped, in the words of its version. */
   readonly finishReason: Finish
+  /** What the call used, in the form of its version. */
   readonly usage: Usage
 }
 
 /** A model of another specification version, by structure. */
 export interface ForeignModel<Options, Finish, Usage> {
+  /** Provider id, as in V4. */
   readonly provider: string
+  /** The provider's name of the model, as in V4. */
   readonly modelId: string
   /** Passed through unread. */
   readonly supportedUrls?: unknown
   /** One call, answered in one piece. */
   doGenerate(options: Options): PromiseLike<ForeignResult<Finish, Usage>>
-  /** One call, answered part by part. */
+  /**
+   * One call, answered part by part.
+   *
+   * @property stream A web stream or an async iterable of parts.
+   */
   doStream(options: Options): PromiseLike<{ stream: ModelStream }>
 }
 

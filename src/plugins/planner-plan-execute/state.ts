@@ -2,19 +2,25 @@ import type { JsonObject, RunView } from '../../core/index.ts'
 
 /** One step of a plan: a tool with its input, or a question for the model. */
 export type PlanStep = {
+  /** What later steps refer to its output by. */
   readonly id: string
+  /** What it is for, or what is asked, in the model's words. */
   readonly goal: string
   /** Registered name of the tool; without one the model carries the step out in words. */
   readonly tool?: string
+  /** Of the tool; may refer to outputs of earlier steps. Absent: `{}`. */
   readonly input?: JsonObject
 }
 
 /** What a step came to. The whole of it stands in the history, at the effect of that key. */
 export type StepResult = {
+  /** Of the step. */
   readonly id: string
+  /** Of the step. */
   readonly goal: string
   /** Key of the step's effect; absent where the step failed before it. */
   readonly key?: string
+  /** `failed` led to a new plan. */
   readonly status: 'completed' | 'failed'
   /** The beginning of the result or the error, for whoever reads the history. */
   readonly summary: string
@@ -22,7 +28,9 @@ export type StepResult = {
 
 /** What the plan-and-execute planner keeps in the history with each decision. */
 export type PlanState = {
+  /** What the last decision asked for: a plan, a step of it, or the answer. */
   readonly phase: 'planning' | 'working' | 'answering'
+  /** The last one that could be read; empty before the first. */
   readonly plan: readonly PlanStep[]
   /** Index of the step that is being carried out. */
   readonly step: number

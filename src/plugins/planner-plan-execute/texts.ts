@@ -2,7 +2,9 @@ import type { Failure, Issue, OfferedTool } from '../../core/index.ts'
 
 /** What {@link planTemplate} is made from. */
 export interface PlanTemplateInput {
+  /** What a step may name. */
   readonly tools: readonly OfferedTool[]
+  /** Most steps of a plan. */
   readonly maxSteps: number
 }
 

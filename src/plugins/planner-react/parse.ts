@@ -2,7 +2,17 @@ import type { Json, JsonObject } from '../../core/index.ts'
 import { readJson } from '../../planning/index.ts'
 import { type Label, readLabel } from './label.ts'
 
-/** What a model wrote in one turn. */
+/**
+ * What a model wrote in one turn.
+ *
+ * @property type `malformed`: neither an action nor a final answer could be read.
+ * @property action What stands behind `Action:`: the tool, as the model names it.
+ * @property input The arguments; `{}` where none were written.
+ * @property hasInput Arguments were written.
+ * @property cut The model had gone on behind its first action.
+ * @property text The final answer, never empty.
+ * @property problem What is wrong, as the model can be told.
+ */
 export type ReactTurn =
   /** `cut` when the model had gone on behind its first action, an observation of its own invention included. */
   | {

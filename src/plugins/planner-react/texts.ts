@@ -2,6 +2,7 @@ import type { Issue, JsonObject, OfferedTool } from '../../core/index.ts'
 
 /** What {@link reactTemplate} is made from. */
 export interface ReactTemplateInput {
+  /** What an action may name. */
   readonly tools: readonly OfferedTool[]
   /** JSON Schema of the output, where it must be JSON. */
   readonly output: JsonObject | undefined

@@ -81,8 +81,8 @@ function decide(run: RunView, settings: Settings): Decision {
 }
 
 function firstTurn(run: RunView, settings: Settings): ModelEffect {
-  const messages = [...run.messages, inputMessage(run.input)]
-  if (run.instructions !== undefined) messages.unshift(systemMessage(run.instructions))
+  const instructions = run.instructions === undefined ? [] : [systemMessage(run.instructions)]
+  const messages = instructions.concat(run.messages, inputMessage(run.input))
   return { kind: 'model', key: `model-${run.decisions}`, ...shape(run, settings), messages }
 }
 

@@ -31,7 +31,7 @@ export interface MemoryRun {
   readonly priority: number
   readonly idempotencyKey: string | undefined
   readonly createdAt: number
-  events: RunEvent[]
+  readonly events: RunEvent[]
   /** The last event's number, once the history is forgotten. */
   forgottenAt: number | undefined
   status: RunStatus
@@ -60,6 +60,13 @@ export interface MemoryRun {
   readonly timer: Place<MemoryRun>
 }
 
+/**
+ * Histories begin as a copy of this. V8 learns from an array literal here that most histories of a young process live
+ * long, makes all later ones old from birth, and then keeps what they hold until the next full collection: a third of
+ * the time of a short run.
+ */
+const NO_EVENTS: readonly RunEvent[] = []
+
 /** A run as it is accepted, with its first event. */
 export function createMemoryRun(run: NewRun, ordinal: number, now: number): MemoryRun {
   const { origin, queue = 'default', priority = 0 } = run
@@ -77,7 +84,7 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
     priority,
     idempotencyKey: run.idempotencyKey,
     createdAt: now,
-    events: [],
+    events: NO_EVENTS.slice(),
     forgottenAt: undefined,
     status: 'queued',
     updatedAt: now,
@@ -173,7 +180,7 @@ export function removeSignals(run: MemoryRun, ids: readonly string[]): void {
 /** Lets go of an ended run's history; its summary stays. */
 export function forgetHistory(run: MemoryRun): void {
   run.forgottenAt = run.events.length
-  run.events = []
+  run.events.length = 0
 }
 
 /** The run as it is now, as a value that later changes do not touch. */

@@ -47,7 +47,7 @@ export interface MemoryStoreOptions {
   readonly capacity?: number
   /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 10_000 */
   readonly retain?: number
-  /** Finished runs whose history is kept; of the others only the summary can be listed. @default 200 */
+  /** Finished runs whose history is kept; of the others only the summary can be listed. @default 100 */
   readonly retainHistories?: number
 }
 
@@ -68,7 +68,7 @@ export interface MemoryStoreOptions {
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   checkOptions(options)
-  const { clock, capacity = 10_000, retain = 10_000, retainHistories = 200 } = options
+  const { clock, capacity = 10_000, retain = 10_000, retainHistories = 100 } = options
   return new MemoryStore(clock === undefined ? Date.now : () => clock.now(), capacity, new Catalog(retain, retainHistories))
 }
 

@@ -1,0 +1,11 @@
+/**
+ * Makes data that is handed out unchangeable, with all that it holds: the same objects may be a store's history. What is
+ * frozen already is not walked again.
+ */
+export function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const member of Object.values(value)) frozen(member)
+  }
+  return value
+}
