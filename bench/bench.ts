@@ -23,6 +23,7 @@ const timed = {
   stream: { rounds: 4, seconds: 20 },
   alloc: { rounds: 3, seconds: 20, flags: allocFlags },
   concurrent: { rounds: 3, seconds: 20 },
+  workflow: { rounds: 4, seconds: 30 },
 } satisfies Partial<Record<TaskName, Plan>>
 
 const slow = 'install'

@@ -6,6 +6,8 @@ const rows: Readonly<Record<string, { readonly label: string; readonly aim: stri
   'loop-10': { label: 'run of 10 tool calls, µs per step', aim: 'floor + 8' },
   'loop-100': { label: 'run of 100 tool calls, µs per step', aim: 'floor + 8' },
   'loop-history': { label: '10 calls after 1,000 messages, µs per step', aim: 'floor + 10' },
+  'workflow-linear': { label: 'workflow, 10 steps in line, µs per step', aim: '6' },
+  'workflow-fan': { label: 'workflow, fan-out of 100, µs per step', aim: '8' },
   stream: { label: '1,000 text deltas, µs per delta', aim: '0.8' },
   alloc: { label: 'allocated by a run of 10 calls, KiB', aim: '150' },
   'concurrent-warm': { label: '1,000 runs at once, s', aim: '0.25' },

@@ -4,13 +4,14 @@ import { measureConcurrent } from './measures/concurrent.ts'
 import { probe } from './measures/probe.ts'
 import { measureLoop } from './measures/loop.ts'
 import { measureStream } from './measures/stream.ts'
+import { measureWorkflow } from './measures/workflow.ts'
 import type { Contender, ContenderName } from './contenders/contender.ts'
 
 /** Numbers by row of the table. */
 export type Figures = Readonly<Record<string, number>>
 export type Reply = { readonly figures: Figures } | { readonly skipped: string } | { readonly refused: string }
 
-export type TaskName = 'probe' | 'loop' | 'stream' | 'alloc' | 'concurrent'
+export type TaskName = 'probe' | 'loop' | 'stream' | 'alloc' | 'concurrent' | 'workflow'
 
 const tasks: Readonly<Record<TaskName, (contender: Contender) => Promise<Figures>>> = {
   probe,
@@ -18,6 +19,7 @@ const tasks: Readonly<Record<TaskName, (contender: Contender) => Promise<Figures
   stream: measureStream,
   alloc: measureAlloc,
   concurrent: measureConcurrent,
+  workflow: measureWorkflow,
 }
 
 async function perform(name: ContenderName, task: TaskName): Promise<Reply> {

@@ -12,9 +12,9 @@ import { dirname, join, posix, relative } from 'node:path'
 import ts from 'typescript'
 import { AGENT_TRANSITIONS, DEFAULT_LIMITS, ERROR_CODES, errorInfo, RUN_TRANSITIONS } from '../src/core/index.ts'
 import { DEFAULT_RETRY, DEFAULT_TIMING } from '../src/orchestrator/index.ts'
-import { WORKFLOW_LIMITS, WORKFLOW_SCHEMA } from '../src/plugins/planner-workflow/index.ts'
 import { checkBudgets, checkLengths } from './budgets.ts'
 import { NUMBERS } from './limit-numbers.ts'
+import { workflowTables } from './workflow-tables.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -72,47 +72,11 @@ function anchorsOf(text: string): ReadonlySet<string> {
 /** What stands between `<!-- generated: name -->` and `<!-- end -->`, by file and name. */
 const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'docs/reference/errors.md': { errors: errorTable },
-  'docs/reference/workflow-document.md': {
-    document: () => schemaTable(WORKFLOW_SCHEMA),
-    task: () => schemaTable(taskSchema()),
-    limits: workflowLimits,
-  },
+  'docs/reference/workflow-document.md': workflowTables,
   'docs/reference/status.md': {
     run: () => diagram(RUN_TRANSITIONS, 'queued'),
     agent: () => diagram(AGENT_TRANSITIONS, 'idle'),
   },
-}
-
-type SchemaPart = { readonly [keyword: string]: unknown }
-
-function taskSchema(): SchemaPart {
-  const { tasks } = WORKFLOW_SCHEMA['properties'] as Readonly<Record<string, SchemaPart>>
-  return tasks?.['additionalProperties'] as SchemaPart
-}
-
-/** Every key of a map, and what it must be. */
-function schemaTable(schema: SchemaPart): string {
-  const rows = Object.entries(schema['properties'] as Readonly<Record<string, SchemaPart>>).map(
-    ([key, { title = 'any value' }]) => {
-      const required = (schema['required'] as readonly string[]).includes(key) ? ', required' : ''
-      return `| \`${key}\` | ${String(title).replaceAll('|', '\\|')}${required} |`
-    },
-  )
-  return ['| Key | Value |', '|---|---|', ...rows].join('\n')
-}
-
-/** Every limit, with the words that stand at it in the source. */
-function workflowLimits(): string {
-  const source = read('src/plugins/planner-workflow/limits.ts')
-  const words = new Map(
-    [...source.matchAll(/\/\*\* (.+?) \*\/\n((?: {2}\w+: .+\n)+)/g)].flatMap(([, text = '', keys = '']) =>
-      [...keys.matchAll(/(\w+):/g)].map(([, key = '']) => [key, text] as const),
-    ),
-  )
-  const rows = Object.entries(WORKFLOW_LIMITS).map(
-    ([key, value]) => `| \`${key}\` | ${value.toLocaleString('en')} | ${words.get(key) ?? ''} |`,
-  )
-  return ['| Limit | Number | What it bounds |', '|---|---|---|', ...rows].join('\n')
 }
 
 function errorTable(): string {

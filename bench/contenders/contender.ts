@@ -4,7 +4,12 @@ import type { Job } from '../task.ts'
 export interface Contender {
   /** Builds the agent for a job, once; what comes back is run many times, also at the same time. */
   prepare(work: Job): Promise<Prepared>
+  /** Builds a workflow of that shape, once; each call of what comes back is one run, and gives the sum that it came to. */
+  workflow?(shape: WorkflowShape): Promise<() => Promise<number>>
 }
+
+/** Ten steps one after the other, or a hundred side by side. */
+export type WorkflowShape = 'linear' | 'fan'
 
 export interface Prepared {
   /** One run from question to answer, through the framework's ordinary call. */

@@ -1,6 +1,6 @@
 import { add, addInput, addName, deltaText, earlier, instructions, question } from '../task.ts'
 import { v4Model, type V4Model } from '../v4-model.ts'
-import type { Contender } from './contender.ts'
+import type { Contender, WorkflowShape } from './contender.ts'
 
 /** A tool may be asynchronous, so even the floor awaits it. */
 const execute: (input: { a: number; b: number }) => { sum: number } | Promise<{ sum: number }> = add
@@ -45,6 +45,18 @@ export const contender: Contender = {
       },
     }
   },
+  workflow: async (shape) => () => steps(shape),
+}
+
+/** What any workflow does at least: validate, call, hand on. */
+async function steps(shape: WorkflowShape): Promise<number> {
+  if (shape === 'linear') {
+    let sum = 0
+    for (let step = 0; step < 10; step += 1) sum = (await execute(addInput.parse({ a: sum, b: 1 }))).sum
+    return sum
+  }
+  const all = await Promise.all(Array.from({ length: 100 }, async (_, a) => execute(addInput.parse({ a, b: 1 }))))
+  return all.reduce((total, { sum }) => total + sum, 0)
 }
 
 async function* deltas(count: number): AsyncGenerator<{ type: 'text-delta'; delta: string }> {

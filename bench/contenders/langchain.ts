@@ -5,6 +5,7 @@ import { ChatGenerationChunk, type ChatResult } from '@langchain/core/outputs'
 import type { CallbackManagerForLLMRun } from '@langchain/core/callbacks/manager'
 import type { Runnable } from '@langchain/core/runnables'
 import { convertToOpenAITool } from '@langchain/core/utils/function_calling'
+import { Annotation, END, Send, START, StateGraph } from '@langchain/langgraph'
 import { createAgent, tool } from 'langchain'
 import {
   add,
@@ -99,5 +100,30 @@ export const contender: Contender = {
         for await (const [chunk] of stream) onDelta(chunk.text)
       },
     }
+  },
+  async workflow(shape) {
+    if (shape === 'fan') {
+      const State = Annotation.Root({
+        sums: Annotation<number[]>({ reducer: (left, right) => [...left, ...right], default: () => [] }),
+      })
+      const fan = new StateGraph(State)
+        .addNode('call', async (input: { a: number; b: number }) => ({ sums: [add(addInput.parse(input)).sum] }) as never)
+        .addConditionalEdges(START, () => Array.from({ length: 100 }, (_, a) => new Send('call', { a, b: 1 })))
+        .addEdge('call', END)
+        .compile()
+      return async () => {
+        const { sums } = await fan.invoke({ sums: [] })
+        return sums.reduce((total, sum) => total + sum, 0)
+      }
+    }
+    const State = Annotation.Root({ sum: Annotation<number>() })
+    const graph = new StateGraph(State) as StateGraph<typeof State.spec, { sum: number }, { sum?: number }, string>
+    for (let step = 0; step < 10; step += 1) {
+      graph.addNode(`t${step}`, async ({ sum }) => add(addInput.parse({ a: sum, b: 1 })))
+      graph.addEdge((step === 0 ? START : `t${step - 1}`) as '__start__', `t${step}`)
+    }
+    graph.addEdge('t9', END as never)
+    const linear = graph.compile()
+    return async () => ((await linear.invoke({ sum: 0 })) as { sum: number }).sum
   },
 }

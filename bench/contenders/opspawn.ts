@@ -1,8 +1,9 @@
 import { createOrchestrator, defineAgent, defineTool, type Message } from 'opspawn'
 import { toolsPlanner } from 'opspawn/plugins/planner-tools'
+import { loadWorkflow, type TaskDocument } from 'opspawn/plugins/planner-workflow'
 import { add, addDescription, addInput, addName, earlier, instructions, question } from '../task.ts'
 import { v4Model } from '../v4-model.ts'
-import type { Contender } from './contender.ts'
+import type { Contender, WorkflowShape } from './contender.ts'
 
 export const contender: Contender = {
   async prepare(work) {
@@ -45,4 +46,40 @@ export const contender: Contender = {
       },
     }
   },
+  async workflow(shape) {
+    const tool = defineTool({
+      name: addName,
+      description: addDescription,
+      input: addInput,
+      effect: 'pure',
+      execute: (input) => add(input),
+    })
+    const workflow = await loadWorkflow({ name: 'bench', ...documents[shape]() }, { tools: [tool] })
+    const ops = await createOrchestrator({ agents: [workflow], announce: false })
+    const numbers = Array.from({ length: 100 }, (_, index) => index)
+    return async () => {
+      const run = await ops.start(workflow, { numbers })
+      const outcome = await run.result
+      if (outcome.status !== 'completed') throw new Error(`the run ended as ${outcome.status}: ${JSON.stringify(outcome)}`)
+      const outputs = outcome.output as readonly { readonly sum: number }[]
+      return outputs.reduce((total, { sum }) => total + sum, 0)
+    }
+  },
+}
+
+type Document = { readonly tasks: Record<string, TaskDocument>; readonly output: string | readonly string[] }
+
+const documents: Readonly<Record<WorkflowShape, () => Document>> = {
+  linear() {
+    const tasks: Record<string, TaskDocument> = { t0: { tool: addName, with: { a: 0, b: 1 } } }
+    for (let step = 1; step < 10; step += 1) {
+      const needs = `t${step - 1}`
+      tasks[`t${step}`] = { needs, tool: addName, with: { a: `\${{ tasks.${needs}.output.sum }}`, b: 1 } }
+    }
+    return { tasks, output: ['${{ tasks.t9.output }}'] }
+  },
+  fan: () => ({
+    tasks: { each: { tool: addName, forEach: '${{ input.numbers }}', with: { a: '${{ item }}', b: 1 } } },
+    output: '${{ tasks.each.output }}',
+  }),
 }

@@ -14,7 +14,7 @@ import type { RunView } from './view.ts'
  *
  * @property type What happens next.
  * @property effects At least one and at most `limits.effects`, each under a new key.
- * @property state Absent: the state stays as it is. With `finish` and `fail` a decision without effects is recorded for it.
+ * @property state Absent: the state stays as it is. Of `finish` and `fail`, it stands in a decision without effects.
  * @property output Checked against the agent's schema, if it has one; the run's output is what the schema makes of it.
  * @property messages Kept as the transcript of a root run in a session.
  * @property error The run's outcome is `failed` with it.

@@ -53,9 +53,9 @@ test('a race leaves the slower one to be cancelled', async () => {
   const workflow = defineWorkflow({ name: 'race', tools: [slow] }, async (ctx) =>
     Promise.race([ctx.tool('slow'), ctx.sleep('5s').then(() => 'late')]),
   ) as Agent
-  const { outcome, effect } = await play(workflow)
-  expect(outcome).toEqual({ status: 'completed', output: 'late' })
-  expect(effect('slow').status).toBe('cancelled')
+  const played = await play(workflow)
+  expect(played.outcome).toEqual({ status: 'completed', output: 'late' })
+  expect(played.effect('slow').status).toBe('cancelled')
 })
 
 test('cancelled while it waits, it ends, and is not run on', async () => {

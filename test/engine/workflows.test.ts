@@ -118,6 +118,41 @@ describe('tasks', () => {
     expect(ofType(history, 'decision')[0]?.effects).toMatchObject([{ kind: 'run', agent: 'able' }])
   })
 
+  test('know their run, and what failed', async () => {
+    const say = noting('say', (input) => input)
+    const workflow = await flow(
+      {
+        a: { tool: 'say', with: { run: '${{ run }}', id: '${{ run.id }}' } },
+        b: { needs: 'a', tool: 'broken', failure: 'skip', onFailure: 'c' },
+        c: { tool: 'say', with: { why: '${{ failure }}', seen: '${{ tasks.a.status }} ${{ tasks.b.error.message }}' } },
+      },
+      [say, noting('broken', () => Promise.reject(new Error('no')))],
+      { output: '${{ tasks.a.output }}' },
+    )
+    const { outcome, run } = await play(workflow)
+    expect(outcome).toEqual({
+      status: 'completed',
+      output: { id: run.id, run: { id: run.id, workflow: 'flow', tenant: 'default', session: null } },
+    })
+    expect(calls(say)[1]).toEqual({ why: { task: 'b', code: 'TOOL_FAILED', message: 'no' }, seen: 'completed no' })
+  })
+
+  test('whose length is no duration, or whose item has no input, fail with the reason', async () => {
+    const nap = await play(await flow({ a: { sleep: '${{ input.for }}' } }), { input: { for: 'ever' } })
+    expectFailure(nap.outcome, 'PLANNER_FAILED', '"ever" is no duration')
+    const tasks = (failure: string): Tasks => ({
+      a: { tool: 'x', forEach: '${{ input }}', with: { n: '${{ item.n }}' }, failure },
+      b: { needs: 'a', tool: 'x', with: { n: '${{ tasks.a.output }}' } },
+    })
+    const x = noting('x', ({ n }) => n)
+    const goesOn = await play(await flow(tasks('continue'), [x]), { input: [{ n: 1 }, {}, { n: 3 }] })
+    expect(goesOn.outcome).toEqual({ status: 'completed', output: { b: [1, null, 3] } })
+    const stops = await play(await flow(tasks('fail'), [x]), { input: [{ n: 1 }, {}] })
+    expectFailure(stops.outcome, 'PLANNER_FAILED', 'item 1: item has no member "n"')
+    const nothing = await play(await flow(tasks('continue'), [x]), { input: [{}, {}] })
+    expect(nothing.outcome).toEqual({ status: 'completed', output: { b: [null, null] } })
+  })
+
   test('that read what is not there fail with the reason', async () => {
     const workflow = await flow({ a: { tool: 'x', with: '${{ input.a.b }}' } }, [noting('x')])
     expectFailure(
@@ -245,6 +280,15 @@ describe('forEach', () => {
     expect(work.calls.length).toBeLessThanOrEqual(called)
   })
 
+  test('with more items than a decision may hold asks for them in turn', async () => {
+    const work = noting('work', ({ n }) => n)
+    const workflow = await flow({ a: { tool: 'work', forEach: '${{ input }}', with: { n: '${{ item }}' } } }, [work])
+    const list = Array.from({ length: 25 }, (_, n) => n)
+    const { outcome, history } = await play({ ...workflow, limits: { ...workflow.limits, effects: 10 } }, { input: list })
+    expect(outcome).toEqual({ status: 'completed', output: { a: list } })
+    expect(ofType(history, 'decision').map(({ effects }) => effects.length)).toEqual([10, 10, 5])
+  })
+
   test('over approvals asks for each', async () => {
     const workflow = await flow({ a: { approval: 'Take ${{ item }}?', forEach: ['x', 'y'] } })
     const { outcome } = await play(workflow, {
@@ -298,10 +342,10 @@ describe('a failure', () => {
       throw new Error('no')
     })
     const workflow = await flow({ child: { workflow: 'inner' }, wait: { signal: 'never' }, a: { tool: 'fails' } }, [fails])
-    const { outcome, effect } = await play(workflow, { agents: [inner] })
-    expectFailure(outcome, 'TOOL_FAILED')
-    expect(effect('wait').status).toBe('cancelled')
-    expect(effect('child').status).toBe('cancelled')
+    const played = await play(workflow, { agents: [inner] })
+    expectFailure(played.outcome, 'TOOL_FAILED')
+    expect(played.effect('wait').status).toBe('cancelled')
+    expect(played.effect('child').status).toBe('cancelled')
     expect(String(await seen.promise)).toContain('the parent run ended')
   })
 

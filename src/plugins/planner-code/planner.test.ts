@@ -9,7 +9,7 @@ import { codePlanner, defineWorkflow, type WorkflowFunction } from './index.ts'
 type Run = WorkflowFunction<Json, unknown>
 
 const twoAndOne: Run = async (ctx, input) => {
-  const found = await ctx.tool('web.search', { q: String(input) })
+  const found = await ctx.tool('web.search', { q: JSON.stringify(input) })
   const [left, right] = await Promise.all([
     ctx.tool('note', { n: 1 }),
     ctx.tool('note', { n: 2 }).catch((error: { code: string }) => error.code),
@@ -28,7 +28,7 @@ const loops: Run = async (ctx) => {
       sum += 100
     }
     // A long way through the microtasks, as deep calls have.
-    for (let tick = 0; tick < 50; tick += 1) await null
+    for (let tick = 0; tick < 50; tick += 1) await Promise.resolve()
   }
   return sum + Math.min(ctx.now(), 0)
 }
@@ -54,7 +54,7 @@ const skip = Object.fromEntries(
 )
 for (const [name, run] of Object.entries({ twoAndOne, loops })) {
   plannerConformance({
-    test: (title, body) => void test(`${name}: ${title}`, body),
+    test: (title, body) => test(`${name}: ${title}`, body),
     createPlanner: () => codePlanner(run),
     skipRules: reasons,
     skip,
@@ -241,7 +241,7 @@ describe('from any prefix of any history', () => {
       let sum = 0
       for (let turn = 0; turn < n; turn += 1) {
         if (ctx.random() < 0.5) await ctx.sleep(1)
-        for (let tick = 0; tick < n * 7; tick += 1) await null
+        for (let tick = 0; tick < n * 7; tick += 1) await Promise.resolve()
         sum += await ctx.tool<number>('note', { n, turn }).catch(() => 0)
       }
       return sum

@@ -20,6 +20,7 @@ export interface BuilderTask<Names extends string> extends Omit<
 export interface WorkflowBuilder<Names extends string = never> {
   /** The document so far. */
   readonly document: WorkflowDocument
+  /** Says what it is for. */
   describe(description: string): WorkflowBuilder<Names>
   /** JSON Schema of the input. */
   input(schema: JsonObject): WorkflowBuilder<Names>

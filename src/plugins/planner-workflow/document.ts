@@ -88,8 +88,8 @@ export interface RetryDocument {
   readonly maxBackoff?: string
 }
 
-/** The members of a task that say what it does. */
-export const TASK_KINDS = ['tool', 'agent', 'workflow', 'approval', 'signal', 'sleep'] as const
-
 /** What a task does. */
-export type TaskKind = (typeof TASK_KINDS)[number]
+export type TaskKind = 'tool' | 'agent' | 'workflow' | 'approval' | 'signal' | 'sleep'
+
+/** The members of a task that say what it does. */
+export const TASK_KINDS: readonly TaskKind[] = ['tool', 'agent', 'workflow', 'approval', 'signal', 'sleep']

@@ -37,19 +37,21 @@ export async function importTemplate(source: unknown): Promise<ImportedTemplate>
   const tasks = (list as readonly Json[]).map((task, index) => readTask(task, index, warnings))
   const names = nameAll(tasks, warnings)
   const needs = needsOf(tasks, names, warnings)
-  const name = identifier(textOf(template['name']) ?? textOf(template['id']) ?? 'workflow')
+  const made = tasks.map((task, index): [string, TaskDocument] => [names[index] ?? '', toDocument(task, needs[index] ?? [])])
+  return { document: { ...headOf(template, warnings), tasks: Object.fromEntries(made) }, warnings }
+}
+
+function headOf(template: JsonObject, warnings: string[]): Omit<WorkflowDocument, 'tasks'> {
   const shown = textOf(template['name'])
+  const name = identifier(shown ?? textOf(template['id']) ?? 'workflow')
   if (shown !== undefined && shown !== name) warnings.push(`the name "${shown}" became "${name}"`)
   const description = textOf(template['description']) ?? (shown === name ? undefined : shown)
   const version = textOf(template['version'])
-  const made = tasks.map((task, index): [string, TaskDocument] => [names[index] ?? '', toDocument(task, needs[index] ?? [])])
-  const document: WorkflowDocument = {
+  return {
     name,
     ...(description === undefined ? undefined : { description }),
     ...(version === undefined ? undefined : { version }),
-    tasks: Object.fromEntries(made),
   }
-  return { document, warnings }
 }
 
 /** A task of a template, read. */

@@ -31,6 +31,7 @@ const RESULTS: Readonly<Record<string, ValueType>> = {
  * @param report gets what is wrong, in words.
  */
 export function inferType(tree: Tree, paths: PathTypes, report: (problem: string) => void): ValueType {
+  const all = (parts: readonly Tree[]): ValueType[] => parts.map((part) => inferType(part, paths, report))
   switch (tree.kind) {
     case 'path': {
       const type = paths(tree.path)
@@ -38,27 +39,19 @@ export function inferType(tree: Tree, paths: PathTypes, report: (problem: string
     }
     case 'constant':
       return constantType(tree.type)
-    case 'list':
-    case 'map':
-      for (const part of tree.args) inferType(part, paths, report)
-      return { kind: tree.kind }
     case 'call':
-      return callType(
-        tree.name,
-        tree.args.map((part) => inferType(part, paths, report)),
-        report,
-      )
+      return callType(tree.name, all(tree.args), report)
     case 'comprehension': {
       const { kind } = inferType(tree.range, paths, report)
-      if (kind !== 'any' && kind !== 'list' && kind !== 'map') report(`goes through ${kindText(kind)}, which is no list`)
-      for (const part of tree.args) inferType(part, paths, report)
+      if (!['any', 'list', 'map'].includes(kind)) report(`goes through ${kindText(kind)}, which is no list`)
+      all(tree.args)
       return ANY
     }
-    case 'member':
-      for (const part of tree.args) inferType(part, paths, report)
+    case 'message':
       return ANY
     default:
-      return ANY
+      all(tree.args)
+      return tree.kind === 'member' ? ANY : { kind: tree.kind }
   }
 }
 
@@ -69,24 +62,26 @@ function constantType(type: (Tree & { readonly kind: 'constant' })['type']): Val
 
 function callType(name: string, args: readonly ValueType[], report: (problem: string) => void): ValueType {
   const [left = ANY, right = ANY] = args
-  if (LOGIC.has(name)) {
-    const odd = args.find(({ kind }) => kind !== 'any' && kind !== 'bool')
-    if (odd !== undefined) report(`"${sign(name)}" needs true or false on both sides, not ${kindText(odd.kind)}`)
-    return BOOL
-  }
-  if (name === '_?_:_') {
-    if (left.kind !== 'any' && left.kind !== 'bool') report(`"?" needs true or false before it, not ${kindText(left.kind)}`)
-    const [, yes = ANY, no = ANY] = args
-    return yes.kind === no.kind ? yes : ANY
-  }
-  if (ORDER.has(name)) {
-    if (!goTogether(left, right) || isOrderless(left) || isOrderless(right)) report(mismatch(name, left, right))
-    return BOOL
-  }
-  if (EQUALITY.has(name)) return BOOL
-  if (ARITHMETIC.has(name)) return arithmeticType(name, left, right, report)
-  if (name === '-_') return left
-  return RESULTS[name] ?? ANY
+  if (LOGIC.has(name)) return logicType(name, args, report)
+  if (name === '_?_:_') return choiceType(args, report)
+  if (ORDER.has(name) && !areOrdered(left, right)) report(mismatch(name, left, right))
+  if (ORDER.has(name) || EQUALITY.has(name)) return BOOL
+  return ARITHMETIC.has(name) ? arithmeticType(name, left, right, report) : (RESULTS[name] ?? ANY)
+}
+
+function logicType(name: string, args: readonly ValueType[], report: (problem: string) => void): ValueType {
+  const odd = args.find((type) => !isTruth(type))
+  if (odd !== undefined) report(`"${sign(name)}" needs true or false on both sides, not ${kindText(odd.kind)}`)
+  return BOOL
+}
+
+function choiceType([condition = ANY, yes = ANY, no = ANY]: readonly ValueType[], report: (problem: string) => void): ValueType {
+  if (!isTruth(condition)) report(`"?" needs true or false before it, not ${kindText(condition.kind)}`)
+  return yes.kind === no.kind ? yes : ANY
+}
+
+function isTruth({ kind }: ValueType): boolean {
+  return kind === 'any' || kind === 'bool'
 }
 
 function arithmeticType(name: string, left: ValueType, right: ValueType, report: (problem: string) => void): ValueType {
@@ -95,6 +90,10 @@ function arithmeticType(name: string, left: ValueType, right: ValueType, report:
     kind === 'any' || kind === 'int' || kind === 'number' || (isJoining && (kind === 'string' || kind === 'list'))
   if (!fits(left) || !fits(right) || !goTogether(left, right)) report(mismatch(name, left, right))
   return left.kind === right.kind ? { kind: left.kind } : ANY
+}
+
+function areOrdered(left: ValueType, right: ValueType): boolean {
+  return goTogether(left, right) && !isOrderless(left) && !isOrderless(right)
 }
 
 function isOrderless({ kind }: ValueType): boolean {

@@ -24,8 +24,9 @@ export const WORKFLOW_LIMITS = {
   comprehensions: 8,
   /** Values that one expression may read or give. */
   expressionValues: 50_000,
-  /** Items of a list that an expression with a comprehension may read, and of one with a comprehension inside another. */
+  /** Items of a list that an expression with a comprehension may read. */
   comprehensionItems: 5_000,
+  /** The same where one comprehension is inside another. */
   nestedItems: 300,
   /** Characters of a text that an expression makes. */
   expressionText: 1_048_576,

@@ -1,5 +1,6 @@
 import { Validator } from '@cfworker/json-schema'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { defineAgent, defineTool, OpspawnError, type Json, type JsonObject } from '../../core/index.ts'
 import { describeProblem, loadWorkflow, parseWorkflow, WORKFLOW_LIMITS, WORKFLOW_SCHEMA } from './index.ts'
 
@@ -127,7 +128,7 @@ describe('a document with mistakes', () => {
     ['no map', 'just text', /^1:1 type {2}must be a workflow, a map, not "just text"/],
     ['nothing', '', /type {2}must be a workflow, a map, not null/],
     ['no tasks', { name: 'w' }, /missing-key {2}the key "tasks" is missing/],
-    ['empty tasks', { name: 'w', tasks: {} }, /must be a map of tasks by name/],
+    ['empty tasks', { name: 'w', tasks: {} }, /must be a map of 1 to 1000 tasks by name/],
     ['a bad task name', { name: 'w', tasks: { 'a b': { sleep: '1s' } } }, /"a b" must be the name of a task/],
     ['a long task name', { name: 'w', tasks: { ['a'.repeat(10_000)]: { sleep: '1s' } } }, /must be the name of a task/],
     ['an empty task name', { name: 'w', tasks: { '': { sleep: '1s' } } }, /must be the name of a task/],
@@ -237,6 +238,75 @@ describe('a document with mistakes', () => {
     expect(problems.join('\n')).toContain('and 50 more problems, which are not listed')
   })
 
+  test('more malformed parts than are listed are no trouble', async () => {
+    const tasks = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`t${index}`, { sleep: 5, needs: [1] }]))
+    expect(await problemsOf({ name: 'w', tasks })).toHaveLength(WORKFLOW_LIMITS.problems + 1)
+    expect(
+      await problemsOf(one({ agent: {}, signal: 3, retry: {}, needs: [{}], onFailure: 7, if: [], with: { a: 1 } })),
+    ).toHaveLength(7)
+  })
+
+  test('schemas of any library, with references, are held against paths', async () => {
+    const tool = defineTool({
+      name: 'typed',
+      description: 'x',
+      input: z.object({ n: z.number(), tags: z.array(z.string()).optional() }),
+      output: z.object({
+        inner: z.object({ ok: z.boolean() }),
+        list: z.array(z.object({ id: z.string() })),
+        any: z.record(z.string(), z.number()),
+      }),
+      execute: () => ({ inner: { ok: true }, list: [], any: {} }),
+    })
+    const input = {
+      $ref: '#/$defs/In',
+      $defs: {
+        In: {
+          type: 'object',
+          properties: { n: { type: 'number' }, t: { $ref: '#/$defs/Text' }, loop: { $ref: '#/$defs/Loop' } },
+        },
+        Text: { type: 'string' },
+        Loop: { $ref: '#/$defs/Loop' },
+      },
+    }
+    const check = async (expression: string): Promise<string> =>
+      (
+        await problemsOf(
+          {
+            name: 'w',
+            input,
+            tasks: {
+              a: { tool: 'typed', with: { n: '${{ input.n }}' } },
+              b: { needs: 'a', tool: 'typed', with: { n: 1 }, if: expression },
+            },
+          },
+          { tools: [tool] },
+        )
+      ).join()
+    for (const good of [
+      'tasks.a.output.inner.ok',
+      'tasks.a.output.list[0].id == input.t',
+      'tasks.a.output.any.whatever > 1.0',
+      'input.loop.x.y == 1',
+      'tasks.a.output.list.exists(x, x.id == "a")',
+    ])
+      expect([good, await check(good)]).toEqual([good, ''])
+    for (const [bad, why] of [
+      ['tasks.a.output.inner.no', 'tasks.a.output.inner has no member "no"; it has ok'],
+      ['tasks.a.output.list.id == "x"', 'is a list and has no member "id"; take one by its index'],
+      ['tasks.a.output.inner[0] == 1', 'is a map, and 0 is no key of one'],
+      ['input.t.x == 1', 'input.t is a text and has no member "x"'],
+      ['input.t + 1 == 2', '"+" cannot be used with a text and a whole number'],
+      ['tasks.a.output.inner.ok ? 1 : 2', 'a condition must be true or false, and this is a whole number'],
+      ['input.t ? true : false', '"?" needs true or false before it, not a text'],
+      ['input.t && true', '"&&" needs true or false on both sides, not a text'],
+      ['input.n.exists(x, x)', 'goes through a number, which is no list'],
+      ['tasks == 1', '"tasks" names no task'],
+      ['tasks.a.outputs == 1', 'tasks.a has no member "outputs"; it has status, output, error'],
+    ] as const)
+      expect(`${bad}: ${await check(bad)}`).toContain(why)
+  })
+
   test('a problem reads well with and without a place', () => {
     expect(describeProblem({ rule: 'type', message: 'must be x', path: '/a', line: 3, column: 4 }, 'f.yaml')).toBe(
       'f.yaml:3:4 must be x (/a)',
@@ -248,7 +318,7 @@ describe('a document with mistakes', () => {
 describe('a hostile document', () => {
   const bomb = [
     'a: &a [x, x, x, x, x, x, x, x, x]',
-    ...[...'bcdefghi'].map((name, at) => `${name}: &${name} [*${'abcdefgh'[at]}, *${'abcdefgh'[at]}]`),
+    ...'bcdefghi'.split('').map((name, at) => `${name}: &${name} [*${'abcdefgh'[at]}, *${'abcdefgh'[at]}]`),
   ].join('\n')
 
   test.each<[string, string, RegExp]>([
@@ -261,6 +331,7 @@ describe('a hostile document', () => {
     ['blocks nested 100,000 deep', '- '.repeat(100_000), /nested too deep/],
     ['questions nested', '? '.repeat(100_000), /nested too deep/],
     ['maps nested 700 deep', Array.from({ length: 700 }, (_, at) => `${' '.repeat(at)}a:`).join('\n'), /nested too deep/],
+    ['flow nested 70 deep', `name: ${'['.repeat(70)}${']'.repeat(70)}`, /1:\d+ limit .*nested too deep/],
     ['60,000 keys', `{${'a:,'.repeat(60_000)}}`, /more than 60000 parts/],
     [
       '20,000 keys',
@@ -334,7 +405,7 @@ describe('a hostile document', () => {
     expect(problem).toContain('circle: t0 → t1')
     expect(problem.length).toBeLessThan(400)
     expect((await problemsOf({ name: 'w', tasks: { ...tasks, more: { sleep: '1s' } } })).join('\n')).toMatch(
-      /must be a map of tasks by name/,
+      /must be a map of 1 to 1000 tasks by name/,
     )
   })
 

@@ -82,12 +82,20 @@ function sorted(problems: readonly WorkflowProblem[]): readonly WorkflowProblem[
 /** The document without the members that have the wrong form; `undefined` where there is nothing to go on with. */
 function soundPart(data: Json, structure: Report): WorkflowDocument | undefined {
   if (structure.isEmpty) return data as unknown as WorkflowDocument
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) return undefined
+  // What is not listed cannot be left out.
+  if (structure.isCut || !isMap(data)) return undefined
   const copy = structuredClone(data) as unknown as Record<string, unknown>
-  for (const { path, rule } of structure.list()) if (rule === 'type' || rule === 'unknown-key') removeAt(copy, path)
+  for (const { path, rule } of structure.list()) {
+    const isInner = rule === 'missing-key' && path.split('/').length > 3
+    if (rule === 'type' || rule === 'unknown-key' || isInner) removeAt(copy, path)
+  }
   const { name, tasks } = copy
-  if (typeof tasks !== 'object' || tasks === null || Array.isArray(tasks)) return undefined
+  if (!isMap(tasks)) return undefined
   return { ...copy, name: typeof name === 'string' ? name : '' } as unknown as WorkflowDocument
+}
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function removeAt(root: Record<string, unknown>, path: string): void {

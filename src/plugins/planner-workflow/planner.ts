@@ -92,7 +92,7 @@ function decideAt(position: Position, run: RunView): Decision {
 /** Takes what may be asked for now, as much as one decision may hold. */
 function takeEffects(position: Position, run: RunView): Effect[] {
   const most = run.limits.effects
-  const effects = [...position.urgent.splice(0, most)]
+  const effects = position.urgent.splice(0, most)
   effects.push(...position.ready.splice(0, most - effects.length))
   for (const { fan, task } of position.fans) {
     if (fan === undefined) continue

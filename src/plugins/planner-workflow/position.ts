@@ -1,6 +1,6 @@
 import type { Effect, EffectRecord, Failure, Json, RunView } from '../../core/index.ts'
 import type { Graph, GraphTask } from './graph.ts'
-import { effectKey, readKey } from './keys.ts'
+import { type EffectKey, effectKey, readKey } from './keys.ts'
 import { failureOf, mayTryAgain, pauseMs } from './retrying.ts'
 import { RunScope } from './run-scope.ts'
 import { expressionFailure, judge, openFan, singleEffect } from './starting.ts'
@@ -94,19 +94,27 @@ export class Position {
     const direct = this.graph.byName.get(effect.key)
     const key = direct === undefined ? readKey(effect.key) : { task: effect.key, item: undefined, attempt: 1, isPause: false }
     const task = direct ?? this.graph.byName.get(key?.task ?? '')
-    if (key === undefined || task === undefined) return
+    if (key !== undefined && task !== undefined) this.#takeOf(task, key, record)
+  }
+
+  #takeOf(task: GraphTask, key: EffectKey, record: EffectRecord): void {
     const state = this.states[task.index] as TaskState
     // After a fold from the beginning, what shows that its turn came is that it was asked for.
     if (task.isCompensation && state.status === 'pending') this.compensate()
     const isHalted = this.failing !== undefined && !task.isCompensation
     // What an ordinary task waits for has no meaning any more once the workflow fails.
-    if (isHalted && effect.kind === 'wait') return
-    const goesOn = state.status === 'running' && state.fan?.isStopped !== true && !isHalted
-    if (key.isPause) {
-      if (goesOn) this.#repeat(task, key.item, key.attempt)
-    } else if (goesOn && this.#triesAgain(record, task, key.item, key.attempt)) return
-    else if (key.item !== undefined) this.#takeItem(state, key.item, record)
+    if (isHalted && record.effect.kind === 'wait') return
+    if (!isHalted && isOpen(state) && this.#goesOn(record, task, key)) return
+    if (key.isPause) return
+    if (key.item !== undefined) this.#takeItem(state, key.item, record)
     else if (state.status === 'running') this.#settle(state, record)
+  }
+
+  /** Whether a settlement leads to another execution of the same. */
+  #goesOn(record: EffectRecord, task: GraphTask, { item, attempt, isPause }: EffectKey): boolean {
+    if (!isPause) return this.#triesAgain(record, task, item, attempt)
+    this.#repeat(task, item, attempt)
+    return true
   }
 
   #triesAgain(record: EffectRecord, task: GraphTask, item: number | undefined, attempt: number): boolean {
@@ -294,6 +302,11 @@ export class Position {
     this.fans.add(state)
     this.#closeFan(state)
   }
+}
+
+/** Whether more of a task may be begun. */
+function isOpen({ status, fan }: TaskState): boolean {
+  return status === 'running' && fan?.isStopped !== true
 }
 
 /** Compensations still to run after one, and the failure that they make good. */

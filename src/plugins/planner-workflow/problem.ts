@@ -64,6 +64,11 @@ export class Report {
     return this.#problems.length === 0
   }
 
+  /** There were more problems than are listed. */
+  get isCut(): boolean {
+    return this.#left > 0
+  }
+
   /** Notes a problem. `at` overrides the place, or moves it to the right by a number of characters. */
   add(rule: ProblemRule, path: Path, message: string, at?: 'key' | Place): void {
     if (this.#problems.length >= WORKFLOW_LIMITS.problems) {

@@ -122,6 +122,8 @@ function readTokens(yaml: typeof Yaml, text: string, lines: LineCounter, report:
 /** The sign that the library puts before the text of a plain or quoted value. */
 const SCALAR_COMES = '\u001F'
 
+const tooDeepText = `the document is nested too deep; the limit is ${WORKFLOW_LIMITS.depth} levels`
+
 function refuse(
   lexeme: string,
   type: string | null,
@@ -130,7 +132,7 @@ function refuse(
 ): [rule: ProblemRule, path: Path, message: string] | undefined {
   const { tokens, depth: maxDepth } = WORKFLOW_LIMITS
   if (count > tokens) return ['limit', [], `the document has more than ${tokens} parts; split it into workflows`]
-  if (depth > maxDepth * 2) return ['limit', [], `the document is nested too deep; the limit is ${maxDepth} levels`]
+  if (depth > maxDepth * 2) return ['limit', [], tooDeepText]
   if (type === 'anchor' || type === 'alias') {
     return ['syntax', [], `${JSON.stringify(lexeme.slice(0, 40))}: anchors and aliases are not taken; write the value out`]
   }
@@ -153,6 +155,8 @@ class Reader {
   readonly #report: Report
   #root: Mark | undefined
   #values = 0
+  /** Where it is nested too deep. */
+  #deepAt: number | undefined
 
   constructor(yaml: typeof Yaml, lines: LineCounter) {
     this.#yaml = yaml
@@ -166,6 +170,10 @@ class Reader {
     if (this.#values > WORKFLOW_LIMITS.values) {
       const text = `the document has ${this.#values} values; the limit is ${WORKFLOW_LIMITS.values}. Split it into workflows`
       this.#report.add('limit', [], text, { line: 1, column: 1 })
+      return fatal(this.#report)
+    }
+    if (this.#deepAt !== undefined) {
+      this.#report.add('limit', [], tooDeepText, placeOf(this.#lines, this.#deepAt))
       return fatal(this.#report)
     }
     const places: Places = (path, what) => this.#place(path, what)
@@ -182,6 +190,7 @@ class Reader {
   // Recursion is bounded: the tokens were counted, and their depth was checked.
   #value(node: Node | null, path: Path, key: number | undefined): { readonly data: Json; readonly mark: Mark } {
     this.#values += 1
+    if (path.length > WORKFLOW_LIMITS.depth) return this.#tooDeep(node, key)
     const { isMap, isSeq, isScalar } = this.#yaml
     const at = node?.range?.[0] ?? key ?? 0
     if (isMap(node)) return this.#map(node.items as Pair<Node, Node | null>[], path, at, key)
@@ -201,6 +210,12 @@ class Reader {
       return { data: null, mark }
     }
     return { data: value as Json, mark }
+  }
+
+  #tooDeep(node: Node | null, key: number | undefined): { readonly data: Json; readonly mark: Mark } {
+    const at = node?.range?.[0] ?? key ?? 0
+    this.#deepAt ??= at
+    return { data: null, mark: { at, key, members: undefined } }
   }
 
   #map(

@@ -26,22 +26,30 @@ export function checkStructure(schema: JsonObject, value: Json, path: Path, repo
 }
 
 function checkMembers(schema: JsonObject, value: JsonObject, path: Path, report: Report): void {
-  const { properties = {}, required = [], additionalProperties = true, propertyNames, oneOf } = schema
+  const { properties = {}, required = [], oneOf } = schema
   const known = properties as Readonly<Record<string, JsonObject>>
   for (const [key, member] of Object.entries(value)) {
-    const at = [...path, key]
-    if (Object.hasOwn(known, key)) checkStructure(known[key] as JsonObject, member, at, report)
-    else if (additionalProperties === false) report.add('unknown-key', at, unknownKey(key, Object.keys(known)), 'key')
-    else {
-      if (propertyNames !== undefined && !inRange(propertyNames as JsonObject, key))
-        report.add('type', at, `${JSON.stringify(key.slice(0, 80))} must be ${title(propertyNames as JsonObject)}`, 'key')
-      if (typeof additionalProperties === 'object') checkStructure(additionalProperties as JsonObject, member, at, report)
-    }
+    const own = Object.hasOwn(known, key) ? known[key] : undefined
+    if (own === undefined) checkOther(schema, key, member, [...path, key], report)
+    else checkStructure(own, member, [...path, key], report)
   }
   for (const key of required as readonly string[]) {
     if (!Object.hasOwn(value, key)) report.add('missing-key', path, `the key "${key}" is missing`, 'key')
   }
   if (oneOf !== undefined) checkOneOf(oneOf as readonly JsonObject[], value, path, report)
+}
+
+/** A member that the schema does not name: refused, or one of many of the same form. */
+function checkOther(schema: JsonObject, key: string, member: Json, path: Path, report: Report): void {
+  const { properties = {}, additionalProperties = true, propertyNames } = schema
+  if (additionalProperties === false) {
+    report.add('unknown-key', path, unknownKey(key, Object.keys(properties as JsonObject)), 'key')
+    return
+  }
+  const names = propertyNames as JsonObject | undefined
+  if (names !== undefined && !inRange(names, key))
+    report.add('type', path, `${JSON.stringify(key.slice(0, 80))} must be ${title(names)}`, 'key')
+  if (typeof additionalProperties === 'object') checkStructure(additionalProperties as JsonObject, member, path, report)
 }
 
 /** Exactly one of some keys. */
@@ -75,19 +83,19 @@ function hasType({ type, enum: values }: JsonObject, value: Json): boolean {
 
 function inRange(schema: JsonObject, value: Json): boolean {
   if (typeof value === 'string') {
-    const { pattern, minLength = 0, maxLength = Infinity } = schema
-    if (value.length < (minLength as number) || value.length > (maxLength as number)) return false
+    const { pattern } = schema
+    if (!isBetween(value.length, schema['minLength'], schema['maxLength'])) return false
     return pattern === undefined || new RegExp(pattern as string, 'u').test(value)
   }
-  if (typeof value === 'number') {
-    const { minimum = -Infinity, maximum = Infinity } = schema
-    return value >= (minimum as number) && value <= (maximum as number)
-  }
+  if (typeof value === 'number') return isBetween(value, schema['minimum'], schema['maximum'])
   if (typeof value !== 'object' || value === null) return true
-  const { minItems = 0, minProperties = 0, maxItems = Infinity, maxProperties = Infinity } = schema
-  const size = Array.isArray(value) ? value.length : Object.keys(value).length
-  const [least, most] = Array.isArray(value) ? [minItems, maxItems] : [minProperties, maxProperties]
-  return size >= (least as number) && size <= (most as number)
+  return Array.isArray(value)
+    ? isBetween(value.length, schema['minItems'], schema['maxItems'])
+    : isBetween(Object.keys(value).length, schema['minProperties'], schema['maxProperties'])
+}
+
+function isBetween(amount: number, least: Json | undefined, most: Json | undefined): boolean {
+  return amount >= ((least as number | undefined) ?? -Infinity) && amount <= ((most as number | undefined) ?? Infinity)
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

@@ -41,24 +41,34 @@ function convert(expr: CelExpr, locals: ReadonlySet<string>, depth: number): Tre
     }
     case 'listExpr':
       return { kind: 'list', args: kind.value.elements.map(down) }
-    case 'structExpr': {
-      const { messageName, entries } = kind.value
-      if (messageName !== '') return { kind: 'message', name: messageName }
-      const parts = entries.flatMap(({ keyKind, value }) => [keyKind.case === 'mapKey' ? keyKind.value : undefined, value])
-      return { kind: 'map', args: parts.filter((part) => part !== undefined).map(down) }
-    }
-    case 'comprehensionExpr': {
-      const { iterVar, iterVar2, accuVar, iterRange, accuInit, loopCondition, loopStep, result } = kind.value
-      const inner = new Set([...locals, iterVar, iterVar2, accuVar])
-      const args = [loopCondition, loopStep, result].filter((part) => part !== undefined)
-      return {
-        kind: 'comprehension',
-        range: iterRange === undefined ? { kind: 'list', args: [] } : down(iterRange),
-        args: [...(accuInit === undefined ? [] : [down(accuInit)]), ...args.map((part) => convert(part, inner, depth + 1))],
-      }
-    }
+    case 'structExpr':
+      return struct(kind.value, down)
+    case 'comprehensionExpr':
+      return comprehension(kind.value, locals, depth)
     default:
       return { kind: 'constant', type: 'other' }
+  }
+}
+
+type Kind<C extends string> = (CelExpr['exprKind'] & { readonly case: C })['value']
+
+function struct({ messageName, entries }: Kind<'structExpr'>, down: (inner: CelExpr) => Tree): Tree {
+  if (messageName !== '') return { kind: 'message', name: messageName }
+  const parts = entries.flatMap(({ keyKind, value }) => [keyKind.case === 'mapKey' ? keyKind.value : undefined, value])
+  return { kind: 'map', args: parts.filter((part) => part !== undefined).map(down) }
+}
+
+function comprehension(given: Kind<'comprehensionExpr'>, locals: ReadonlySet<string>, depth: number): Tree {
+  const { iterVar, iterVar2, accuVar, iterRange, accuInit, loopCondition, loopStep, result } = given
+  const inner = new Set([...locals, iterVar, iterVar2, accuVar])
+  const inside = [loopCondition, loopStep, result].filter((part) => part !== undefined)
+  return {
+    kind: 'comprehension',
+    range: iterRange === undefined ? { kind: 'list', args: [] } : convert(iterRange, locals, depth + 1),
+    args: [
+      ...(accuInit === undefined ? [] : [convert(accuInit, locals, depth + 1)]),
+      ...inside.map((part) => convert(part, inner, depth + 1)),
+    ],
   }
 }
 
@@ -90,18 +100,18 @@ function access(expr: CelExpr, locals: ReadonlySet<string>, down: (inner: CelExp
     const { operand, field, testOnly } = kind.value
     return extend(down(operand), field, testOnly)
   }
-  if (kind.case === 'callExpr') {
-    const [operand, index] = kind.value.args
-    if (operand !== undefined && index !== undefined) {
-      const from = down(operand)
-      const step = index.exprKind.case === 'constExpr' ? index.exprKind.value.constantKind : undefined
-      if (step?.case === 'stringValue') return extend(from, step.value, false)
-      if (step?.case === 'int64Value' && step.value >= 0n && step.value < 1_000_000n)
-        return extend(from, Number(step.value), false)
-      return { kind: 'member', args: [from, down(index)] }
-    }
-  }
-  return { kind: 'member', args: [] }
+  if (kind.case !== 'callExpr') return { kind: 'member', args: [] }
+  const [operand, index] = kind.value.args
+  if (operand === undefined || index === undefined) return { kind: 'member', args: [] }
+  const step = constantStep(index)
+  return step === undefined ? { kind: 'member', args: [down(operand), down(index)] } : extend(down(operand), step, false)
+}
+
+/** An index that is written out. */
+function constantStep({ exprKind: kind }: CelExpr): string | number | undefined {
+  const given = kind.case === 'constExpr' ? kind.value.constantKind : undefined
+  if (given?.case === 'stringValue') return given.value
+  return given?.case === 'int64Value' && given.value >= 0n && given.value < 1_000_000n ? Number(given.value) : undefined
 }
 
 function extend(from: Tree, step: string | number, isTest: boolean): Tree {

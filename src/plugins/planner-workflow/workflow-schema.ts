@@ -106,7 +106,7 @@ export const WORKFLOW_SCHEMA: JsonObject = {
       version: text,
       input: { title: 'a JSON Schema, a map', type: 'object' },
       tasks: {
-        title: 'a map of tasks by name',
+        title: `a map of 1 to ${WORKFLOW_LIMITS.tasks} tasks by name`,
         type: 'object',
         minProperties: 1,
         maxProperties: WORKFLOW_LIMITS.tasks,
