@@ -1,6 +1,8 @@
 /** Asks a folder of documents: `npm start`, or `npm start -- path/to/folder "question"`. */
-import { createOrchestrator, defineAgent, errorInfo, OpspawnError, toFailure } from 'opspawn'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createOrchestrator, defineAgent, defineExtension, type Extension, errorInfo, OpspawnError, toFailure } from 'opspawn'
 import { type ChosenModel, chooseModel } from './choose-model.ts'
+import { removeStore, storeFile, takeUp } from './durable-run.ts'
 import { explain, Narrator, plural, say } from './narrate.ts'
 import { quotePlanner } from './quote-planner.ts'
 import { readArguments, type Task, USAGE } from './read-arguments.ts'
@@ -31,7 +33,7 @@ try {
 }
 
 /** Runs the agent and tells what it does; gives the exit code. */
-async function ask({ path, question }: Task): Promise<number> {
+async function ask({ path, question, pauseMs }: Task): Promise<number> {
   const started = performance.now()
   const folder = await readFolder(path, stop.signal)
   const chosen = await chooseModel(process.env)
@@ -45,18 +47,44 @@ async function ask({ path, question }: Task): Promise<number> {
     ...(chosen === undefined ? { planner: quotePlanner() } : { model: chosen.model }),
     limits: { steps: 20, durationMs: 300_000 },
   })
-  await using ops = await createOrchestrator({ agents: [agent], announce: (text) => say(text, 'dim') })
+  const file = storeFile([path, question, chosen?.model.modelId ?? ''], process.env)
+  await using ops = await createOrchestrator({
+    agents: [agent],
+    store: file,
+    plugins: [pausing(pauseMs)],
+    announce: (text) => say(text, 'dim'),
+  })
 
-  const run = await ops.start(agent, question)
+  const { run, recorded } = await takeUp(ops, agent, question)
+  if (recorded > 0) say('Goes on   with the run that an earlier process left; what it recorded is not done again', 'yellow')
   const cancel = (): void => void run.cancel('you pressed Ctrl-C')
   if (stop.signal.aborted) cancel()
   stop.signal.addEventListener('abort', cancel)
 
   const narrator = new Narrator()
-  for await (const event of run) narrator.event(event)
+  for await (const event of run) {
+    narrator.event(event)
+    if (recorded > 0 && 'seq' in event && event.seq === recorded) say('   … so far recorded before; from here on new', 'yellow')
+  }
   const outcome = await run.result
   narrator.end(outcome, performance.now() - started)
+  await ops.close()
+  removeStore(file)
   return outcome.status === 'completed' ? 0 : errorInfo(outcome.error.code).exit
+}
+
+/** Waits before every call, so that there is time to look, or to kill the process. */
+function pausing(ms: number): Extension {
+  return defineExtension({
+    name: 'pausing',
+    setup(host) {
+      if (ms === 0) return
+      host.addMiddleware(async (_effect, { signal }, next) => {
+        await pause(ms, undefined, { signal })
+        return next()
+      })
+    },
+  })
 }
 
 function introduce({ path, documents, remarks }: Folder, question: string, chosen: ChosenModel | undefined): void {

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { node, root, runExample, startProcess } from './run-example.ts'
+import { node, root, runExample, startExample, startProcess } from './run-example.ts'
 
 // A test starts up to two processes, several tests at once.
 vi.setConfig({ testTimeout: 30_000 })
@@ -46,6 +46,38 @@ beforeAll(async () => {
 })
 afterAll(() => rm(scratch, { recursive: true, force: true }))
 
+describe.concurrent('ask-folder, killed in the middle', () => {
+  it('goes on where it stood: what was recorded is not done again, and nothing is left behind', async () => {
+    const folder = await folderOf({ 'handbook.md': HANDBOOK })
+    const args = [folder, 'What happens when the lamp fails?', '--pause', '0.8']
+    const env = { ASK_FOLDER_STORE: join(folder, '..', 'killed-store') }
+    const first = startExample('ask-folder', args, { env })
+    await first.written('2. read_file')
+    first.child.kill('SIGKILL')
+    expect((await first.ended).stdout).not.toContain('completed')
+    expect(await readdir(env.ASK_FOLDER_STORE)).toHaveLength(4)
+
+    const { code, stdout } = await runExample('ask-folder', args, { env })
+    expect(code).toBe(0)
+    const [before = '', after = ''] = stdout.split('so far recorded before; from here on new')
+    expect(before).toContain('Goes on   with the run that an earlier process left')
+    expect(before).toMatch(/1\. search_passages.*\n {3}\d of \d passages/)
+    expect(after).not.toContain('search_passages')
+    expect(after).toContain('handbook.md:7-8')
+    expect(after).toMatch(/completed · \d steps/)
+    expect(await readdir(env.ASK_FOLDER_STORE), 'the file goes when the run has ended').toEqual([])
+
+    const third = await runExample('ask-folder', args.slice(0, 2), { env })
+    expect(third.stdout, 'the question asked once more is a new run').not.toContain('Goes on')
+  })
+
+  it('--pause wants a number', async () => {
+    const { code, stderr } = await runExample('ask-folder', ['--pause', 'long'])
+    expect(code).not.toBe(0)
+    expect(stderr).toContain('INPUT_INVALID: --pause needs a number of seconds')
+  })
+})
+
 describe.concurrent('ask-folder without a model', () => {
   it('quotes the passages that answer, with file and line, and says how to configure a model', async () => {
     const folder = await folderOf({ 'handbook.md': HANDBOOK, 'notes/menu.txt': 'On Fridays there is fish.\n' })
@@ -59,7 +91,7 @@ describe.concurrent('ask-folder without a model', () => {
       'When the lamp fails, the keeper starts the spare lamp within two minutes and writes it into the log."\n  handbook.md:7-8\n',
     )
     expect(stdout).not.toContain('fish')
-    expect(stdout).toMatch(/\ncompleted · \d+ steps \(\d+ tool calls\) · no tokens · \d+ ms\n$/)
+    expect(stdout).toMatch(/\ncompleted · \d+ steps \(\d+ tool calls\) · no tokens · [\d.]+ m?s\n$/)
     expect(stderr).toBe('')
     expect(code).toBe(0)
   })

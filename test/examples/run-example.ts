@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** What a process came to. */
@@ -30,7 +32,14 @@ export function startExample(
   options: Pick<SpawnOptions, 'env' | 'uid' | 'cwd'> = {},
 ): Running {
   const file = join(root, 'examples', name, 'main.ts')
-  return startProcess(node, ['--import', join(root, 'examples/resolve.ts'), file, ...args], options)
+  // Runs of their own, also where two ask the same at the same time; any user may write there.
+  const store = mkdtempSync(join(tmpdir(), 'opspawn-example-'))
+  chmodSync(store, 0o777)
+  const env = { ASK_FOLDER_STORE: store, ...options.env }
+  const running = startProcess(node, ['--import', join(root, 'examples/resolve.ts'), file, ...args], { ...options, env })
+  const remove = (): void => rmSync(store, { recursive: true, force: true })
+  running.ended.then(remove, remove)
+  return running
 }
 
 /** Runs an example to its end. */
