@@ -9,8 +9,9 @@ export type JsonObject = { readonly [key: string]: Json }
 export function canonicalJson(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value as JsonObject).toSorted(([left], [right]) => (left < right ? -1 : 1))
-    return `{${members.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
+    const object = value as JsonObject
+    const members = Object.keys(object).toSorted()
+    return `{${members.map((key) => `${JSON.stringify(key)}:${canonicalJson(object[key] as Json)}`).join(',')}}`
   }
   return JSON.stringify(value)
 }

@@ -131,7 +131,7 @@ const NOTHING_YET = { open: 0, decisions: 0, rejectedNow: false, timedOut: false
 /** The view of a run of which nothing is known but its first event. */
 export function createView(definition: RunDefinition, origin: RunOrigin): RunView {
   const { runId, agent, tenant, session, input, messages = [], limits, labels } = origin
-  return {
+  const view: ViewInWork = {
     ...definition,
     ...NOTHING_YET,
     id: runId,
@@ -151,7 +151,8 @@ export function createView(definition: RunDefinition, origin: RunOrigin): RunVie
     signals: [],
     cancelReason: undefined,
     outcome: undefined,
-  } satisfies ViewInWork
+  }
+  return view
 }
 
 /** Folds a history into a view. The first event must be a `run-start`; unknown event types are passed over. */
