@@ -5,8 +5,10 @@ import type { MemoryEntry } from './memory.ts'
 import type { Message } from './message.ts'
 import type { ModelAnswer, ModelSettings, ResponseFormat, ToolChoice } from './model.ts'
 
-/** `key` is unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
-type Keyed = { readonly key: string }
+interface Keyed {
+  /** Unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
+  readonly key: string
+}
 
 /**
  * Call a model. The prompt is written down only once in a history: `continues` takes over the whole prompt of an

@@ -31,10 +31,8 @@ export function toJson(value: unknown, { maxSize = 2_097_152, maxDepth = 64 }: J
   }
 }
 
-interface Copier extends Required<JsonLimits> {
-  /** Characters that may still come. */
-  left: number
-}
+/** `left`: characters that may still come. */
+type Copier = Required<JsonLimits> & { left: number }
 
 /** Thrown inside a copy; each level on the way out adds its key, so that no path is kept while all goes well. */
 class Refusal {

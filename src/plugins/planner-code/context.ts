@@ -2,8 +2,11 @@ import type { Agent, Json, Tool } from '../../core/index.ts'
 
 /** What a person answered. */
 export interface ApprovalAnswer {
+  /** Whether it may go on. */
   readonly approved: boolean
+  /** Who answered. */
   readonly by: string
+  /** In the words of the person. */
   readonly reason?: string
 }
 
@@ -38,8 +41,11 @@ export type NamedAgent<Output> = string | Pick<Agent<never, Output>, 'name' | 'o
  * with an `OpspawnError` of the failure's code; a call that is open when the run ends never settles.
  */
 export interface WorkflowContext {
+  /** The run's id. */
   readonly runId: string
+  /** Whose run it is. */
   readonly tenant: string
+  /** The session that it belongs to, if any. */
   readonly session: string | undefined
   /** Runs a tool, by name or value. By name, the type of the output is the caller's claim. */
   tool<Output = Json>(tool: NamedTool<Output>, input?: Json, options?: CallOptions): Promise<Output>

@@ -19,9 +19,13 @@ import { CodeExecution } from './execution.ts'
 
 /** What a workflow in code is made of. */
 export interface CodeWorkflowOptions<I extends Schema = Schema, O extends Schema = Schema> {
+  /** Registered like an agent's name. */
   readonly name: string
+  /** What it is for, shown to agents that may call it. */
   readonly description?: string
+  /** Checked at the start. @default any JSON */
   readonly input?: I
+  /** Checked at the end. @default any JSON */
   readonly output?: O
   /** Tools, or names of registered ones, that the function may call. */
   readonly tools?: readonly (Tool | string)[]
@@ -31,6 +35,7 @@ export interface CodeWorkflowOptions<I extends Schema = Schema, O extends Schema
   readonly limits?: RunLimits
   /** Part of the definition's hash; raise it when the function does something else. @default follows from the function's text */
   readonly version?: string
+  /** What it can do, for tasks that ask for an ability instead of a name. */
   readonly capabilities?: readonly string[]
 }
 

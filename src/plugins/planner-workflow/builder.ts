@@ -1,5 +1,5 @@
 import type { Agent, Json, JsonObject, Tool } from '../../core/index.ts'
-import type { TaskDocument, WorkflowDocument } from './document.ts'
+import type { CapableAgent, TaskDocument, WorkflowDocument } from './document.ts'
 import { type LoadWorkflowOptions, loadWorkflow, type Workflow } from './parse.ts'
 
 /** A task for the builder: as in a document, with tools and agents by value or name, and the names of earlier tasks checked. */
@@ -7,8 +7,11 @@ export interface BuilderTask<Names extends string> extends Omit<
   TaskDocument,
   'tool' | 'agent' | 'workflow' | 'needs' | 'onFailure'
 > {
+  /** Calls a tool. */
   readonly tool?: string | Tool
-  readonly agent?: string | Agent | { readonly capability: string }
+  /** Runs an agent as a child run: by value, by name, or the first one that has a capability. */
+  readonly agent?: string | Agent | CapableAgent
+  /** Runs another workflow as a child run. */
   readonly workflow?: string | Agent
   /** Tasks that were added before. */
   readonly needs?: Names | readonly Names[]

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../../core/index.ts'
 export interface WorkflowDocument {
   /** Registered like an agent's name. */
   readonly name: string
+  /** What it is for, shown to agents that may call it. */
   readonly description?: string
   /** For people; the planner's own version follows from the content. */
   readonly version?: string
@@ -21,11 +22,12 @@ export interface WorkflowDocument {
 
 /** One task. Exactly one of `tool`, `agent`, `workflow`, `approval`, `signal` and `sleep` says what it does. */
 export interface TaskDocument {
+  /** For people. */
   readonly description?: string
   /** Calls a tool. */
   readonly tool?: string
   /** Runs an agent as a child run: by name, or the first one that has a capability. */
-  readonly agent?: string | { readonly capability: string }
+  readonly agent?: string | CapableAgent
   /** Runs another workflow as a child run. */
   readonly workflow?: string
   /** Waits for a person: the question, or question, details and deadline. */
@@ -63,18 +65,27 @@ export interface TaskDocument {
   readonly failure?: 'fail' | 'skip' | 'continue'
 }
 
+/** An agent by what it can do. */
+export interface CapableAgent {
+  /** One of its declared capabilities. */
+  readonly capability: string
+}
+
 /** What an approval task asks. */
 export interface ApprovalDocument {
   /** @default a question made of the task's name */
   readonly question?: string
   /** Shown with the question. */
   readonly details?: Json
+  /** How long it may take. @default the policy's */
   readonly deadline?: string
 }
 
 /** What a signal task waits for. */
 export interface SignalDocument {
+  /** The signal's name. */
   readonly name: string
+  /** How long to wait at most. */
   readonly deadline?: string
 }
 

@@ -6,7 +6,15 @@
 
 export { workflow, type BuilderTask, type WorkflowBuilder } from './builder.ts'
 export { toDot, toMermaid } from './diagram.ts'
-export type { ApprovalDocument, RetryDocument, SignalDocument, TaskDocument, TaskKind, WorkflowDocument } from './document.ts'
+export type {
+  ApprovalDocument,
+  CapableAgent,
+  RetryDocument,
+  SignalDocument,
+  TaskDocument,
+  TaskKind,
+  WorkflowDocument,
+} from './document.ts'
 export { importTemplate, type ImportedTemplate } from './import-template.ts'
 export { WORKFLOW_LIMITS } from './limits.ts'
 export { taskStates, type LiveTask, type RunSoFar } from './live-states.ts'

@@ -9,7 +9,9 @@ export type RunSoFar = RunView | readonly RunEvent[]
 
 /** A task in a run, for people. */
 export interface LiveTask {
+  /** As in the document. */
   readonly name: string
+  /** `running` while anything of it is under way, `waiting` while all that is open waits for a person, a signal or time. */
   readonly status: TaskStatus
   /** Why it was skipped, or what it failed with. */
   readonly reason?: string

@@ -24,7 +24,12 @@ export interface Workflow<Input = unknown, Output = unknown> extends Agent<Input
   readonly planner: WorkflowPlanner
 }
 
-/** What reading a document came to. */
+/**
+ * What reading a document came to.
+ *
+ * @property workflow Where nothing was wrong.
+ * @property problems Everything that was wrong, by place.
+ */
 export type ParsedWorkflow =
   | { readonly workflow: Workflow; readonly problems?: undefined }
   | { readonly problems: readonly WorkflowProblem[]; readonly workflow?: undefined }

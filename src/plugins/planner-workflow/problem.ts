@@ -25,6 +25,7 @@ export type ProblemRule =
 
 /** One mistake in a document. */
 export interface WorkflowProblem {
+  /** The kind of mistake. */
   readonly rule: ProblemRule
   /** What is wrong, the value, and what to do. */
   readonly message: string
@@ -32,6 +33,7 @@ export interface WorkflowProblem {
   readonly path: string
   /** From 1; absent where the document was no text. */
   readonly line?: number
+  /** In characters, from 1. */
   readonly column?: number
 }
 

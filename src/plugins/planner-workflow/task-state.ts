@@ -53,12 +53,15 @@ export class TaskState {
 
 /** What a condition came to, why a task was skipped, or why it failed before it was begun: for readers of the history. */
 export type WorkflowNote = {
+  /** The task's name. */
   readonly task: string
   /** The verdict of `if`. */
   readonly condition?: boolean
   /** What the condition read. */
   readonly inputs?: { readonly [path: string]: Json }
+  /** Why it was skipped. */
   readonly skipped?: string
+  /** Why it could not be begun. */
   readonly failed?: string
 }
 
@@ -66,6 +69,7 @@ export type WorkflowNote = {
 export type WorkflowState = {
   /** Notes so far, these included. */
   readonly upTo: number
+  /** In the order in which they were made. */
   readonly notes: readonly WorkflowNote[]
 }
 
