@@ -84,8 +84,7 @@ function checkAct(planner: Planner, view: RunView, decision: Decision & { type: 
   if (effects.length > view.limits.effects)
     throw invalid(planner, `has ${effects.length} effects; the limit is ${view.limits.effects}`)
   const list = effects as readonly Effect[]
-  const checked =
-    list.length === 1 ? [checkEffect(planner, view, list, 0)] : list.map((_, index) => checkEffect(planner, view, list, index))
+  const checked = list.length === 1 ? [checkEffect(planner, view, list[0])] : checkEffects(planner, view, list)
   return { type: 'act', effects: checked, ...copyState(planner, view, decision) }
 }
 
@@ -93,8 +92,22 @@ function copyState(planner: Planner, view: RunView, { state }: { readonly state?
   return state === undefined ? undefined : { state: copy(planner, 'state', state, view) }
 }
 
-function checkEffect(planner: Planner, view: RunView, effects: readonly Effect[], index: number): Effect {
-  const effect = effects[index] as Effect
+function checkEffects(planner: Planner, view: RunView, list: readonly Effect[]): Effect[] {
+  const keys = new Set<string>()
+  return list.map((effect) => {
+    const checked = checkEffect(planner, view, effect)
+    if (keys.has(checked.key)) throw repeated(planner, checked.key)
+    keys.add(checked.key)
+    return checked
+  })
+}
+
+function repeated(planner: Planner, key: string): OpspawnError {
+  return invalid(planner, `repeats the effect key ${show(key)}; keys are unique in a run`)
+}
+
+function checkEffect(planner: Planner, view: RunView, given: Effect | undefined): Effect {
+  const effect = given as Effect
   if (typeof effect?.key !== 'string' || effect.key === '' || effect.key.length > 256) {
     throw invalid(
       planner,
@@ -104,9 +117,7 @@ function checkEffect(planner: Planner, view: RunView, effects: readonly Effect[]
   if (!KINDS.includes(effect.kind)) {
     throw invalid(planner, `has an effect of unknown kind ${show(effect.kind)}; known are ${KINDS.join(', ')}`)
   }
-  if (view.effects.has(effect.key) || (index > 0 && effects.findIndex((other) => other?.key === effect.key) < index)) {
-    throw invalid(planner, `repeats the effect key ${show(effect.key)}; keys are unique in a run`)
-  }
+  if (view.effects.has(effect.key)) throw repeated(planner, effect.key)
   switch (effect.kind) {
     case 'model':
       return checkModel(planner, view, effect)
