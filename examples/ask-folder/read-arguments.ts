@@ -28,6 +28,8 @@ export function readArguments(values: readonly string[], env: NodeJS.ProcessEnv)
   if (values.includes('--help') || values.includes('-h')) return undefined
   const docs = join(import.meta.dirname, '../../docs')
   const { pauseMs, others } = takePause(values)
+  const unknown = others.find((value) => value.startsWith('--'))
+  if (unknown !== undefined) throw new OpspawnError('INPUT_INVALID', `there is no option ${unknown}; --help shows what there is`)
   const [first, ...rest] = others
   if (first === undefined) return { path: docs, question: 'How does opspawn survive a crash?', pauseMs }
   // npm runs scripts in the package's folder; a path is meant from where the user stands.

@@ -37,7 +37,8 @@ export async function readFolder(path: string, signal: AbortSignal): Promise<Fol
   })
   const reader = new Reader(found.isDirectory() ? path : dirname(path), signal)
   if (found.isDirectory()) await reader.readEntries(path)
-  else await reader.readDocument(path)
+  else if (found.isFile()) await reader.readDocument(path)
+  else throw new OpspawnError('INPUT_INVALID', `${path}: neither a folder nor a regular file`)
   const { documents, remarks } = reader
   if (documents.length === 0) {
     const left = remarks.map(({ file, remark }) => `\n  ${file}: ${remark}`).slice(0, 5)
@@ -88,7 +89,9 @@ class Reader {
       return this.#remark(path, 'not Markdown or text')
     try {
       // O_NOFOLLOW: the name may have become a link since it was listed.
-      await using handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+      // O_NONBLOCK: one that became a pipe must not hold everything up.
+      const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+      await using handle = await open(path, flags)
       await this.#readText(path, handle)
     } catch (error) {
       this.#remark(path, reasonOf(error as NodeJS.ErrnoException))
@@ -104,6 +107,7 @@ class Reader {
     const bytes = await handle.readFile()
     if (bytes.includes(0)) return this.#remark(path, 'binary')
     const text = new TextDecoder().decode(bytes)
+    if (text.trim() === '') return this.#remark(path, 'empty')
     if (text.includes('\uFFFD')) this.#remark(path, 'read, but its text is not whole UTF-8')
     this.#bytes += bytes.length
     this.documents.push({ file: this.#name(path), lines: text.replace(/\r?\n$/, '').split(/\r?\n/), bytes: bytes.length })

@@ -24,7 +24,7 @@ export interface StartOptions extends OperationOptions {
   readonly idempotencyKey?: string | undefined
   /** Not before (epoch milliseconds). */
   readonly dueAt?: number | undefined
-  /** Higher first. @default 0 */
+  /** Higher first, where runs are claimed from the store without a hint; hints of `fastqScheduler` go in order. @default 0 */
   readonly priority?: number | undefined
   /** The caller's own data, kept with the run. */
   readonly metadata?: JsonObject | undefined
@@ -66,7 +66,7 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   readonly id: string
   /** Name of the agent. */
   readonly agent: string
-  /** How the run ended. Never rejects for a run that failed; only when the store does, or the orchestrator is closed first. */
+  /** How the run ended. Rejects when the store fails or has forgotten the run, it was quarantined, or the orchestrator is closed first; never since the run failed. */
   readonly result: Promise<RunOutcome<Output>>
   /** Events behind a sequence number (0: all), then live ones, until the run ends. Stopping early is fine. */
   events(afterSeq?: number, options?: OperationOptions): AsyncIterable<RunStreamEvent>

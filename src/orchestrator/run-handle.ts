@@ -48,7 +48,11 @@ export class RunHandle<Output> implements Run<Output> {
   }
 
   get result(): Promise<RunOutcome<Output>> {
-    this.#result ??= awaitResult(this.#context, this.id) as Promise<RunOutcome<Output>>
+    if (this.#result === undefined) {
+      this.#result = awaitResult(this.#context, this.id) as Promise<RunOutcome<Output>>
+      // Whoever holds it to await it later must not end the process by it when the orchestrator is closed first.
+      this.#result.catch(() => {})
+    }
     return this.#result
   }
 

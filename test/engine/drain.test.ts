@@ -344,6 +344,25 @@ describe('dispose', () => {
   })
 })
 
+test('a result that somebody holds to await it later does not end the process when the orchestrator is closed', async () => {
+  const unhandled: unknown[] = []
+  const listener = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', listener)
+  try {
+    const agent = defineAgent({ name: 'walker', tools: [noting('step', never)], planner: stepsPlanner([call('step')]) })
+    const { ops } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    const { result } = run
+    await ops.drain(1)
+    await ops.close()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(unhandled).toEqual([])
+    await expect(result).rejects.toMatchObject({ code: 'ORCHESTRATOR_DRAINING' })
+  } finally {
+    process.off('unhandledRejection', listener)
+  }
+})
+
 describe('what it says', () => {
   test('at the start it says aloud what the store survives', async () => {
     const said: string[] = []

@@ -78,6 +78,28 @@ describe.concurrent('ask-folder, killed in the middle', () => {
   })
 })
 
+describe.concurrent('ask-folder and what cannot be read', () => {
+  it('a file without text is named, and nothing is asked', async () => {
+    const { code, stderr } = await runExample('ask-folder', [await folderOf({ 'blank.md': ' \n' })])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/no Markdown or text file to read here\n\s+blank.md: empty/)
+  })
+
+  it.skipIf(isWindows)('a pipe with the name of a document is refused at once', async () => {
+    const folder = await folderOf({})
+    execFileSync('mkfifo', [join(folder, 'notes.md')])
+    const { code, stderr } = await runExample('ask-folder', [join(folder, 'notes.md')])
+    expect(code).toBe(2)
+    expect(stderr).toContain('neither a folder nor a regular file')
+  })
+
+  it('an option that does not exist is no folder', async () => {
+    const { code, stderr } = await runExample('ask-folder', ['--verbose'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('there is no option --verbose')
+  })
+})
+
 describe.concurrent('ask-folder without a model', () => {
   it('quotes the passages that answer, with file and line, and says how to configure a model', async () => {
     const folder = await folderOf({ 'handbook.md': HANDBOOK, 'notes/menu.txt': 'On Fridays there is fish.\n' })
