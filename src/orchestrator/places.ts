@@ -1,0 +1,62 @@
+import type { TaskRef } from '../core/index.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
+
+/** Places for runs: so many in all, and so many of an agent. */
+export class Places {
+  readonly #slots: Limiter
+  readonly #work: (runId: string) => Promise<void>
+  readonly #onFault: (error: unknown, runId: string) => void
+  /** Runs that wait for a place in their agent's limit. */
+  readonly #deferred = new Set<string>()
+  #isStopped = false
+
+  constructor(concurrency: number, work: (runId: string) => Promise<void>, onFault: (error: unknown, runId: string) => void) {
+    this.#slots = createLimiter(concurrency)
+    this.#work = work
+    this.#onFault = onFault
+  }
+
+  /** Works on a run once there is a place; resolves when it is done, or when the run waits for a place of its agent. */
+  async take(task: TaskRef, limiter: Limiter | undefined): Promise<void> {
+    if (limiter === undefined) await this.#takeSlot(task)
+    else if (limiter.tryTake()) await this.#takeBoth(task, limiter)
+    else this.#defer(task, limiter)
+  }
+
+  /** Runs that wait are not begun any more. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  async #takeSlot(task: TaskRef): Promise<void> {
+    // Runs that waited for their agent's place come beside the scheduler's: together they keep the overall limit.
+    if (!this.#slots.tryTake()) await new Promise<void>((resolve) => void this.#slots.take(resolve))
+    try {
+      await this.#work(task.runId)
+    } finally {
+      this.#slots.give()
+    }
+  }
+
+  async #takeBoth(task: TaskRef, limiter: Limiter): Promise<void> {
+    try {
+      await this.#takeSlot(task)
+    } finally {
+      limiter.give()
+    }
+  }
+
+  /**
+   * Without a free place the task waits here, once, and takes up no slot of the scheduler's. It does not go back to the
+   * scheduler, which may lose it, and the place with it.
+   */
+  #defer(task: TaskRef, limiter: Limiter): void {
+    if (this.#deferred.has(task.runId)) return
+    this.#deferred.add(task.runId)
+    limiter.take(() => {
+      this.#deferred.delete(task.runId)
+      if (this.#isStopped) limiter.give()
+      else this.#takeBoth(task, limiter).catch((error: unknown) => this.#onFault(error, task.runId))
+    })
+  }
+}

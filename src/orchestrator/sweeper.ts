@@ -1,0 +1,73 @@
+import type { TaskRef } from '../core/index.ts'
+import type { Engine } from './engine.ts'
+
+/** So many forgotten runs are taken up at one sweep; more follow at the next. */
+const SWEEP_BATCH = 500
+/** The least time between two sweeps, in milliseconds, whatever the clocks say. */
+const SWEEP_PAUSE_MS = 20
+
+/** What a sweeper looks for, and whom it tells. */
+export interface SweeperOptions {
+  readonly queues: readonly string[]
+  readonly definitions: readonly string[]
+  readonly publish: (tasks: readonly TaskRef[]) => void
+  readonly onFault: (error: unknown) => void
+}
+
+/** Asks the store from time to time, and when something falls due, what is ready and forgotten. */
+export class Sweeper {
+  readonly #engine: Engine
+  readonly #options: SweeperOptions
+  /** What the store's clock is ahead of this worker's, as it was last told. */
+  #skewMs = 0
+  #nextAt = Infinity
+  #lastAt = -Infinity
+  #isStopped = false
+  #cancel: (() => void) | undefined
+
+  constructor(engine: Engine, options: SweeperOptions) {
+    this.#engine = engine
+    this.#options = options
+  }
+
+  start(): void {
+    this.wakeAt(this.#engine.clock.now() + this.#engine.timing.sweepMs)
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#cancel?.()
+  }
+
+  /** The store's clock says so now. */
+  learnClock(storeNow: number): void {
+    this.#skewMs = storeNow - this.#engine.clock.now()
+  }
+
+  /** Sweeps at a time of the store's clock, as well as this worker knows it; never without a pause. */
+  wakeAt(at: number): void {
+    if (this.#isStopped || at >= this.#nextAt) return
+    this.#cancel?.()
+    this.#nextAt = at
+    const now = this.#engine.clock.now()
+    const pauseMs = Math.max(0, this.#lastAt + SWEEP_PAUSE_MS - now)
+    this.#cancel = this.#engine.clock.setTimer(Math.max(pauseMs, at - this.#skewMs - now), () => {
+      void this.#sweep()
+    })
+  }
+
+  async #sweep(): Promise<void> {
+    const { clock, store, timing } = this.#engine
+    const { queues, definitions, publish, onFault } = this.#options
+    this.#nextAt = Infinity
+    this.#lastAt = clock.now()
+    try {
+      const { tasks, nextDueAt } = await store.sweep(SWEEP_BATCH, { queues, definitions })
+      publish(tasks)
+      if (nextDueAt !== undefined) this.wakeAt(nextDueAt)
+    } catch (error) {
+      onFault(error)
+    }
+    this.wakeAt(clock.now() + this.#skewMs + timing.sweepMs)
+  }
+}
