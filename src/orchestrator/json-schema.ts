@@ -48,17 +48,20 @@ function requireSchemaDocument(root: object, node: unknown, path: string): void 
   if (typeof node !== 'object' || node === null || Array.isArray(node))
     throw new TypeError(`${path} is no schema but ${show(node)}`)
   const schema = node as Readonly<Record<string, unknown>>
-  const types = Array.isArray(schema['type']) ? (schema['type'] as readonly unknown[]) : [schema['type'] ?? 'object']
-  for (const type of types) if (!TYPES.includes(type)) throw new TypeError(`${path}/type is ${show(type)}`)
-  if (schema['pattern'] !== undefined) void new RegExp(requireText(schema['pattern'], `${path}/pattern`), 'u')
+  requireKeywords(schema, path)
   if (schema['$ref'] !== undefined) requireTarget(root, requireText(schema['$ref'], `${path}/$ref`), path)
-  if (schema['enum'] !== undefined && !Array.isArray(schema['enum'])) throw new TypeError(`${path}/enum is no list`)
-  const { required } = schema
-  if (required !== undefined && !(Array.isArray(required) && required.every((name) => typeof name === 'string'))) {
-    throw new TypeError(`${path}/required is no list of names`)
-  }
   requireBounds(schema, path)
   requireBelow(root, schema, path)
+}
+
+function requireKeywords(schema: Readonly<Record<string, unknown>>, path: string): void {
+  const { type = 'object', pattern, enum: values, required } = schema
+  const wrong = [type].flat().find((name) => !TYPES.includes(name))
+  if (wrong !== undefined) throw new TypeError(`${path}/type is ${show(wrong)}`)
+  if (pattern !== undefined) void new RegExp(requireText(pattern, `${path}/pattern`), 'u')
+  if (values !== undefined && !Array.isArray(values)) throw new TypeError(`${path}/enum is no list`)
+  if (required !== undefined && !(Array.isArray(required) && required.every((name) => typeof name === 'string')))
+    throw new TypeError(`${path}/required is no list of names`)
 }
 
 /** Bounds that are counts, and bounds that are numbers. */
@@ -94,13 +97,14 @@ function requireBelow(root: object, schema: Readonly<Record<string, unknown>>, p
     if (!Array.isArray(value)) throw new TypeError(`${path}/${keyword} is no list`)
     for (const item of value as readonly unknown[]) requireSchemaDocument(root, item, `${path}/${keyword}`)
   }
-  for (const keyword of NAMED) {
-    const value = schema[keyword] ?? {}
-    if (typeof value !== 'object' || Array.isArray(value)) throw new TypeError(`${path}/${keyword} is no object`)
-    for (const [name, item] of Object.entries(value)) {
-      if (keyword === 'patternProperties') void new RegExp(name, 'u')
-      requireSchemaDocument(root, item, `${path}/${keyword}/${name}`)
-    }
+  for (const keyword of NAMED) requireNamed(root, schema[keyword] ?? {}, keyword, path)
+}
+
+function requireNamed(root: object, value: unknown, keyword: string, path: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${path}/${keyword} is no object`)
+  for (const [name, item] of Object.entries(value)) {
+    if (keyword === 'patternProperties') void new RegExp(name, 'u')
+    requireSchemaDocument(root, item, `${path}/${keyword}/${name}`)
   }
 }
 

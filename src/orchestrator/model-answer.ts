@@ -34,31 +34,36 @@ export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): Mod
   try {
     if (!Array.isArray(raw.content)) throw new TypeError(`content is ${show(raw.content)}, not a list`)
     requireWhole(model, raw)
-    const { finishReason, structuredOutputText, response, warnings } = raw
+    const { finishReason, response } = raw
     const [only] = raw.content as readonly ModelPart[]
-    const answer: { -readonly [K in keyof ModelAnswer]: ModelAnswer[K] } = {
+    const reason = typeof finishReason === 'string' ? finishReason : (finishReason?.unified ?? 'other')
+    const answer: Answer = {
       content: raw.content.length === 1 ? [recordPart(only, maxSize)] : recordParts(raw.content, maxSize),
-      finishReason: requireText(
-        'finishReason',
-        typeof finishReason === 'string' ? finishReason : (finishReason?.unified ?? 'other'),
-      ),
+      finishReason: requireText('finishReason', reason),
       usage: recordUsage(raw.usage),
       provider: model.provider,
       modelId: response?.modelId === undefined ? model.modelId : requireText('modelId', response.modelId),
     }
-    if (structuredOutputText !== undefined) {
-      if (requireText('structuredOutputText', structuredOutputText).length > maxSize) throw tooLarge(model, maxSize)
-      answer.structuredOutputText = structuredOutputText
-    }
-    if (response?.id !== undefined) answer.responseId = requireText('response id', response.id)
-    if (warnings !== undefined && !Array.isArray(warnings)) throw new TypeError(`warnings are ${show(warnings)}, not a list`)
-    if (warnings !== undefined && warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
+    recordExtras(answer, raw, maxSize)
     return answer
   } catch (error) {
     if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) throw tooLarge(model, maxSize)
     if (OpspawnError.is(error, 'MODEL_INTERRUPTED')) throw error
     throw invalidAnswer(model, toFailure(error, 'INTERNAL').message, error)
   }
+}
+
+type Answer = { -readonly [K in keyof ModelAnswer]: ModelAnswer[K] }
+
+/** What most answers do not have. */
+function recordExtras(answer: Answer, { structuredOutputText, response, warnings }: RawAnswer, maxSize: number): void {
+  if (structuredOutputText !== undefined) {
+    answer.structuredOutputText = toJson(requireText('structuredOutputText', structuredOutputText), { maxSize }) as string
+  }
+  if (response?.id !== undefined) answer.responseId = requireText('response id', response.id)
+  if (warnings === undefined) return
+  if (!Array.isArray(warnings)) throw new TypeError(`warnings are ${show(warnings)}, not a list`)
+  if (warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
 }
 
 /**

@@ -54,19 +54,19 @@ export function requireShape(
 ): void {
   if (!CHECKS.object(value)) throw new OpspawnError(code, `${where} must be an object, not ${show(value)}`)
   const object = value as Readonly<Record<string, unknown>>
-  for (const member of Object.keys(object)) {
-    if (open || Object.hasOwn(shape, member)) continue
-    throw new OpspawnError(code, `${where} has no member ${show(member)}; it may have ${Object.keys(shape).join(', ')}`, {
-      details: { member },
-    })
+  const unknown = open ? undefined : Object.keys(object).find((member) => !Object.hasOwn(shape, member))
+  if (unknown !== undefined) {
+    const text = `${where} has no member ${show(unknown)}; it may have ${Object.keys(shape).join(', ')}`
+    throw new OpspawnError(code, text, { details: { member: unknown } })
   }
-  for (const [member, kind] of Object.entries(shape)) {
-    const base = (kind.endsWith('?') ? kind.slice(0, -1) : kind) as Base
-    const item = object[member]
-    if ((item === undefined && base !== kind) || CHECKS[base](item)) continue
-    const isLimit = base === 'positive' || base === 'amount' || base === 'whole' || base === 'count'
-    throw new OpspawnError(isLimit ? 'LIMIT_INVALID' : code, `${where}: ${member} must be ${WORDS[base]}, not ${show(item)}`, {
-      details: { member },
-    })
-  }
+  for (const [member, kind] of Object.entries(shape)) requireMember(where, member, kind, object[member], code)
 }
+
+function requireMember(where: string, member: string, kind: Shape[string], item: unknown, code: ErrorCode): void {
+  const base = (kind.endsWith('?') ? kind.slice(0, -1) : kind) as Base
+  if ((item === undefined && base !== kind) || CHECKS[base](item)) return
+  const text = `${where}: ${member} must be ${WORDS[base]}, not ${show(item)}`
+  throw new OpspawnError(LIMITS.has(base) ? 'LIMIT_INVALID' : code, text, { details: { member } })
+}
+
+const LIMITS: ReadonlySet<Base> = new Set<Base>(['positive', 'amount', 'whole', 'count'])
