@@ -25,6 +25,12 @@ describe.concurrent('examples', () => {
     expect(code).toBe(0)
   })
 
+  it('chaos: nothing is lost and nothing repeated while workers are killed', async () => {
+    const { code, stdout } = await runExample('chaos', ['--seconds', '4', '--workers', '3'])
+    expect(stdout).toMatch(/\n[2-9] workers killed with -9, \d+ runs, \d+ recorded steps\nlost: 0\nrepeated: 0\n/)
+    expect(code).toBe(0)
+  })
+
   it('workflow: reserves, asks, pays, and gives back on failure', async () => {
     const { code, stdout } = await runExample('workflow')
     expect(stdout).toContain(
