@@ -3,17 +3,32 @@ import { createLimiter, type Limiter } from './limiter.ts'
 
 /** Places for runs: so many in all, and so many of an agent. */
 export class Places {
+  readonly #concurrency: number
   readonly #slots: Limiter
   readonly #work: (runId: string) => Promise<void>
   readonly #onFault: (error: unknown, runId: string) => void
+  readonly #onFree: () => void
   /** Runs that wait for a place in their agent's limit. */
   readonly #deferred = new Set<string>()
+  #taken = 0
   #isStopped = false
 
-  constructor(concurrency: number, work: (runId: string) => Promise<void>, onFault: (error: unknown, runId: string) => void) {
+  constructor(
+    concurrency: number,
+    work: (runId: string) => Promise<void>,
+    onFault: (error: unknown, runId: string) => void,
+    onFree: () => void,
+  ) {
+    this.#concurrency = concurrency
+    this.#onFree = onFree
     this.#slots = createLimiter(concurrency)
     this.#work = work
     this.#onFault = onFault
+  }
+
+  /** For how many more runs there is room; those that wait here have theirs. */
+  get room(): number {
+    return Math.max(0, this.#concurrency - this.#taken - this.#deferred.size)
   }
 
   /** Works on a run once there is a place; resolves when it is done, or when the run waits for a place of its agent. */
@@ -29,12 +44,15 @@ export class Places {
   }
 
   async #takeSlot(task: TaskRef): Promise<void> {
+    this.#taken += 1
     // Runs that waited for their agent's place come beside the scheduler's: together they keep the overall limit.
     if (!this.#slots.tryTake()) await new Promise<void>((resolve) => void this.#slots.take(resolve))
     try {
       await this.#work(task.runId)
     } finally {
       this.#slots.give()
+      this.#taken -= 1
+      this.#onFree()
     }
   }
 

@@ -1,7 +1,7 @@
 import type { TaskRef } from '../core/index.ts'
 import type { Engine } from './engine.ts'
 
-/** So many forgotten runs are taken up at one sweep; more follow at the next. */
+/** So many forgotten runs are taken up at one sweep at most; more follow at the next. */
 const SWEEP_BATCH = 500
 /** The least time between two sweeps, in milliseconds, whatever the clocks say. */
 const SWEEP_PAUSE_MS = 20
@@ -10,6 +10,8 @@ const SWEEP_PAUSE_MS = 20
 export interface SweeperOptions {
   readonly queues: readonly string[]
   readonly definitions: readonly string[]
+  /** For how many more runs there is room here: what is taken up beyond it would be lost to the others with this worker. */
+  readonly room: () => number
   readonly publish: (tasks: readonly TaskRef[]) => void
   readonly onFault: (error: unknown) => void
 }
@@ -23,6 +25,8 @@ export class Sweeper {
   #nextAt = Infinity
   #lastAt = -Infinity
   #isStopped = false
+  /** The last sweep left something, for want of room. */
+  #leftSome = false
   #cancel: (() => void) | undefined
 
   constructor(engine: Engine, options: SweeperOptions) {
@@ -37,6 +41,11 @@ export class Sweeper {
   stop(): void {
     this.#isStopped = true
     this.#cancel?.()
+  }
+
+  /** There is room again: what was left is looked for at once. */
+  roomAgain(): void {
+    if (this.#leftSome) this.wakeAt(this.#engine.clock.now() + this.#skewMs)
   }
 
   /** The store's clock says so now. */
@@ -58,13 +67,18 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     const { clock, store, timing } = this.#engine
-    const { queues, definitions, publish, onFault } = this.#options
+    const { queues, definitions, room, publish, onFault } = this.#options
     this.#nextAt = Infinity
     this.#lastAt = clock.now()
     try {
-      const { tasks, nextDueAt } = await store.sweep(SWEEP_BATCH, { queues, definitions })
-      publish(tasks)
-      if (nextDueAt !== undefined) this.wakeAt(nextDueAt)
+      const limit = Math.min(SWEEP_BATCH, room())
+      this.#leftSome = limit === 0
+      if (limit > 0) {
+        const { tasks, nextDueAt } = await store.sweep(limit, { queues, definitions })
+        publish(tasks)
+        this.#leftSome = tasks.length === limit && limit < SWEEP_BATCH
+        if (nextDueAt !== undefined && !this.#leftSome) this.wakeAt(nextDueAt)
+      }
     } catch (error) {
       onFault(error)
     }

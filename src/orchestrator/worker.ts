@@ -55,11 +55,13 @@ class EngineWorker implements Worker {
       options.concurrency,
       (runId) => this.#claimAndWork(runId),
       (error, runId) => this.#fault(error, 'worker', runId),
+      () => this.#sweeper.roomAgain(),
     )
     this.#hints = createHints(engine.scheduler, engine.clock, (error) => this.#fault(error, 'publish'))
     this.#sweeper = new Sweeper(engine, {
       queues: options.queues,
       definitions: this.#definitions,
+      room: () => this.#places.room,
       publish: (tasks) => this.#hints.publish(tasks),
       onFault: (error) => this.#fault(error, 'sweep'),
     })

@@ -387,6 +387,32 @@ describe('a run that keeps crashing its workers (S6)', () => {
   })
 })
 
+test('a worker sweeps up no more than it has room for, and asks again as soon as it has', async () => {
+  const clock = manualClock()
+  const store = memoryStore({ clock })
+  const open = gate()
+  const agent = defineAgent({
+    name: 'walker',
+    tools: [noting('step', () => open.promise)],
+    planner: stepsPlanner([call('step')]),
+  })
+  const front = await world({ agents: [agent], store: sharedStore(store), clock, work: false })
+  for (let index = 0; index < 6; index += 1) await front.ops.start(agent, 'go')
+  const asked: number[] = []
+  const sweep: Store['sweep'] = async (limit, options) => {
+    asked.push(limit)
+    return store.sweep(limit, options)
+  }
+  await world({ agents: [agent], store: sharedStore(store, { sweep }), clock, concurrency: 2 })
+  await clock.advance(5_000)
+  const running = async (): Promise<number> => (await store.list({ status: ['running'] }, {})).runs.length
+  expect(await running()).toBe(2)
+  expect(Math.max(...asked)).toBe(2)
+  open.open()
+  await clock.advance(3_000)
+  expect((await store.list({ status: ['completed'] }, {})).runs).toHaveLength(6)
+})
+
 describe('lost and doubled hints', () => {
   test('a run whose task was lost is found by the sweep (S1)', async () => {
     const clock = manualClock()
