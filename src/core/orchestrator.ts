@@ -72,6 +72,13 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   events(afterSeq?: number, options?: OperationOptions): AsyncIterable<RunStreamEvent>
   /** Asks for the end; resolves when the request is recorded. Reaches children, model calls and tools. */
   cancel(reason?: string, options?: OperationOptions): Promise<void>
+  /**
+   * Sets the run aside: nothing new is begun, what is under way may settle, timers do not fire. Resolves when the request is
+   * recorded; one that was set aside stays so. The time that passes meanwhile counts. @throws OpspawnError `RUN_FINISHED`
+   */
+  pause(reason?: string, options?: OperationOptions & { readonly by?: string }): Promise<void>
+  /** Lets a run go on that was paused or quarantined; one that is neither goes on as it did. @throws OpspawnError `RUN_FINISHED` */
+  resume(options?: OperationOptions & { readonly by?: string }): Promise<void>
   /** @throws OpspawnError `APPROVAL_UNKNOWN`, `APPROVAL_DECIDED`, `RUN_FINISHED` */
   approve(key: string, answer: ApprovalAnswer): Promise<void>
   /** Refuses a call that waits for a person; the planner is told the reason. Rejects as `approve` does. */

@@ -186,7 +186,8 @@ export function applyEvent(target: RunView, event: RunEvent): void {
       for (const label of event.labels ?? []) view.labels.add(label)
       return
     case 'signal':
-      view.signals.push({ id: event.id, name: event.name, payload: event.payload })
+      // What people ask of the engine is no concern of planners.
+      if (!event.name.startsWith('opspawn.')) view.signals.push({ id: event.id, name: event.name, payload: event.payload })
       return
     case 'cancel-request':
       if (view.cancelReason === undefined) view.timedOut = event.timeout === true

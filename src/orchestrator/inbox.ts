@@ -9,6 +9,8 @@ import {
   toFailure,
 } from '../core/index.ts'
 import { APPROVAL, CANCEL, CHILD_END } from './engine.ts'
+import { pauses } from './pausing.ts'
+import { added, type Progress } from './progress.ts'
 import type { RunLog } from './run-log.ts'
 
 /** What an approval's signal carries. */
@@ -28,11 +30,27 @@ export interface ChildEndPayload {
   readonly labels: readonly string[]
 }
 
+/** Takes up what came from outside, in its order. */
+export function takeInbox(progress: Progress, inbox: readonly Signal[]): void {
+  const { log } = progress
+  for (const signal of inbox) {
+    progress.paused = pauses(signal.name) ?? progress.paused
+    const approved = takeSignal(log, signal)
+    if (approved === undefined) continue
+    progress.timed.delete(approved)
+    progress.startable = added(progress.startable, approved)
+  }
+  // Its end is more urgent than its rest.
+  if (log.view.cancelReason !== undefined) progress.paused = false
+  progress.askPlanner = true
+  matchSignals(log)
+}
+
 /**
  * Turns a signal into events of the history; from then on the history is the only place where it stands. Gives the key of
  * an effect that may now be performed, if an approval made one ready.
  */
-export function takeSignal(log: RunLog, signal: Signal): string | undefined {
+function takeSignal(log: RunLog, signal: Signal): string | undefined {
   log.consume(signal.id)
   switch (signal.name) {
     case CANCEL:

@@ -15,10 +15,11 @@ import {
 } from '../core/index.ts'
 import { requireShape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
-import { APPROVAL, CANCEL, type Engine } from './engine.ts'
+import { APPROVAL, CANCEL, type Engine, PAUSE, RESUME } from './engine.ts'
 import { openEventStream } from './event-stream.ts'
 import { type ApprovalPayload, awaitsApproval, openRecords } from './inbox.ts'
 import { pollStore, quarantinedError, readRun, requireRecord } from './look-up.ts'
+import { pauseSignal } from './pausing.ts'
 import { createId } from './system.ts'
 
 /** What a handle needs of its orchestrator. */
@@ -32,6 +33,11 @@ const SIGNAL_TEXT = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$/
 
 function requireText(what: string, value: unknown): void {
   if (typeof value !== 'string') throw new OpspawnError('OPTIONS_INVALID', `${what} must be a text, not ${show(value)}`)
+}
+
+function requireAsking<T>(what: string, options: T): T {
+  requireShape(`${what}, options`, options, { by: 'text?', signal: 'any?' })
+  return options
 }
 
 /** A run in the hands of whoever started or found it. */
@@ -71,6 +77,20 @@ export class RunHandle<Output> implements Run<Output> {
       // What has ended needs no cancelling.
       if (!OpspawnError.is(error, 'RUN_FINISHED')) throw error
     }
+  }
+
+  async pause(reason = '', options: OperationOptions & { readonly by?: string } = {}): Promise<void> {
+    requireText('pause: reason', reason)
+    const { by } = requireAsking('pause', options)
+    const { status } = await requireRecord(this.#context.engine, this.id, options)
+    // What was set aside stays so; the request would only wait there to be found.
+    if (status === 'paused' || status === 'quarantined') return
+    await this.#send(pauseSignal(PAUSE, { reason, by }), options)
+  }
+
+  async resume(options: OperationOptions & { readonly by?: string } = {}): Promise<void> {
+    const { by } = requireAsking('resume', options)
+    await this.#send(pauseSignal(RESUME, { by }), options)
   }
 
   approve(key: string, given: ApprovalAnswer): Promise<void> {
@@ -116,7 +136,7 @@ export class RunHandle<Output> implements Run<Output> {
     const { engine } = this.#context
     const { accepted, task } = await engine.store.signal(this.id, signal, options)
     if (task !== undefined) engine.publish([task])
-    if (signal.name === CANCEL) engine.hurry(this.id)
+    if (signal.name === CANCEL || signal.name === PAUSE) engine.hurry(this.id)
     else if (task === undefined && accepted) engine.poke(this.id)
     return accepted
   }

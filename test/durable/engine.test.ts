@@ -28,6 +28,9 @@ afterAll(async () => {
   rmSync(files.folder, { recursive: true, force: true })
 })
 
-describe.each(['recovery', 'sessions', 'approvals', 'signals-and-waits', 'children', 'budgets'])('%s', async (name) => {
-  await import(`../engine/${name}.test.ts`)
-})
+describe.each(['recovery', 'sessions', 'approvals', 'signals-and-waits', 'children', 'budgets', 'pausing'])(
+  '%s',
+  async (name) => {
+    await import(`../engine/${name}.test.ts`)
+  },
+)

@@ -17,11 +17,14 @@ export function prepareRelease(db: DatabaseSync, signals: Signals): WriterCalls[
     const row = byId.get(runId) as unknown as RunRow | undefined
     requireOwner(row, runId, epoch, workerId)
     const dueAt = reason.how === 'wait' ? reason.dueAt : undefined
+    const isAside = reason.how === 'park' || reason.how === 'quarantine'
     const isReady =
-      reason.how === 'drain' || (reason.how === 'wait' && ((dueAt ?? Infinity) <= now || signals.hasUnread(row.ordinal)))
+      reason.how === 'drain' ||
+      (isAside && signals.hasUrgent(row.ordinal)) ||
+      (reason.how === 'wait' && ((dueAt ?? Infinity) <= now || signals.hasUnread(row.ordinal)))
     const status: RunStatus = isReady ? 'queued' : STATUS[reason.how]
     const charged = reason.how === 'quarantine' ? row.deliveries : row.deliveries - 1
-    const deliveries = reason.how === 'wait' ? 0 : charged
+    const deliveries = reason.how === 'wait' || (reason.how === 'quarantine' && isReady) ? 0 : charged
     const hintAt = isReady ? now + HINT_GRACE_MS : null
     give.run(status, deliveries, isReady ? null : (dueAt ?? null), now, isReady ? 1 : 0, hintAt, row.ordinal)
     return isReady ? taskOf(row) : undefined
