@@ -7,6 +7,7 @@ import type { AgentStatus, RunOutcome, RunRecord } from './run.ts'
 import type { Failure } from './failure.ts'
 import type { RunFilter, RunPage, StoreCapabilities } from './store.ts'
 import type { Agent } from './agent.ts'
+import type { Verification } from './tool.ts'
 
 /** How to start a run. */
 export interface StartOptions extends OperationOptions {
@@ -30,19 +31,21 @@ export interface StartOptions extends OperationOptions {
   readonly metadata?: JsonObject | undefined
 }
 
-/** Who answers an approval, and why. */
-export interface ApprovalAnswer extends OperationOptions {
-  /** A person or service, for the record. Agents have no way to answer. */
-  readonly by: string
-  /** For the record; that of a refusal is also told to the planner. */
-  readonly reason?: string | undefined
-}
+/**
+ * Who answers an approval, and why.
+ *
+ * @property by A person or service, for the record. Agents have no way to answer.
+ * @property reason For the record; that of a refusal is also told to the planner.
+ */
+export type ApprovalAnswer = OperationOptions & { readonly by: string; readonly reason?: string | undefined }
 
 /** A call that waits for a person. */
 export interface PendingApproval {
+  /** `approval`: answered by {@link Run.approve} or {@link Run.deny}; `outcome`: the call was interrupted, see {@link Run.resolve}. */
+  readonly kind: 'approval' | 'outcome'
   /** Of the run that waits. */
   readonly runId: string
-  /** Of the effect: what {@link Run.approve} and {@link Run.deny} take. */
+  /** Of the effect: what {@link Run.approve}, {@link Run.deny} and {@link Run.resolve} take. */
   readonly key: string
   /** Name of the agent that asks. */
   readonly agent: string
@@ -83,6 +86,11 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   approve(key: string, answer: ApprovalAnswer): Promise<void>
   /** Refuses a call that waits for a person; the planner is told the reason. Rejects as `approve` does. */
   deny(key: string, answer: ApprovalAnswer): Promise<void>
+  /**
+   * Says whether an interrupted call happened: then `output` is its result, unchecked; else it is made again. For tools with
+   * `onUnknown: 'ask'`. Rejects as `approve` does.
+   */
+  resolve(key: string, answer: ApprovalAnswer & Verification): Promise<void>
   /** Sends a signal; early ones are kept. The same id counts once. @throws OpspawnError `RUN_FINISHED`, `SIGNAL_INVALID`, `QUEUE_FULL` */
   signal(name: string, payload?: Json, options?: OperationOptions & { readonly id?: string }): Promise<void>
   /** Calls that wait for a person. */

@@ -70,6 +70,7 @@ export const DEFAULT_TIMING: Timing = {
 export const CANCEL = 'opspawn.cancel'
 export const APPROVAL = 'opspawn.approval'
 export const CHILD_END = 'opspawn.child-end'
+export const RESOLVE = 'opspawn.resolve'
 export const PAUSE = 'opspawn.pause'
 export const RESUME = 'opspawn.resume'
 

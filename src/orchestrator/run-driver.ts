@@ -146,7 +146,6 @@ export class RunDriver {
     if (first?.type !== 'run-start') throw new OpspawnError('STORE_FAILED', `the history of run ${run.runId} has no beginning`)
     const view = foldHistory(this.#ready.definitionFor(run.tenant), events)
     const log = new RunLog(engine, fence, first.origin, view, run.updatedAt)
-    const interrupted = new Set<string>()
     const context = {
       engine,
       ready: this.#ready,
@@ -155,7 +154,7 @@ export class RunDriver {
       fence,
       prompts: createPromptCache(),
       startedAt: first.at,
-      interrupted,
+      interrupted: new Set<string>(),
     }
     const progress = createProgress(context, log)
     this.#progress = progress
@@ -174,7 +173,7 @@ export class RunDriver {
     const asked = events.find((event) => event.type === 'cancel-request')
     if (asked !== undefined) progress.cancelBy = asked.at + engine.timing.cancelMs
     progress.askPlanner = view.open === 0 || this.#ready.planner.reactive === true
-    for (const record of openRecords(view)) resume(progress, record, interrupted)
+    for (const record of openRecords(view)) resume(progress, record)
     return progress
   }
 

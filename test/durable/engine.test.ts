@@ -28,7 +28,7 @@ afterAll(async () => {
   rmSync(files.folder, { recursive: true, force: true })
 })
 
-describe.each(['recovery', 'sessions', 'approvals', 'signals-and-waits', 'children', 'budgets', 'pausing'])(
+describe.each(['recovery', 'sessions', 'approvals', 'signals-and-waits', 'children', 'budgets', 'pausing', 'unknown-outcomes'])(
   '%s',
   async (name) => {
     await import(`../engine/${name}.test.ts`)
