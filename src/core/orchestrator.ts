@@ -31,6 +31,18 @@ export interface StartOptions extends OperationOptions {
   readonly metadata?: JsonObject | undefined
 }
 
+/** How to begin a new run with the history of another. Tenant, session, metadata and limits are the other's where nothing is given. */
+export interface ForkOptions extends Omit<StartOptions, 'tenant' | 'session' | 'messages'> {
+  /** Take along the events up to this one. @default all before what failed; with an input, none */
+  readonly afterSeq?: number | undefined
+  /** In the place of the other run's. */
+  readonly input?: unknown
+  /** Who goes on, by value or by name. @default the agent of that name, as it is registered now */
+  readonly agent?: Agent | string | undefined
+  /** Make unsafe calls again that may have happened. @default false: they are unknown in the new run too */
+  readonly repeatUnknown?: boolean | undefined
+}
+
 /**
  * Who answers an approval, and why.
  *
@@ -145,6 +157,13 @@ export interface Orchestrator extends AsyncDisposable {
   start<Input, Output>(agent: Agent<Input, Output>, input: Input, options?: StartOptions): Promise<Run<Output>>
   /** The same by name, for an agent that is registered here; what the input must be is known at run time alone. */
   start(agent: string, input: unknown, options?: StartOptions): Promise<Run>
+  /**
+   * Begins a new run with the history of another: what completed there is not done again, what failed or was open is asked for
+   * anew, under the rules and budgets of the new run. The other run stays as it is.
+   *
+   * @throws OpspawnError as `start` does, and `RUN_UNKNOWN`
+   */
+  fork(runId: string, options?: ForkOptions): Promise<Run>
   /** A handle on a run that exists. @throws OpspawnError `RUN_UNKNOWN` */
   run(runId: string, options?: OperationOptions): Promise<Run>
   /** A run's summary. @throws OpspawnError `RUN_UNKNOWN` */

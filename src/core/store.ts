@@ -1,5 +1,5 @@
 import type { SpendingChange } from './budget.ts'
-import type { RunEvent } from './event.ts'
+import type { RunEvent, RunEventBody } from './event.ts'
 import type { Json } from './json.ts'
 import type { Message } from './message.ts'
 import type { OperationOptions, PageOptions } from './operation.ts'
@@ -54,6 +54,8 @@ export interface NewRun {
   readonly dueAt?: number
   /** Unique in the tenant: the same key with the same agent and input finds the run that exists. */
   readonly idempotencyKey?: string
+  /** What its history begins with behind `run-start`, in the same transaction; the store gives positions, and its own time. */
+  readonly history?: readonly RunEventBody[]
 }
 
 /**
@@ -152,13 +154,13 @@ export type RunPage = { readonly runs: readonly RunRecord[]; readonly cursor?: s
  */
 export type Swept = { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number }
 
-/** What a worker learns when it shows that it lives. */
-export interface Heartbeat {
-  /** Runs that somebody else owns now. */
-  readonly lost: readonly Fence[]
-  /** Signals that came since the claim, by run id, oldest first; the same one may be told more than once. */
-  readonly inbox: ReadonlyMap<string, readonly Signal[]>
-}
+/**
+ * What a worker learns when it shows that it lives.
+ *
+ * @property lost Runs that somebody else owns now.
+ * @property inbox Signals that came since the claim, by run id, oldest first; the same one may be told more than once.
+ */
+export type Heartbeat = { readonly lost: readonly Fence[]; readonly inbox: ReadonlyMap<string, readonly Signal[]> }
 
 /**
  * Owns the work: runs, their histories, leases, signals, spending. Everything that belongs together changes in one

@@ -13,16 +13,17 @@ import { mayPark, nextDue, takeDue } from './due.ts'
 import { CANCEL, type Engine } from './engine.ts'
 import { Execution } from './execution.ts'
 import { cancelRun, failRun } from './finishing.ts'
-import { openRecords, takeInbox } from './inbox.ts'
+import { takeInbox } from './inbox.ts'
 import { perform } from './perform.ts'
 import { type Insistence, insist, writeAgain } from './insisting.ts'
 import { isSetAside } from './pausing.ts'
 import { added, createProgress, type Progress } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
-import { announceUnsafe, resume } from './resuming.ts'
+import { announceUnsafe } from './resuming.ts'
 import { RunLog } from './run-log.ts'
 import { loadSession } from './session.ts'
 import { takeSettlements } from './settling.ts'
+import { takeUp } from './taking-over.ts'
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
@@ -173,7 +174,7 @@ export class RunDriver {
     const asked = events.find((event) => event.type === 'cancel-request')
     if (asked !== undefined) progress.cancelBy = asked.at + engine.timing.cancelMs
     progress.askPlanner = view.open === 0 || this.#ready.planner.reactive === true
-    for (const record of openRecords(view)) resume(progress, record)
+    await takeUp(progress, events, run.spending.used.steps + run.spending.reserved.steps > 0)
     return progress
   }
 

@@ -28,9 +28,16 @@ afterAll(async () => {
   rmSync(files.folder, { recursive: true, force: true })
 })
 
-describe.each(['recovery', 'sessions', 'approvals', 'signals-and-waits', 'children', 'budgets', 'pausing', 'unknown-outcomes'])(
-  '%s',
-  async (name) => {
-    await import(`../engine/${name}.test.ts`)
-  },
-)
+describe.each([
+  'recovery',
+  'sessions',
+  'approvals',
+  'signals-and-waits',
+  'children',
+  'budgets',
+  'pausing',
+  'unknown-outcomes',
+  'forking',
+])('%s', async (name) => {
+  await import(`../engine/${name}.test.ts`)
+})

@@ -10,7 +10,7 @@ afterEach(closeAll)
 interface Interrupted extends World {
   readonly run: Run
   /** The present worker dies in the body, another takes over. */
-  dieAgain(calls: number): Promise<World>
+  readonly dieAgain: (calls: number) => Promise<World>
 }
 
 /** A worker enters the body of an unsafe tool and dies; another one takes the run over. */
