@@ -94,11 +94,12 @@ const ENDED_BY_ENGINE: readonly string[] = [
 async function forkedOrigin(
   engine: Engine,
   ready: ReadyAgent,
-  { parent: _, ...old }: RunOrigin,
+  forked: RunOrigin,
   options: ForkOptions,
   ids: () => string,
 ): Promise<RunOrigin> {
   const { agent, hash } = ready
+  const { parent: _, ...old } = forked
   if (options.limits !== undefined) requireLimits('fork', options.limits)
   const limits = tightenLimits(agent.limits, options.limits ?? old.limits)
   requirePrices(`the run of agent "${agent.name}"`, limits, agentsBelow(agent, engine.agents), engine.prices)

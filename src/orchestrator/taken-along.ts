@@ -19,14 +19,7 @@ type Ended = RunEvent & { readonly type: 'effect-end' }
 export function takenAlong(events: readonly RunEvent[], cut: number = events.length, repeatUnknown: boolean): TakenAlong {
   const kept = events.slice(1, cut).filter(isKept)
   const keys = new Set(kept.flatMap((event) => (event.type === 'decision' ? event.effects.map(({ key }) => key) : [])))
-  const ends = new Map<string, Ended>()
-  const lastDecision = kept.findLast((event) => event.type === 'decision' && event.effects.length > 0)?.seq ?? 0
-  for (const event of events) {
-    if (event.type !== 'effect-end' || !keys.has(event.key)) continue
-    const isSeen = event.seq <= cut && event.seq < lastDecision
-    if (event.outcome.status === 'completed' || isSeen || (!repeatUnknown && mayHaveHappened(events, event)))
-      ends.set(event.key, event)
-  }
+  const ends = endsToKeep(events, kept, keys, repeatUnknown)
   const unknown = repeatUnknown ? [] : [...keys].filter((key) => !ends.has(key) && isUnderWay(events, key))
   const settled = new Set([...ends.keys(), ...unknown])
   const decisions = withoutLast(kept, settled)
@@ -34,6 +27,24 @@ export function takenAlong(events: readonly RunEvent[], cut: number = events.len
   const later = [...ends.values()].filter(({ seq }) => seq > cut)
   const bodies = [...history, ...later].map(bodyOf)
   return { seq: cut, history: [...bodies, ...unknown.map(unknownEnd)] }
+}
+
+/** The outcomes that stand, by the keys of their effects. */
+function endsToKeep(
+  events: readonly RunEvent[],
+  kept: readonly RunEvent[],
+  keys: ReadonlySet<string>,
+  repeatUnknown: boolean,
+): ReadonlyMap<string, Ended> {
+  const lastDecision = kept.findLast((event) => event.type === 'decision' && event.effects.length > 0)?.seq ?? 0
+  const ends = new Map<string, Ended>()
+  for (const event of events) {
+    if (event.type !== 'effect-end' || !keys.has(event.key)) continue
+    const isSeen = event.seq < lastDecision
+    if (event.outcome.status === 'completed' || isSeen || (!repeatUnknown && mayHaveHappened(events, event)))
+      ends.set(event.key, event)
+  }
+  return ends
 }
 
 /** What belongs to the old run alone is left behind: its claims, its end, what people asked of it. */

@@ -1,4 +1,4 @@
-import { type EffectRecord, OpspawnError, type RunEvent } from '../core/index.ts'
+import type { EffectRecord, RunEvent } from '../core/index.ts'
 import { admit } from './admission.ts'
 import { askPerson } from './deciding.ts'
 import { matchSignals, openRecords } from './inbox.ts'
