@@ -44,7 +44,7 @@ export const isFinal = (status: RunStatus): status is RunOutcome['status'] => RU
  */
 export function requireTransition<S extends string>(table: Transitions<S>, from: S, to: S, what: string): void {
   if (table[from].includes(to)) return
-  const legal = table[from].length === 0 ? 'nothing; it is final' : table[from].join(', ')
+  const legal = table[from].join(', ') || 'nothing; it is final'
   throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; it may go to ${legal}`)
 }
 

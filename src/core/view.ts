@@ -260,11 +260,9 @@ function settleEffect(view: ViewInWork, record: RecordInWork, outcome: Outcome, 
 }
 
 function countModelCall(usage: Writable<RunUsage>, answer: ModelAnswer | undefined): void {
-  const { input, output } = answer?.usage ?? UNREPORTED
+  const { input, output }: TokenUsage = answer?.usage ?? {}
   usage.modelCalls += 1
   usage.inputTokens += input ?? 0
   usage.outputTokens += output ?? 0
   if (input === undefined || output === undefined) usage.unreported += 1
 }
-
-const UNREPORTED: TokenUsage = {}
