@@ -27,9 +27,9 @@ export function resume(progress: Progress, record: EffectRecord): void {
   if (effect.kind === 'wait' || record.approval === 'requested') return
   progress.inherited.add(key)
   if (record.started && effect.kind === 'tool') {
-    const { verify, onUnknown } = context.ready.tools.get(effect.tool)?.tool ?? {}
-    if (verify !== undefined) context.interrupted.add(key)
-    else if (onUnknown !== 'repeat') {
+    const tool = context.ready.tools.get(effect.tool)?.tool
+    if (tool?.verify !== undefined) context.interrupted.add(key)
+    else if (tool?.onUnknown !== 'repeat') {
       const what = `a worker died while "${effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`
       settleUnknown(progress, record, toFailure(new OpspawnError('EFFECT_UNKNOWN', what), 'EFFECT_UNKNOWN'))
       return
