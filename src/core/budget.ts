@@ -45,15 +45,14 @@ export const DEFAULT_LIMITS: Required<Omit<RunLimits, 'tokens' | 'cost' | 'durat
  */
 export type Amounts = { readonly steps: number; readonly tokens: number; readonly cost: number }
 
-/** What a run with all its children has used, and what is set aside for calls under way. */
-export interface Spending {
-  /** Taken for good. */
-  readonly used: Amounts
-  /** Set aside for model calls that have not settled. */
-  readonly reserved: Amounts
-  /** Finished calls whose usage the provider did not report: what was reserved for them stays used. */
-  readonly unreported: number
-}
+/**
+ * What a run with all its children has used, and what is set aside for calls under way.
+ *
+ * @property used Taken for good.
+ * @property reserved Set aside for model calls that have not settled.
+ * @property unreported Finished calls whose usage the provider did not report: what was reserved for them stays used.
+ */
+export type Spending = { readonly used: Amounts; readonly reserved: Amounts; readonly unreported: number }
 
 /** Nothing. */
 export const NO_AMOUNTS: Amounts = { steps: 0, tokens: 0, cost: 0 }

@@ -7,6 +7,7 @@ import type { AgentStatus, RunOutcome, RunRecord } from './run.ts'
 import type { Failure } from './failure.ts'
 import type { RunFilter, RunPage, StoreCapabilities } from './store.ts'
 import type { Agent } from './agent.ts'
+import type { Verification } from './tool.ts'
 
 /** How to start a run. */
 export interface StartOptions extends OperationOptions {
@@ -30,19 +31,33 @@ export interface StartOptions extends OperationOptions {
   readonly metadata?: JsonObject | undefined
 }
 
-/** Who answers an approval, and why. */
-export interface ApprovalAnswer extends OperationOptions {
-  /** A person or service, for the record. Agents have no way to answer. */
-  readonly by: string
-  /** For the record; that of a refusal is also told to the planner. */
-  readonly reason?: string | undefined
+/** How to begin a new run with the history of another. Tenant, session, metadata and limits are the other's where nothing is given. */
+export interface ForkOptions extends Omit<StartOptions, 'tenant' | 'session' | 'messages'> {
+  /** Take along the events up to this one. @default all before what failed; with an input, none */
+  readonly afterSeq?: number | undefined
+  /** In the place of the other run's. */
+  readonly input?: unknown
+  /** Who goes on, by value or by name. @default the agent of that name, as it is registered now */
+  readonly agent?: Agent | string | undefined
+  /** Make unsafe calls again that may have happened. @default false: they are unknown in the new run too */
+  readonly repeatUnknown?: boolean | undefined
 }
+
+/**
+ * Who answers an approval, and why.
+ *
+ * @property by A person or service, for the record. Agents have no way to answer.
+ * @property reason For the record; that of a refusal is also told to the planner.
+ */
+export type ApprovalAnswer = OperationOptions & { readonly by: string; readonly reason?: string | undefined }
 
 /** A call that waits for a person. */
 export interface PendingApproval {
+  /** `approval`: answered by {@link Run.approve} or {@link Run.deny}; `outcome`: the call was interrupted, see {@link Run.resolve}. */
+  readonly kind: 'approval' | 'outcome'
   /** Of the run that waits. */
   readonly runId: string
-  /** Of the effect: what {@link Run.approve} and {@link Run.deny} take. */
+  /** Of the effect: what {@link Run.approve}, {@link Run.deny} and {@link Run.resolve} take. */
   readonly key: string
   /** Name of the agent that asks. */
   readonly agent: string
@@ -72,10 +87,22 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   events(afterSeq?: number, options?: OperationOptions): AsyncIterable<RunStreamEvent>
   /** Asks for the end; resolves when the request is recorded. Reaches children, model calls and tools. */
   cancel(reason?: string, options?: OperationOptions): Promise<void>
+  /**
+   * Sets the run aside: nothing new is begun, what is under way may settle, timers do not fire. Resolves when the request is
+   * recorded; one that was set aside stays so. The time that passes meanwhile counts. @throws OpspawnError `RUN_FINISHED`
+   */
+  pause(reason?: string, options?: OperationOptions & { readonly by?: string }): Promise<void>
+  /** Lets a run go on that was paused or quarantined; one that is neither goes on as it did. @throws OpspawnError `RUN_FINISHED` */
+  resume(options?: OperationOptions & { readonly by?: string }): Promise<void>
   /** @throws OpspawnError `APPROVAL_UNKNOWN`, `APPROVAL_DECIDED`, `RUN_FINISHED` */
   approve(key: string, answer: ApprovalAnswer): Promise<void>
   /** Refuses a call that waits for a person; the planner is told the reason. Rejects as `approve` does. */
   deny(key: string, answer: ApprovalAnswer): Promise<void>
+  /**
+   * Says whether an interrupted call happened: then `output` is its result, unchecked; else it is made again. For tools with
+   * `onUnknown: 'ask'`. Rejects as `approve` does.
+   */
+  resolve(key: string, answer: ApprovalAnswer & Verification): Promise<void>
   /** Sends a signal; early ones are kept. The same id counts once. @throws OpspawnError `RUN_FINISHED`, `SIGNAL_INVALID`, `QUEUE_FULL` */
   signal(name: string, payload?: Json, options?: OperationOptions & { readonly id?: string }): Promise<void>
   /** Calls that wait for a person. */
@@ -130,6 +157,13 @@ export interface Orchestrator extends AsyncDisposable {
   start<Input, Output>(agent: Agent<Input, Output>, input: Input, options?: StartOptions): Promise<Run<Output>>
   /** The same by name, for an agent that is registered here; what the input must be is known at run time alone. */
   start(agent: string, input: unknown, options?: StartOptions): Promise<Run>
+  /**
+   * Begins a new run with the history of another: what completed there is not done again, what failed or was open is asked for
+   * anew, under the rules and budgets of the new run. The other run stays as it is.
+   *
+   * @throws OpspawnError as `start` does, and `RUN_UNKNOWN`
+   */
+  fork(runId: string, options?: ForkOptions): Promise<Run>
   /** A handle on a run that exists. @throws OpspawnError `RUN_UNKNOWN` */
   run(runId: string, options?: OperationOptions): Promise<Run>
   /** A run's summary. @throws OpspawnError `RUN_UNKNOWN` */

@@ -112,9 +112,11 @@ export function addedMessages(run: RunView, effect: ModelEffect): readonly Messa
   if (results !== undefined && results.length > 0) {
     const told = toolResultMessage(run, results)
     // All that is said about one turn's calls is one message, as several providers require.
-    const next = rest[0]?.role === 'tool' ? rest[0] : undefined
-    added.push(next === undefined ? told : { ...told, content: [...told.content, ...next.content] })
-    if (next !== undefined) rest = rest.slice(1)
+    const [next] = rest
+    if (next?.role === 'tool') {
+      added.push({ ...told, content: [...told.content, ...next.content] })
+      rest = rest.slice(1)
+    } else added.push(told)
   }
   return rest.length === 0 ? added : added.concat(rest)
 }

@@ -44,7 +44,7 @@ export const isFinal = (status: RunStatus): status is RunOutcome['status'] => RU
  */
 export function requireTransition<S extends string>(table: Transitions<S>, from: S, to: S, what: string): void {
   if (table[from].includes(to)) return
-  const legal = table[from].length === 0 ? 'nothing; it is final' : table[from].join(', ')
+  const legal = table[from].join(', ') || 'nothing; it is final'
   throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; it may go to ${legal}`)
 }
 
@@ -94,6 +94,13 @@ export interface RunOrigin {
   readonly parent?: RunParent
   /** The root of its tree; itself for a root. */
   readonly rootId: string
+  /**
+   * Where its history up to the first claim comes from, if it began with that of another run.
+   *
+   * @property runId Of the other run.
+   * @property seq The last event of it that was looked at.
+   */
+  readonly forkOf?: { readonly runId: string; readonly seq: number }
   /** 0 for a root. */
   readonly depth: number
   /** Those of the agent, tightened by the caller or the parent; what is not there has its default. */

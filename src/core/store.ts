@@ -1,5 +1,5 @@
 import type { SpendingChange } from './budget.ts'
-import type { RunEvent } from './event.ts'
+import type { RunEvent, RunEventBody } from './event.ts'
 import type { Json } from './json.ts'
 import type { Message } from './message.ts'
 import type { OperationOptions, PageOptions } from './operation.ts'
@@ -39,7 +39,7 @@ export type Fence = { readonly runId: string; readonly epoch: number; readonly w
  */
 export type Signal = { readonly id: string; readonly name: string; readonly payload: Json }
 
-/** The engine's requests that do not wait: signals of these names make a run ready whatever it waits for. */
+/** The engine's requests that do not wait: signals of these names make a run ready that was set aside, the first also one that is due later. */
 export const URGENT_SIGNALS: readonly string[] = ['opspawn.cancel', 'opspawn.resume']
 
 /** A run to accept. */
@@ -54,17 +54,18 @@ export interface NewRun {
   readonly dueAt?: number
   /** Unique in the tenant: the same key with the same agent and input finds the run that exists. */
   readonly idempotencyKey?: string
+  /** What its history begins with behind `run-start`, in the same transaction; the store gives positions, and its own time. */
+  readonly history?: readonly RunEventBody[]
 }
 
-/** A run that a worker owns from now on. */
-export interface Claim {
-  /** For every write from now on. */
-  readonly fence: Fence
-  /** As it is after the claim. */
-  readonly run: RunRecord
-  /** Signals not yet consumed, oldest first. */
-  readonly inbox: readonly Signal[]
-}
+/**
+ * A run that a worker owns from now on.
+ *
+ * @property fence For every write from now on.
+ * @property run As it is after the claim.
+ * @property inbox Signals not yet consumed, oldest first.
+ */
+export type Claim = { readonly fence: Fence; readonly run: RunRecord; readonly inbox: readonly Signal[] }
 
 /** What a worker asks to own. */
 export interface ClaimQuery {
@@ -111,6 +112,7 @@ export interface Changes {
  * - `drain`: the worker stops; another goes on at once and nothing is counted against the run;
  * - `park`: set aside until somebody resumes it;
  * - `quarantine`: it crashed too many workers.
+ * With signals left in the inbox that would have made it ready had they come later, it is ready at once.
  * `wait` sets the run's deliveries back to 0, `drain` and `park` take this claim's one back. A run that ended needs no
  * release: the call is refused with `RUN_FINISHED`.
  *
@@ -152,13 +154,13 @@ export type RunPage = { readonly runs: readonly RunRecord[]; readonly cursor?: s
  */
 export type Swept = { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: number }
 
-/** What a worker learns when it shows that it lives. */
-export interface Heartbeat {
-  /** Runs that somebody else owns now. */
-  readonly lost: readonly Fence[]
-  /** Signals that came since the claim, by run id, oldest first; the same one may be told more than once. */
-  readonly inbox: ReadonlyMap<string, readonly Signal[]>
-}
+/**
+ * What a worker learns when it shows that it lives.
+ *
+ * @property lost Runs that somebody else owns now.
+ * @property inbox Signals that came since the claim, by run id, oldest first; the same one may be told more than once.
+ */
+export type Heartbeat = { readonly lost: readonly Fence[]; readonly inbox: ReadonlyMap<string, readonly Signal[]> }
 
 /**
  * Owns the work: runs, their histories, leases, signals, spending. Everything that belongs together changes in one
@@ -202,7 +204,7 @@ export interface Store {
     changes?: Changes,
     options?: OperationOptions,
   ): Promise<readonly TaskRef[]>
-  /** Gives a run up. With signals left in the inbox, `wait` makes it ready again at once; the task to publish comes back. */
+  /** Gives a run up; see {@link ReleaseReason}. The task to publish comes back where the run is ready at once. */
   release(fence: Fence, reason: ReleaseReason, options?: OperationOptions): Promise<TaskRef | undefined>
   /**
    * Finds runs that are ready and that nobody works on: due, expired or forgotten by the scheduler; of these queues and
@@ -211,7 +213,8 @@ export interface Store {
   sweep(limit: number, options?: OperationOptions & Pick<ClaimQuery, 'queues' | 'definitions'>): Promise<Swept>
   /**
    * Puts a signal into a run's inbox and makes a waiting run ready. One of {@link URGENT_SIGNALS} also makes a run ready
-   * that is due later, paused or quarantined (whose deliveries then count anew). A second signal of an id changes nothing.
+   * that is paused or quarantined (whose deliveries then count anew), a cancellation also one that is due later. A second
+   * signal of an id changes nothing.
    *
    * @throws OpspawnError `RUN_UNKNOWN`, `RUN_FINISHED`; `QUEUE_FULL` when the run has as many signals as the store was told
    * to keep, in its inbox and recorded, that no wait has taken. The engine's own are never refused so.

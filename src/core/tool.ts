@@ -66,6 +66,11 @@ export interface Tool<Input = unknown, Output = unknown> {
   readonly concurrency?: number | undefined
   /** Of failures that say that they may pass. @default four executions, one for an `unsafe` tool */
   readonly retry?: RetryPolicy | undefined
+  /**
+   * Of an unsafe call that was interrupted where `verify` is missing or throws: `tell` the planner, `ask` a person, who
+   * answers by {@link Run.resolve}, or `repeat` it, so that it may happen twice. @default 'tell'
+   */
+  readonly onUnknown?: 'tell' | 'ask' | 'repeat' | undefined
   /** After a crash: did the interrupted call happen? `{ happened: true, output }` settles it without a second run. */
   verify?(input: Input, context: ToolContext): Verification | Promise<Verification>
   /** Does it. The input has been validated; throwing is reported to the model as data. */

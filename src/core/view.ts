@@ -186,7 +186,8 @@ export function applyEvent(target: RunView, event: RunEvent): void {
       for (const label of event.labels ?? []) view.labels.add(label)
       return
     case 'signal':
-      view.signals.push({ id: event.id, name: event.name, payload: event.payload })
+      // What people ask of the engine is no concern of planners.
+      if (!event.name.startsWith('opspawn.')) view.signals.push({ id: event.id, name: event.name, payload: event.payload })
       return
     case 'cancel-request':
       if (view.cancelReason === undefined) view.timedOut = event.timeout === true
@@ -259,11 +260,9 @@ function settleEffect(view: ViewInWork, record: RecordInWork, outcome: Outcome, 
 }
 
 function countModelCall(usage: Writable<RunUsage>, answer: ModelAnswer | undefined): void {
-  const { input, output } = answer?.usage ?? UNREPORTED
+  const { input, output }: TokenUsage = answer?.usage ?? {}
   usage.modelCalls += 1
   usage.inputTokens += input ?? 0
   usage.outputTokens += output ?? 0
   if (input === undefined || output === undefined) usage.unreported += 1
 }
-
-const UNREPORTED: TokenUsage = {}

@@ -60,7 +60,7 @@ async function ask(
   log.record({
     type: 'approval-request',
     key: effect.key,
-    hash: approvalHash(offered.name, effect.input),
+    hash: hashCall(offered.name, effect.input),
     question: reason ?? `May ${context.view.agent} call ${offered.name}?`,
     expiresAt: log.now() + context.engine.policy.approvalMs,
   })
@@ -119,6 +119,6 @@ function settle(log: RunLog, key: string, status: 'failed' | 'denied', error: un
 }
 
 /** What an approval binds to: a call by name with exactly these arguments. */
-function approvalHash(name: string, input: Json): string {
+export function hashCall(name: string, input: Json): string {
   return hashJson({ name, input })
 }

@@ -62,15 +62,7 @@ interface Registry {
  * @throws OpspawnError see `createOrchestrator`
  */
 export async function compose(parts: Parts, hub: Hub): Promise<Composition> {
-  const registry: Registry = {
-    agents: new Map(),
-    tools: new Map(),
-    memories: new Map(),
-    extensions: new Map(),
-    stores: new Map(),
-    schedulers: new Map(),
-    planners: new Map(),
-  }
+  const registry = emptyRegistry()
   const rules: PolicyRule[] = []
   const middleware: EffectMiddleware[] = []
   const disposers: Disposer[] = []
@@ -100,6 +92,26 @@ export async function compose(parts: Parts, hub: Hub): Promise<Composition> {
   } catch (error) {
     await dispose().catch(() => {})
     throw error
+  }
+}
+
+/** Makes agents ready to be asked, with nothing set up around them. @throws OpspawnError see `createOrchestrator` */
+export async function composeAgents(parts: Parts): Promise<ReadonlyMap<string, ReadyAgent>> {
+  const registry = emptyRegistry()
+  for (const plugin of allParts(parts)) register(registry, plugin, [])
+  if (parts.policy !== undefined) requirePolicy(parts.policy)
+  return prepareAll(registry, compilePolicy(parts.policy ?? { rules: [] }), parts.planner ?? onlyPlanner(registry))
+}
+
+function emptyRegistry(): Registry {
+  return {
+    agents: new Map(),
+    tools: new Map(),
+    memories: new Map(),
+    extensions: new Map(),
+    stores: new Map(),
+    schedulers: new Map(),
+    planners: new Map(),
   }
 }
 

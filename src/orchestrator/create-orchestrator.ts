@@ -1,6 +1,7 @@
 import {
   type Agent,
   type Clock,
+  type NewRun,
   OpspawnError,
   type Orchestrator,
   type Planner,
@@ -16,6 +17,7 @@ import { createAgentBoard } from './agent-board.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { compose, type Composition } from './composition.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
+import { prepareFork } from './forking.ts'
 import { frozen } from './frozen.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
@@ -173,10 +175,17 @@ function assemble(
   let draining: ReturnType<Orchestrator['drain']> | undefined
   let disposing: Promise<void> | undefined
 
-  async function start(target: string | Agent, input: unknown, options: StartOptions = NO_OPTIONS): Promise<Run<never>> {
+  function requireOpen(): void {
     if (draining !== undefined)
       throw new OpspawnError('ORCHESTRATOR_DRAINING', 'the orchestrator is stopping and takes no new runs')
-    const run = await prepareRun(engine, target, input, options, ids)
+  }
+
+  async function start(target: string | Agent, input: unknown, options: StartOptions = NO_OPTIONS): Promise<Run<never>> {
+    requireOpen()
+    return accept(await prepareRun(engine, target, input, options, ids), options)
+  }
+
+  async function accept(run: NewRun, options: StartOptions): Promise<Run<never>> {
     const { run: record, task } = await engine.store.create(run, options)
     const handle = new RunHandle<never>(context, record.runId, record.agent)
     if (record.outcome !== undefined) return handle
@@ -191,6 +200,10 @@ function assemble(
   const orchestrator: Orchestrator = {
     durability: engine.store.capabilities.durability,
     start: start as Orchestrator['start'],
+    async fork(runId, options = {}) {
+      requireOpen()
+      return accept(await prepareFork(engine, runId, options, ids), options)
+    },
     async run(runId, options) {
       const record = await requireRecord(engine, runId, options)
       return new RunHandle(context, record.runId, record.agent)

@@ -136,7 +136,12 @@ function settleAdmission(progress: Progress, record: Progress['log']['view']['la
   else if (record.dueAt !== undefined) progress.timed.add(record.effect.key)
 }
 
-function askPerson(progress: Progress, key: string, ask: { readonly question: string; readonly deadlineMs?: number }): void {
+/** Asks a person what a planner wants to know. */
+export function askPerson(
+  progress: Progress,
+  key: string,
+  ask: { readonly question: string; readonly deadlineMs?: number },
+): void {
   const { log, context } = progress
   const expiresAt = log.now() + (ask.deadlineMs ?? context.engine.policy.approvalMs)
   log.record({ type: 'approval-request', key, hash: key, question: ask.question, expiresAt })

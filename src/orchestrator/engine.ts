@@ -70,6 +70,9 @@ export const DEFAULT_TIMING: Timing = {
 export const CANCEL = 'opspawn.cancel'
 export const APPROVAL = 'opspawn.approval'
 export const CHILD_END = 'opspawn.child-end'
+export const RESOLVE = 'opspawn.resolve'
+export const PAUSE = 'opspawn.pause'
+export const RESUME = 'opspawn.resume'
 
 /** Claims that a run may cost before it is set aside (S6). */
 export const MAX_DELIVERIES = 10

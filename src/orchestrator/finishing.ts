@@ -2,8 +2,8 @@ import { inputMessage, type Json, type Message, OpspawnError, type Outcome, type
 import { CHILD_END } from './engine.ts'
 import { openRecords } from './inbox.ts'
 import { cancelChildRun, cancelSignal, childId } from './perform-run.ts'
-import { endEffect, failEffect, type Progress } from './progress.ts'
-import { takeSettlements } from './settling.ts'
+import { endEffect, type Progress } from './progress.ts'
+import { cancelled, takeSettlements } from './settling.ts'
 
 /** Ends the run: what is still open is stopped, the parent is told, the session gets its messages. */
 export function finishRun(progress: Progress, outcome: RunOutcome, messages?: readonly Message[]): void {
@@ -35,9 +35,11 @@ function stopOpen(progress: Progress): void {
   const error = new OpspawnError('RUN_CANCELLED', 'the run ended before this was done')
   for (const execution of inFlight) execution.abort(error)
   takeSettlements(progress)
-  for (const { effect } of openRecords(log.view)) {
+  const failure = toFailure(error, 'RUN_CANCELLED')
+  for (const record of openRecords(log.view)) {
+    const { effect } = record
     if (effect.kind === 'run') log.send(childId(log.view.id, effect.key), cancelSignal('the parent run ended'))
-    failEffect(progress, effect.key, 'cancelled', error)
+    endEffect(progress, effect.key, cancelled(record, failure))
   }
 }
 
@@ -60,8 +62,9 @@ export async function cancelRun(progress: Progress): Promise<void> {
     for (const execution of progress.inFlight) if (execution.effect.kind !== 'run') execution.abort(reason)
     takeSettlements(progress)
   }
-  for (const { effect } of openRecords(view)) {
-    if (effect.kind !== 'run') endEffect(progress, effect.key, { status: 'cancelled', error })
+  for (const record of openRecords(view)) {
+    const { effect } = record
+    if (effect.kind !== 'run') endEffect(progress, effect.key, cancelled(record, error))
     else if (!progress.toldChildren.has(effect.key) && !progress.inFlight.some((execution) => execution.effect === effect)) {
       progress.toldChildren.add(effect.key)
       const exists = await cancelChildRun(context.engine, childId(view.id, effect.key), view.cancelReason ?? '')

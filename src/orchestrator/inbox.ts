@@ -8,8 +8,11 @@ import {
   type Signal,
   toFailure,
 } from '../core/index.ts'
-import { APPROVAL, CANCEL, CHILD_END } from './engine.ts'
+import { APPROVAL, CANCEL, CHILD_END, RESOLVE } from './engine.ts'
+import { pauses } from './pausing.ts'
+import { added, type Progress } from './progress.ts'
 import type { RunLog } from './run-log.ts'
+import { awaitsResolution, type ResolutionPayload, takeResolution } from './unknown-outcomes.ts'
 
 /** What an approval's signal carries. */
 export interface ApprovalPayload {
@@ -28,11 +31,28 @@ export interface ChildEndPayload {
   readonly labels: readonly string[]
 }
 
+/** Takes up what came from outside, in its order. */
+export function takeInbox(progress: Progress, inbox: readonly Signal[]): void {
+  const { log } = progress
+  for (const signal of inbox) {
+    progress.paused = pauses(signal.name) ?? progress.paused
+    const approved = takeSignal(progress, signal)
+    if (approved === undefined) continue
+    progress.timed.delete(approved)
+    progress.startable = added(progress.startable, approved)
+  }
+  // Its end is more urgent than its rest.
+  if (log.view.cancelReason !== undefined) progress.paused = false
+  progress.askPlanner = true
+  matchSignals(log)
+}
+
 /**
  * Turns a signal into events of the history; from then on the history is the only place where it stands. Gives the key of
  * an effect that may now be performed, if an approval made one ready.
  */
-export function takeSignal(log: RunLog, signal: Signal): string | undefined {
+function takeSignal(progress: Progress, signal: Signal): string | undefined {
+  const { log } = progress
   log.consume(signal.id)
   switch (signal.name) {
     case CANCEL:
@@ -40,6 +60,9 @@ export function takeSignal(log: RunLog, signal: Signal): string | undefined {
       return undefined
     case CHILD_END:
       takeChildEnd(log, signal.payload as unknown as ChildEndPayload)
+      return undefined
+    case RESOLVE:
+      takeResolution(progress, signal.payload as unknown as ResolutionPayload)
       return undefined
     case APPROVAL:
       return takeApproval(log, signal.payload as unknown as ApprovalPayload)
@@ -62,7 +85,8 @@ function takeChildEnd(log: RunLog, { key, outcome, labels }: ChildEndPayload): v
 
 function takeApproval(log: RunLog, { key, hash, approved, by, reason }: ApprovalPayload): string | undefined {
   const record = log.view.effects.get(key)
-  if (record === undefined || !awaitsApproval(record) || record.argumentsHash !== hash) return undefined
+  if (record === undefined || !awaitsApproval(record) || awaitsResolution(record) || record.argumentsHash !== hash)
+    return undefined
   if (record.dueAt !== undefined && record.dueAt <= log.now()) return undefined
   const because = reason === undefined ? undefined : { reason }
   log.record({ type: 'approval-response', key, approved, by, ...because })

@@ -23,7 +23,7 @@ export async function requireRecord(engine: Engine, runId: string, options?: Ope
 export function quarantinedError(runId: string): OpspawnError {
   return new OpspawnError(
     'RUN_QUARANTINED',
-    `run ${runId} was set aside, because its workers kept dying while they worked on it; nothing of it is lost: look at its history, then cancel it`,
+    `run ${runId} was set aside, because its workers kept dying while they worked on it; nothing of it is lost: look at its history, then resume or cancel it`,
   )
 }
 

@@ -99,13 +99,14 @@ async function runVerified(
     found = await ready.tool.verify?.(input, toolContext)
   } catch (error) {
     // Nobody knows, and trying again might make it happen twice.
-    throw new OpspawnError(
-      'EFFECT_UNKNOWN',
-      `tool "${ready.tool.name}" was interrupted and could not be verified: ${toFailure(error, 'TOOL_FAILED').message}`,
-      {
-        cause: error,
-      },
-    )
+    if (ready.tool.onUnknown !== 'repeat')
+      throw new OpspawnError(
+        'EFFECT_UNKNOWN',
+        `tool "${ready.tool.name}" was interrupted and could not be verified: ${toFailure(error, 'TOOL_FAILED').message}`,
+        {
+          cause: error,
+        },
+      )
   }
   if (found?.happened === true) return accept(context, ready, found.output)
   if (execution.isOver) throw execution.signal.reason

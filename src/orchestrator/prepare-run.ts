@@ -77,7 +77,8 @@ export async function prepareRun(
   return run
 }
 
-function requireReady(engine: Engine, target: string | Agent): ReadyAgent {
+/** Finds an agent that is registered here. @throws OpspawnError `AGENT_UNKNOWN` */
+export function requireReady(engine: Engine, target: string | Agent): ReadyAgent {
   const name: unknown = typeof target === 'string' ? target : (target as Agent | undefined | null)?.name
   const ready = typeof name === 'string' ? engine.agents.get(name) : undefined
   if (ready === undefined) {
@@ -95,10 +96,15 @@ function requireReady(engine: Engine, target: string | Agent): ReadyAgent {
 function requireOptions(options: StartOptions): void {
   if (options === NO_OPTIONS) return
   requireShape('start', options, OPTIONS)
+  requireTexts('start', options)
+  if (options.limits !== undefined) requireLimits('start', options.limits)
+}
+
+/** @throws OpspawnError `OPTIONS_INVALID` */
+export function requireTexts(where: string, options: StartOptions): void {
   for (const member of ['runId', 'tenant', 'session', 'idempotencyKey'] as const) {
     const value = options[member]
     if (value === undefined || (value !== '' && value.length <= 256)) continue
-    throw new OpspawnError('OPTIONS_INVALID', `start: ${member} must have 1 to 256 characters`)
+    throw new OpspawnError('OPTIONS_INVALID', `${where}: ${member} must have 1 to 256 characters`)
   }
-  if (options.limits !== undefined) requireLimits('start', options.limits)
 }

@@ -18,6 +18,8 @@ export interface Progress {
   over: Execution[]
   /** Something happened that the planner has not seen. */
   askPlanner: boolean
+  /** Set aside by a person: nothing new is begun, and no timer fires. */
+  paused: boolean
   cancelling: boolean
   /** Keys of run effects whose child has been asked to end. */
   readonly toldChildren: Set<string>
@@ -43,6 +45,7 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
     timed: new Set(),
     over: [],
     askPlanner: true,
+    paused: false,
     cancelling: false,
     toldChildren: new Set(),
     inherited: new Set(),

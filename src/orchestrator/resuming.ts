@@ -1,6 +1,7 @@
 // What makes an unsafe call happen at most once: it is announced before, and looked at after a crash.
-import { type EffectRecord, OpspawnError } from '../core/index.ts'
-import { added, failEffect, type Progress } from './progress.ts'
+import { type EffectRecord, OpspawnError, toFailure } from '../core/index.ts'
+import { added, type Progress } from './progress.ts'
+import { settleUnknown } from './unknown-outcomes.ts'
 
 /** The start of an unsafe call is on record before its body is entered (S5). */
 export function announceUnsafe({ context, log, startable, inFlight }: Progress): void {
@@ -17,20 +18,22 @@ export function announceUnsafe({ context, log, startable, inFlight }: Progress):
   }
 }
 
-/** Takes up an effect that another worker left open; an unsafe one that it may have done is never done again. */
-export function resume(progress: Progress, record: EffectRecord, interrupted: Set<string>): void {
+/** Takes up an effect that another worker left open; an unsafe one that it may have done is done again only where its tool says so. */
+export function resume(progress: Progress, record: EffectRecord): void {
+  const { context } = progress
   const { effect } = record
   const { key } = effect
   if (record.dueAt !== undefined) progress.timed.add(key)
   if (effect.kind === 'wait' || record.approval === 'requested') return
   progress.inherited.add(key)
   if (record.started && effect.kind === 'tool') {
-    if (progress.context.ready.tools.get(effect.tool)?.tool.verify === undefined) {
+    const tool = context.ready.tools.get(effect.tool)?.tool
+    if (tool?.verify !== undefined) context.interrupted.add(key)
+    else if (tool?.onUnknown !== 'repeat') {
       const what = `a worker died while "${effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`
-      failEffect(progress, key, 'unknown', new OpspawnError('EFFECT_UNKNOWN', what))
+      settleUnknown(progress, record, toFailure(new OpspawnError('EFFECT_UNKNOWN', what), 'EFFECT_UNKNOWN'))
       return
     }
-    interrupted.add(key)
   }
   if (record.dueAt === undefined) progress.startable = added(progress.startable, key)
 }

@@ -13,17 +13,19 @@ import { mayPark, nextDue, takeDue } from './due.ts'
 import { CANCEL, type Engine } from './engine.ts'
 import { Execution } from './execution.ts'
 import { cancelRun, failRun } from './finishing.ts'
-import { matchSignals, openRecords, takeSignal } from './inbox.ts'
+import { takeInbox } from './inbox.ts'
 import { perform } from './perform.ts'
 import { type Insistence, insist, writeAgain } from './insisting.ts'
+import { isSetAside } from './pausing.ts'
 import { added, createProgress, type Progress } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
-import { announceUnsafe, resume } from './resuming.ts'
+import { announceUnsafe } from './resuming.ts'
 import { RunLog } from './run-log.ts'
 import { loadSession } from './session.ts'
 import { takeSettlements } from './settling.ts'
+import { takeUp } from './taking-over.ts'
 
-/** How a driver left its run: ended, given back to wait, given back because the worker stops, or taken away. */
+/** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
 
 const NOTHING: string[] = []
@@ -107,7 +109,7 @@ export class RunDriver {
           if (!this.#abandoned) continue
         }
         // Decided once for the round: what is announced is begun, or a deploy would make it unknown.
-        const begins = !this.#draining
+        const begins = !this.#draining && !progress.paused
         if (begins) announceUnsafe(progress)
         if (!log.isClean) {
           try {
@@ -119,9 +121,10 @@ export class RunDriver {
         progress.reserving = NOTHING
         if (log.view.outcome !== undefined) return 'ended'
         if (begins) this.#start(progress)
-        if (this.#draining && progress.inFlight.length === 0 && progress.over.length === 0) return await this.#giveBack('drain')
+        if (!begins && progress.inFlight.length === 0 && progress.over.length === 0)
+          return await this.#giveBack(this.#draining ? 'drain' : 'park')
         if (this.#isBusy(progress)) continue
-        const dueAt = nextDue(progress)
+        const dueAt = progress.paused ? undefined : nextDue(progress)
         if (dueAt !== undefined && dueAt <= log.now()) continue
         if (mayPark(progress, dueAt)) return await this.#giveBack('wait', dueAt)
         await this.#rest(log, dueAt)
@@ -144,7 +147,6 @@ export class RunDriver {
     if (first?.type !== 'run-start') throw new OpspawnError('STORE_FAILED', `the history of run ${run.runId} has no beginning`)
     const view = foldHistory(this.#ready.definitionFor(run.tenant), events)
     const log = new RunLog(engine, fence, first.origin, view, run.updatedAt)
-    const interrupted = new Set<string>()
     const context = {
       engine,
       ready: this.#ready,
@@ -153,10 +155,11 @@ export class RunDriver {
       fence,
       prompts: createPromptCache(),
       startedAt: first.at,
-      interrupted,
+      interrupted: new Set<string>(),
     }
     const progress = createProgress(context, log)
     this.#progress = progress
+    progress.paused = view.cancelReason === undefined && isSetAside(events)
     this.#tellBeginning(events)
     if (view.decisions === 0) {
       const isFresh =
@@ -171,7 +174,7 @@ export class RunDriver {
     const asked = events.find((event) => event.type === 'cancel-request')
     if (asked !== undefined) progress.cancelBy = asked.at + engine.timing.cancelMs
     progress.askPlanner = view.open === 0 || this.#ready.planner.reactive === true
-    for (const record of openRecords(view)) resume(progress, record, interrupted)
+    await takeUp(progress, events, run.spending.used.steps + run.spending.reserved.steps > 0)
     return progress
   }
 
@@ -210,8 +213,8 @@ export class RunDriver {
   #advance(progress: Progress): void | Promise<void> {
     try {
       takeSettlements(progress)
-      if (this.#inbox.length > 0) this.#takeInbox(progress)
-      takeDue(progress)
+      if (this.#inbox.length > 0) takeInbox(progress, this.#inbox.splice(0))
+      if (!progress.paused) takeDue(progress)
       if (progress.log.view.cancelReason !== undefined) return cancelRun(progress)
       const asking = this.#askPlanner(progress)
       return asking === undefined ? undefined : this.#guard(progress, asking)
@@ -232,25 +235,13 @@ export class RunDriver {
   #askPlanner(progress: Progress): void | Promise<void> {
     const { view } = progress.log
     const reactive = this.#ready.planner.reactive === true
-    while (progress.askPlanner && !this.#draining && view.outcome === undefined && (reactive || view.open === 0)) {
+    const isStopping = this.#draining || progress.paused
+    while (progress.askPlanner && !isStopping && view.outcome === undefined && (reactive || view.open === 0)) {
       progress.askPlanner = false
       const deciding = decideOnce(progress)
       if (deciding !== undefined) return deciding.then(() => this.#askPlanner(progress))
     }
     return undefined
-  }
-
-  #takeInbox(progress: Progress): void {
-    const inbox = this.#inbox
-    this.#inbox = []
-    for (const signal of inbox) {
-      const approved = takeSignal(progress.log, signal)
-      if (approved === undefined) continue
-      progress.timed.delete(approved)
-      progress.startable = added(progress.startable, approved)
-    }
-    progress.askPlanner = true
-    matchSignals(progress.log)
   }
 
   #start(progress: Progress): void {
@@ -287,7 +278,7 @@ export class RunDriver {
 
   #isBusy(progress: Progress): boolean {
     if (progress.over.length > 0 || this.#inbox.length > 0 || this.#lost !== undefined) return true
-    return progress.askPlanner && progress.log.view.open === 0
+    return progress.askPlanner && !progress.paused && progress.log.view.open === 0
   }
 
   /** Waits until something happens, at most until a time. */
@@ -304,8 +295,8 @@ export class RunDriver {
     this.#cancelTimer = undefined
   }
 
-  async #giveBack(how: 'wait' | 'drain', dueAt?: number): Promise<DriveEnd> {
-    const reason = how === 'drain' || dueAt === undefined ? { how } : { how, dueAt }
+  async #giveBack(how: 'wait' | 'drain' | 'park', dueAt?: number): Promise<DriveEnd> {
+    const reason = how !== 'wait' || dueAt === undefined ? { how } : { how, dueAt }
     const task = await insist(this.#insistence, 'release', () => this.#engine.store.release(this.#claim.fence, reason))
     if (task !== undefined) this.#engine.publish([task])
     else if (dueAt !== undefined) this.#engine.wakeAt(dueAt)

@@ -1,25 +1,26 @@
 import {
   type ApprovalAnswer,
-  type EffectRecord,
   type Json,
   type OperationOptions,
   OpspawnError,
   type PendingApproval,
   type Run,
-  type RunEvent,
   type RunOutcome,
   type RunStreamEvent,
-  type RunView,
   type Signal,
   toJson,
+  type Verification,
 } from '../core/index.ts'
 import { requireShape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
-import { APPROVAL, CANCEL, type Engine } from './engine.ts'
+import { APPROVAL, CANCEL, type Engine, PAUSE, RESOLVE, RESUME } from './engine.ts'
 import { openEventStream } from './event-stream.ts'
+import { answered, describePending, requireAnswerer, requirePending } from './answering.ts'
 import { type ApprovalPayload, awaitsApproval, openRecords } from './inbox.ts'
 import { pollStore, quarantinedError, readRun, requireRecord } from './look-up.ts'
+import { pauseSignal } from './pausing.ts'
 import { createId } from './system.ts'
+import { toResolution } from './unknown-outcomes.ts'
 
 /** What a handle needs of its orchestrator. */
 export interface HandleContext {
@@ -32,6 +33,11 @@ const SIGNAL_TEXT = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$/
 
 function requireText(what: string, value: unknown): void {
   if (typeof value !== 'string') throw new OpspawnError('OPTIONS_INVALID', `${what} must be a text, not ${show(value)}`)
+}
+
+function requireAsking<T>(what: string, options: T): T {
+  requireShape(`${what}, options`, options, { by: 'text?', signal: 'any?' })
+  return options
 }
 
 /** A run in the hands of whoever started or found it. */
@@ -77,12 +83,38 @@ export class RunHandle<Output> implements Run<Output> {
     }
   }
 
+  async pause(reason = '', options: OperationOptions & { readonly by?: string } = {}): Promise<void> {
+    requireText('pause: reason', reason)
+    const { by } = requireAsking('pause', options)
+    const { status } = await requireRecord(this.#context.engine, this.id, options)
+    // What was set aside stays so; the request would only wait there to be found.
+    if (status === 'paused' || status === 'quarantined') return
+    await this.#send(pauseSignal(PAUSE, { reason, by }), options)
+  }
+
+  async resume(options: OperationOptions & { readonly by?: string } = {}): Promise<void> {
+    const { by } = requireAsking('resume', options)
+    await this.#send(pauseSignal(RESUME, { by }), options)
+  }
+
   approve(key: string, given: ApprovalAnswer): Promise<void> {
     return this.#answer(key, true, given)
   }
 
   deny(key: string, given: ApprovalAnswer): Promise<void> {
     return this.#answer(key, false, given)
+  }
+
+  async resolve(key: string, given: ApprovalAnswer & Verification): Promise<void> {
+    const shape = { by: 'text', reason: 'text?', happened: 'flag', output: 'any?', signal: 'any?' } as const
+    requireShape('the answer { by, happened, output } on an interrupted call', given, shape)
+    const { by, reason, signal } = given
+    requireAnswerer(by)
+    const { hash, seq } = await requirePending(this.#context.engine, this.id, key, 'outcome', { signal })
+    const found: Verification = given.happened ? { happened: true, output: toJson(given.output ?? null) } : { happened: false }
+    const id = `${RESOLVE}:${seq}:${key}`
+    const accepted = await this.#send({ id, name: RESOLVE, payload: toResolution(key, hash, by, reason, found) }, { signal })
+    if (!accepted) throw answered(this.id, key)
   }
 
   async signal(name: string, payload: Json = null, options: OperationOptions & { readonly id?: string } = {}): Promise<void> {
@@ -106,57 +138,24 @@ export class RunHandle<Output> implements Run<Output> {
   async #answer(key: string, approved: boolean, given: ApprovalAnswer): Promise<void> {
     requireShape('the answer { by, reason } to an approval', given, { by: 'text', reason: 'text?', signal: 'any?' })
     const { by, reason, signal } = given
-    if (by === '') throw new OpspawnError('OPTIONS_INVALID', 'the answer to an approval needs `by`: who gives it')
-    const hash = await requirePending(this.#context.engine, this.id, key, { signal })
+    requireAnswerer(by)
+    const { hash } = await requirePending(this.#context.engine, this.id, key, 'approval', { signal })
     const payload: ApprovalPayload = { key, hash, approved, by, ...(reason === undefined ? undefined : { reason }) }
     const accepted = await this.#send(
       { id: `opspawn.approval:${key}`, name: APPROVAL, payload: payload as unknown as Json },
       { signal },
     )
-    if (!accepted) throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${this.id} has been answered already`)
+    if (!accepted) throw answered(this.id, key)
   }
 
   async #send(signal: Signal, options?: OperationOptions): Promise<boolean> {
     const { engine } = this.#context
     const { accepted, task } = await engine.store.signal(this.id, signal, options)
     if (task !== undefined) engine.publish([task])
-    if (signal.name === CANCEL) engine.hurry(this.id)
+    if (signal.name === CANCEL || signal.name === PAUSE) engine.hurry(this.id)
     else if (task === undefined && accepted) engine.poke(this.id)
     return accepted
   }
-}
-
-async function requirePending(engine: Engine, runId: string, key: string, options: OperationOptions): Promise<string> {
-  const { events, view } = await readRun(engine, runId, options)
-  const record = view.effects.get(key)
-  if (record?.argumentsHash === undefined)
-    throw new OpspawnError('APPROVAL_UNKNOWN', `run ${runId} asked for no approval "${key}"`)
-  const isAnswered = events.some((event) => event.type === 'approval-response' && event.key === key)
-  if (view.outcome !== undefined && !isAnswered) throw new OpspawnError('RUN_FINISHED', `run ${runId} has ended`)
-  if (!awaitsApproval(record))
-    throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${runId} has been answered already, or expired`)
-  if (record.dueAt !== undefined && record.dueAt <= engine.clock.now()) {
-    throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${runId} has expired`)
-  }
-  return record.argumentsHash
-}
-
-function describePending(view: RunView, { effect, dueAt }: EffectRecord, events: readonly RunEvent[]): PendingApproval {
-  const request = events.find((event) => event.type === 'approval-request' && event.key === effect.key)
-  const pending: { -readonly [K in keyof PendingApproval]: PendingApproval[K] } = {
-    runId: view.id,
-    key: effect.key,
-    agent: view.agent,
-    question: request?.type === 'approval-request' ? request.question : '',
-  }
-  if (effect.kind === 'tool' || effect.kind === 'run') {
-    pending.tool = effect.kind === 'tool' ? effect.tool : effect.agent
-    pending.input = effect.input
-  }
-  if (effect.kind === 'wait' && effect.for.type === 'approval' && effect.for.details !== undefined)
-    pending.input = effect.for.details
-  if (dueAt !== undefined) pending.expiresAt = dueAt
-  return pending
 }
 
 /** Waits for a run's end: told by the run itself where it is worked on here, looked up from time to time elsewhere. */

@@ -88,7 +88,7 @@ export class RunLog {
   }
 
   get isClean(): boolean {
-    return this.#batch.length === 0 && this.#consume === undefined
+    return this.#batch.length === 0 && this.#consume === undefined && this.#spending === undefined
   }
 
   /** Sends what was recorded to the store. When it rejects nothing was written, and all is kept for another try. */

@@ -1,6 +1,7 @@
 import { type EffectRecord, type Failure, type Outcome, toFailure } from '../core/index.ts'
 import type { Execution, Performed } from './execution.ts'
 import { endEffect, type Progress } from './progress.ts'
+import { settleUnknown } from './unknown-outcomes.ts'
 import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './retry.ts'
 
 /** Records what the executions that are over came to: an outcome, or another try. */
@@ -41,7 +42,8 @@ function takeSettlement(progress: Progress, execution: Execution): void {
   }
 }
 
-function cancelled(record: EffectRecord, failure: Failure): Outcome {
+/** What a call comes to that is not waited for any more: one that was begun may have happened. */
+export function cancelled(record: EffectRecord, failure: Failure): Outcome {
   if (!record.started) return { status: 'cancelled', error: failure }
   const message = `${failure.message}; the call was under way and may have happened`
   return { status: 'unknown', error: { ...failure, code: 'EFFECT_UNKNOWN', message } }
@@ -54,7 +56,7 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   const { effect } = execution
   const { failure, retryAfterMs } = understand(effect.kind, thrown, engine.clock.now())
   if (failure.code === 'EFFECT_UNKNOWN') {
-    endEffect(progress, effect.key, { status: 'unknown', error: failure }, execution)
+    settleUnknown(progress, record, failure, execution)
     return
   }
   const tool = effect.kind === 'tool' ? ready.tools.get(effect.tool)?.tool : undefined

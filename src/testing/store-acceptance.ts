@@ -63,6 +63,39 @@ export const acceptanceCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'S1: a run is accepted together with a history, at positions and times of the store',
+    async run({ store }) {
+      const history = [
+        { type: 'decision', effects: [], state: 'x'.repeat(100_000) },
+        { type: 'signal', id: 'a', name: 'news', payload: { of: 'a' } },
+      ] as const
+      const { run, created } = await store.create({ ...newRun('run'), history })
+      assertEqual([created, run.seq, run.status, run.deliveries], [true, 3, 'queued', 0], 'the record')
+      const events = await store.read('run', 1)
+      const stamped = history.map((body, index) => ({ ...body, version: 1, seq: index + 2, at: run.createdAt }))
+      assertEqual(events.slice(1), stamped, 'the history behind the first event')
+      assertEqual(await store.read('run', 2, 1), stamped.slice(0, 1), 'a part of it')
+      assertEqual(await recordOf(store, 'run'), run, 'the record in a listing')
+      const { fence, run: claimed } = await own(store, 'run')
+      assertEqual(claimed.seq, 4, 'seq after the claim')
+      await note(store, fence, claimed.seq)
+      await assertWhole(store, 'run')
+    },
+  },
+  {
+    name: 'S1: a run that is not accepted leaves nothing of its history',
+    async run({ store }) {
+      const history = [{ type: 'signal', id: 'a', name: 'news', payload: null }] as const
+      await store.create({ ...newRun('run', { idempotencyKey: 'key' }), history })
+      const before = await snapshot(store, ['run'])
+      const more = { ...newRun('other', { idempotencyKey: 'key' }), history: [...history, ...history] }
+      assertEqual((await store.create(more)).run.seq, 2, 'seq of the run that the key finds')
+      await assertRejects(store.create({ ...newRun('run'), history }), 'RUN_EXISTS', 'the same id')
+      assertEqual(await snapshot(store, ['run']), before, 'the run')
+      await assertRejects(store.read('other', 1), 'RUN_UNKNOWN', 'the history of the other run')
+    },
+  },
+  {
     name: 'S1: an id that is taken is refused with RUN_EXISTS, and its run stays as it was',
     async run({ store }) {
       await acceptAndOwn(store, 'run', { input: 'first' })

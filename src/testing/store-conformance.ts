@@ -2,6 +2,7 @@ import type { Store } from '../core/index.ts'
 import type { ManualClock } from './clock.ts'
 import { acceptanceCases } from './store-acceptance.ts'
 import { appendCases } from './store-appends.ts'
+import { asideCases } from './store-aside.ts'
 import { claimCases } from './store-claims.ts'
 import { leaseCases } from './store-leases.ts'
 import { lifetimeCases } from './store-lifetime.ts'
@@ -33,6 +34,7 @@ const CASES: readonly StoreCase[] = [
   ...appendCases,
   ...spendingCases,
   ...signalCases,
+  ...asideCases,
   ...listingCases,
   ...lifetimeCases,
 ]

@@ -103,6 +103,38 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
     caughtBy: [/^S7: the right epoch in the hands of another worker/],
   },
+  'forgets the history that a run is accepted with': {
+    wrap: (store) => changed(store, { create: (run, options) => store.create(without(run, 'history'), options) }),
+    caughtBy: [/^S1: a run is accepted together with a history/],
+  },
+  'lets any signal make a paused run ready': {
+    wrap: (store) =>
+      changed(store, {
+        async signal(runId, signal) {
+          const answer = await store.signal(runId, signal)
+          const [run] = (await store.list({ runId }, {})).runs
+          if (run?.status !== 'paused') return answer
+          return store.signal(runId, { id: `again:${signal.id}`, name: 'opspawn.resume', payload: null })
+        },
+      }),
+    caughtBy: [/^S10: an ordinary signal to a run that was set aside/],
+  },
+  'hears no resumption while it sets a run aside': {
+    wrap: (store) =>
+      changed(store, {
+        async release(fence, reason, options) {
+          const task = await store.release(fence, reason, options)
+          if (task === undefined || reason.how !== 'park') return task
+          const [claim] = await store.claim({ workerId: 'mutant', leaseMs: 1000, runId: fence.runId })
+          if (claim === undefined) return task
+          const ids = claim.inbox.filter(({ name }) => name.startsWith('opspawn.')).map(({ id }) => id)
+          await store.append(claim.fence, claim.run.seq, [], { consume: ids })
+          await store.release(claim.fence, reason, options)
+          return undefined
+        },
+      }),
+    caughtBy: [/^S10: a run that is set aside with an urgent signal left/],
+  },
   'does not check the position': {
     wrap: (store) =>
       changed(store, {

@@ -29,6 +29,16 @@ afterAll(async () => {
   rmSync(files.folder, { recursive: true, force: true })
 })
 
-describe.each(['recovery', 'sessions', 'approvals', 'signals-and-waits', 'children', 'budgets'])('%s', async (name) => {
+describe.each([
+  'recovery',
+  'sessions',
+  'approvals',
+  'signals-and-waits',
+  'children',
+  'budgets',
+  'pausing',
+  'unknown-outcomes',
+  'forking',
+])('%s', async (name) => {
   await import(`../engine/${name}.test.ts`)
 })

@@ -38,6 +38,7 @@ describe('asking', () => {
     const { run, clock } = await asked()
     expect(await run.approvals()).toEqual([
       {
+        kind: 'approval',
         runId: run.id,
         key: 'it',
         agent: 'clerk',

@@ -5,6 +5,7 @@ import { requireShape, type Shape } from './shape.ts'
 import { named, show } from './show.ts'
 
 const EFFECTS: readonly string[] = ['pure', 'idempotent', 'transactional', 'unsafe']
+const ON_UNKNOWN: readonly string[] = ['tell', 'ask', 'repeat']
 const LABELS: readonly string[] = ['private', 'untrusted', 'outbound']
 
 const TOOL: Shape = {
@@ -19,6 +20,7 @@ const TOOL: Shape = {
   timeoutMs: 'positive?',
   concurrency: 'whole?',
   retry: 'object?',
+  onUnknown: 'text?',
   verify: 'function?',
   execute: 'function',
 }
@@ -37,6 +39,8 @@ export function requireTool(tool: Tool): void {
   requireShape(where, tool, TOOL, 'OPTIONS_INVALID', true)
   if (!EFFECTS.includes(tool.effect))
     throw new OpspawnError('OPTIONS_INVALID', `${where}: effect ${show(tool.effect)} is none of ${EFFECTS.join(', ')}`)
+  if (tool.onUnknown !== undefined && !ON_UNKNOWN.includes(tool.onUnknown))
+    throw new OpspawnError('OPTIONS_INVALID', `${where}: onUnknown ${show(tool.onUnknown)} is none of ${ON_UNKNOWN.join(', ')}`)
   for (const label of tool.labels ?? []) {
     if (!LABELS.includes(label))
       throw new OpspawnError('OPTIONS_INVALID', `${where}: label ${show(label)} is none of ${LABELS.join(', ')}`)

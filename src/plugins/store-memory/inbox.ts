@@ -35,7 +35,7 @@ function countUntaken(run: MemoryRun): number {
 }
 
 function countEvent(untaken: UntakenSignals, event: RunEvent): void {
-  if (event.type === 'signal') untaken.count += 1
+  if (event.type === 'signal') untaken.count += event.name.startsWith(OWN_PREFIX) ? 0 : 1
   else if (event.type === 'decision') {
     for (const effect of event.effects) if (effect.kind === 'wait' && effect.for.type === 'signal') untaken.waits.add(effect.key)
   } else if (event.type === 'effect-end' && untaken.waits.delete(event.key) && event.outcome.status === 'completed')
@@ -66,15 +66,21 @@ export function dropSignals(run: MemoryRun): void {
 }
 
 /**
- * Makes a waiting run ready; for the engine's own requests also one that is due later or set aside. Gives false for a run
- * that stays as it is.
+ * Makes a waiting run ready; for the engine's own requests also one that was set aside, and for a cancellation one that is
+ * due later. Gives false for a run that stays as it is.
  */
 export function wakeUp(run: MemoryRun, signal: Signal, now: number): boolean {
   const isLater = run.status === 'queued' && run.dueAt !== undefined && run.dueAt > now
   const isAside = run.status === 'paused' || run.status === 'quarantined'
-  if (run.status !== 'waiting' && !((isLater || isAside) && URGENT_SIGNALS.includes(signal.name))) return false
+  const isWoken = run.status === 'waiting' || (isAside && isUrgent(signal)) || (isLater && signal.name === URGENT_SIGNALS[0])
+  if (!isWoken) return false
   if (run.status === 'quarantined') run.deliveries = 0
   if (!isLater) makeQueued(run, now)
   run.dueAt = undefined
   return true
+}
+
+/** Whether a signal makes a run ready that was set aside. */
+export function isUrgent({ name }: Signal): boolean {
+  return URGENT_SIGNALS.includes(name)
 }

@@ -121,6 +121,7 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
   made.lane = { item: whole, index: -1 }
   made.timer = { item: whole, index: -1 }
   addEvent(whole, { type: 'run-start', origin }, now)
+  if (run.history !== undefined) for (const body of run.history) addEvent(whole, body, now)
   return whole
 }
 

@@ -23,7 +23,7 @@ import {
 } from '../../core/index.ts'
 import { Agenda } from './agenda.ts'
 import { Catalog } from './catalog.ts'
-import { addSignal, dropSignals, removeSignals, takeNews, wakeUp } from './inbox.ts'
+import { addSignal, dropSignals, isUrgent, removeSignals, takeNews, wakeUp } from './inbox.ts'
 import {
   addEvent,
   createMemoryRun,
@@ -197,10 +197,13 @@ class MemoryStore implements Store {
     requireLive(options)
     const run = this.#owned(fence)
     const now = this.#now()
+    const isAside = reason.how === 'park' || reason.how === 'quarantine'
     const isReady =
-      reason.how === 'drain' || (reason.how === 'wait' && (run.inbox.length > 0 || (reason.dueAt ?? Infinity) <= now))
+      reason.how === 'drain' ||
+      (isAside && run.inbox.some(isUrgent)) ||
+      (reason.how === 'wait' && (run.inbox.length > 0 || (reason.dueAt ?? Infinity) <= now))
     run.workerId = undefined
-    if (reason.how === 'wait') run.deliveries = 0
+    if (reason.how === 'wait' || (reason.how === 'quarantine' && isReady)) run.deliveries = 0
     else if (reason.how !== 'quarantine') run.deliveries -= 1
     if (isReady) makeQueued(run, now)
     else if (reason.how === 'wait') {

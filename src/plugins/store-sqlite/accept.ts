@@ -16,7 +16,7 @@ export function prepareAccept(db: DatabaseSync, write: WriteEvents): WriterCalls
   const insert = db.prepare(`
     INSERT INTO runs (run_id, status, seq, epoch, deliveries, created_at, updated_at, due_at, priority, queue, agent,
       definition, tenant, session, parent_id, root_id, idempotency_key, ready, hint_at, hints, limits)
-    VALUES (?, 'queued', 1, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    VALUES (?, 'queued', ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const insertDetails = db.prepare('INSERT INTO details (ordinal, origin) VALUES (?, ?)')
 
   function requireRoom(queue: string, capacity: number): void {
@@ -32,8 +32,10 @@ export function prepareAccept(db: DatabaseSync, write: WriteEvents): WriterCalls
     if (byId.get(run.runId) !== undefined) throw new OpspawnError('RUN_EXISTS', `a run with id ${run.runId} exists`)
     requireRoom(run.queue, capacity)
     const isLater = run.dueAt !== undefined && run.dueAt > now
+    const seq = 1 + run.events
     const { lastInsertRowid } = insert.run(
       run.runId,
+      seq,
       now,
       now,
       run.dueAt ?? null,
@@ -51,7 +53,8 @@ export function prepareAccept(db: DatabaseSync, write: WriteEvents): WriterCalls
     )
     const ordinal = Number(lastInsertRowid)
     insertDetails.run(ordinal, run.summary)
-    write(ordinal, 1, `[{"type":"run-start","origin":${run.origin ?? run.summary},"version":1,"seq":1,"at":${now}}]`)
+    const first = `{"type":"run-start","origin":${run.origin ?? run.summary},"version":1,"seq":1,"at":${now}}`
+    write(ordinal, seq, `[${first}${run.history}]`)
     return { created: true }
   }
 }

@@ -2,7 +2,8 @@ import type { Changes, NewRun } from '../../core/index.ts'
 import type { AcceptedRun, Changing } from './message.ts'
 
 /** A run to accept, as the tables have it. */
-export function toAccepted({ origin, queue = 'default', priority = 0, dueAt, idempotencyKey }: NewRun): AcceptedRun {
+export function toAccepted(run: NewRun, now: number): AcceptedRun {
+  const { origin, queue = 'default', priority = 0, dueAt, idempotencyKey, history = [] } = run
   const { messages, ...summary } = origin
   const text = JSON.stringify(summary)
   return {
@@ -20,6 +21,8 @@ export function toAccepted({ origin, queue = 'default', priority = 0, dueAt, ide
     limits: JSON.stringify(origin.limits),
     summary: text,
     origin: messages === undefined ? undefined : JSON.stringify(origin),
+    history: history.map((body, index) => `,${JSON.stringify({ ...body, version: 1, seq: index + 2, at: now })}`).join(''),
+    events: history.length,
   }
 }
 

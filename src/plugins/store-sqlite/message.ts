@@ -29,6 +29,9 @@ export interface AcceptedRun {
   readonly summary: string
   /** JSON of the whole origin, where it has more than the summary. */
   readonly origin: string | undefined
+  /** JSON of the events behind the first one, each with a comma before it, and how many they are. */
+  readonly history: string
+  readonly events: number
 }
 
 /** Whether a run was made; otherwise the record of the one that was there, as JSON. */

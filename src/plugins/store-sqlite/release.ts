@@ -13,14 +13,20 @@ export function prepareRelease(db: DatabaseSync, signals: Signals): WriterCalls[
   const give = db.prepare(`
     UPDATE runs SET status = ?, deliveries = ?, due_at = ?, updated_at = ?, worker_id = NULL, owner = NULL,
       lease_until = NULL, ready = ?, hint_at = ?, hints = 1 WHERE ordinal = ?`)
+  function isReadyAgain(how: ReleaseReason['how'], isDue: boolean, run: number): boolean {
+    if (how === 'drain') return true
+    return how === 'wait' ? isDue || signals.hasUnread(run) : signals.hasUrgent(run)
+  }
+
   return ({ now }, { runId, epoch, workerId }, reason) => {
     const row = byId.get(runId) as unknown as RunRow | undefined
     requireOwner(row, runId, epoch, workerId)
     const dueAt = reason.how === 'wait' ? (reason.dueAt ?? Infinity) : Infinity
-    const isReady = reason.how === 'drain' || (reason.how === 'wait' && (dueAt <= now || signals.hasUnread(row.ordinal)))
+    const isReady = isReadyAgain(reason.how, dueAt <= now, row.ordinal)
     const status: RunStatus = isReady ? 'queued' : STATUS[reason.how]
     const when = isReady ? ([null, now, 1, now + HINT_GRACE_MS] as const) : ([finite(dueAt), now, 0, null] as const)
-    give.run(status, deliveriesAfter(row.deliveries, reason.how), ...when, row.ordinal)
+    const deliveries = reason.how === 'quarantine' && isReady ? 0 : deliveriesAfter(row.deliveries, reason.how)
+    give.run(status, deliveries, ...when, row.ordinal)
     return isReady ? taskOf(row) : undefined
   }
 }

@@ -34,6 +34,8 @@ export interface Signals {
   send(sent: readonly Sent[], now: number): readonly TaskRef[]
   consume(run: number, ids: readonly string[]): void
   hasUnread(run: number): boolean
+  /** One of those that make a run ready that was set aside. */
+  hasUrgent(run: number): boolean
   /** Forgets all signals of an ended run. */
   forget(run: number): void
 }
@@ -44,19 +46,24 @@ export function prepareSignals(db: DatabaseSync): Signals {
   const insert = db.prepare('INSERT INTO signals (run, signal_id, name, payload) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING')
   const consume = db.prepare('UPDATE signals SET consumed = 1 WHERE run = ? AND signal_id = ?')
   const unread = db.prepare('SELECT 1 FROM signals WHERE run = ? AND consumed = 0 LIMIT 1')
+  const urgent = db.prepare('SELECT 1 FROM signals WHERE run = ? AND consumed = 0 AND name IN (?, ?) LIMIT 1')
   const forget = db.prepare('DELETE FROM signals WHERE run = ?')
   const known = db.prepare('SELECT 1 FROM signals WHERE run = ? AND signal_id = ?')
-  const counts = db.prepare('SELECT count(*) AS all_, sum(consumed = 0) AS unread FROM signals WHERE run = ?')
+  const counts = db.prepare(
+    `SELECT count(*) AS all_, sum(consumed = 0) AS unread FROM signals WHERE run = ? AND name NOT LIKE '${OWN_PREFIX}%'`,
+  )
   const untaken = prepareUntaken(db)
   const wake = db.prepare(`
     UPDATE runs SET status = 'queued', due_at = NULL, deliveries = ?, updated_at = ?, ready = 1, hint_at = ?, hints = 1
     WHERE ordinal = ?`)
 
-  /** Makes a waiting run ready; for the engine's own requests also one that is due later or set aside. */
+  /** Makes a waiting run ready; for the engine's own requests also one that was set aside, for a cancellation one that is due later. */
   function wakes(row: RunRow, name: string, now: number): boolean {
     const isLater = row.status === 'queued' && row.due_at !== null && row.due_at > now
     const isAside = row.status === 'paused' || row.status === 'quarantined'
-    if (row.status !== 'waiting' && !((isLater || isAside) && URGENT_SIGNALS.includes(name))) return false
+    const isWoken =
+      row.status === 'waiting' || (isAside && URGENT_SIGNALS.includes(name)) || (isLater && name === URGENT_SIGNALS[0])
+    if (!isWoken) return false
     const deliveries = row.status === 'quarantined' ? 0 : row.deliveries
     wake.run(deliveries, isLater ? row.updated_at : now, now + HINT_GRACE_MS, row.ordinal)
     return true
@@ -98,6 +105,7 @@ export function prepareSignals(db: DatabaseSync): Signals {
       for (const id of ids) consume.run(run, id)
     },
     hasUnread: (run) => unread.get(run) !== undefined,
+    hasUrgent: (run) => urgent.get(run, ...URGENT_SIGNALS) !== undefined,
     forget: (run) => void forget.run(run),
   }
 }

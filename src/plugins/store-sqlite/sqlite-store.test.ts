@@ -230,7 +230,7 @@ test('a full disk refuses what does not fit, changes nothing, and takes up again
     const all: Replies[number][] = []
     const requests = ids.map((id, index) => {
       const input = id === 'large' ? 'x'.repeat(500_000) : 1
-      return [index, 'create', { now: 1, mono: 1 }, 100, toAccepted(newRun(id, {}, { input }))] as const
+      return [index, 'create', { now: 1, mono: 1 }, 100, toAccepted(newRun(id, {}, { input }), 1)] as const
     })
     writer.serve(
       requests,

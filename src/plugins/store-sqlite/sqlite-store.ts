@@ -110,7 +110,9 @@ export class FileStore implements SqliteStore {
 
   async create(run: NewRun, options?: OperationOptions): Promise<Readonly<{ run: RunRecord; created: boolean; task: TaskRef }>> {
     const at = this.#at()
-    const accepted = await abortable(options, () => this.#writer.call('create', at, this.#settings.capacity, toAccepted(run)))
+    const accepted = await abortable(options, () =>
+      this.#writer.call('create', at, this.#settings.capacity, toAccepted(run, at.now)),
+    )
     const record = accepted.created ? newRecord(run, at.now) : (JSON.parse(accepted.record) as RunRecord)
     const { runId, queue, agent, priority } = record
     return { run: record, created: accepted.created, task: { runId, queue, agent, priority } }
@@ -296,7 +298,7 @@ function newRecord(run: NewRun, now: number): RunRecord {
   return {
     ...summary,
     status: 'queued',
-    seq: 1,
+    seq: 1 + (run.history?.length ?? 0),
     epoch: 0,
     deliveries: 0,
     createdAt: now,

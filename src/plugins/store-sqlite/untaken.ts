@@ -21,7 +21,8 @@ export function prepareUntaken(db: DatabaseSync): (run: number) => number {
 }
 
 function change(event: RunEvent, waits: Set<string>): number {
-  if (event.type === 'signal') return 1
+  // The engine's own signals are for no wait.
+  if (event.type === 'signal') return event.name.startsWith('opspawn.') ? 0 : 1
   if (event.type === 'decision') {
     for (const effect of event.effects) if (effect.kind === 'wait' && effect.for.type === 'signal') waits.add(effect.key)
   }

@@ -1,0 +1,65 @@
+// What becomes of an unsafe call that was interrupted and may have happened: the planner or a person is told, or it is made again.
+import { type EffectRecord, type Failure, type Json, OpspawnError, toFailure, type Verification } from '../core/index.ts'
+import { hashCall } from './admission.ts'
+import type { Execution } from './execution.ts'
+import { endEffect, type Progress } from './progress.ts'
+
+/** What the signal of a person's word on an interrupted call carries. */
+export type ResolutionPayload = Verification & {
+  readonly key: string
+  readonly hash: string
+  readonly by: string
+  readonly reason?: string
+}
+
+/** Whether a call waits for a person to say whether it happened. */
+export function awaitsResolution(record: EffectRecord): boolean {
+  return record.outcome === undefined && record.approval === 'requested' && record.started
+}
+
+/** Settles an interrupted call as unknown, or asks a person, as its tool wants. */
+export function settleUnknown(progress: Progress, { effect }: EffectRecord, failure: Failure, execution?: Execution): void {
+  const { log, context } = progress
+  const tool = effect.kind === 'tool' ? context.ready.tools.get(effect.tool)?.tool : undefined
+  if (effect.kind !== 'tool' || tool?.onUnknown !== 'ask') {
+    endEffect(progress, effect.key, { status: 'unknown', error: failure }, execution)
+    return
+  }
+  const question = `${effect.tool} was interrupted and may have happened. May it be called again?`
+  log.record({ type: 'approval-request', key: effect.key, hash: hashCall(effect.tool, effect.input), question })
+}
+
+/** Takes a person's word: the call settles with the output that it had, or is made again. */
+export function takeResolution(progress: Progress, payload: ResolutionPayload): void {
+  const { log, context } = progress
+  const { key, hash, by, reason, happened } = payload
+  const record = log.view.effects.get(key)
+  if (record === undefined || !awaitsResolution(record) || record.argumentsHash !== hash) return
+  log.record({ type: 'approval-response', key, approved: !happened, by, ...(reason === undefined ? undefined : { reason }) })
+  if (happened) {
+    const labels = record.effect.kind === 'tool' ? context.ready.tools.get(record.effect.tool)?.brings : undefined
+    endEffect(progress, key, { status: 'completed', value: payload.output }, undefined, labels)
+    return
+  }
+  const error = new OpspawnError('EFFECT_UNKNOWN', `the call was interrupted; ${by} says that it did not happen`)
+  log.record({
+    type: 'effect-retry',
+    key,
+    attempt: record.failures + 1,
+    error: toFailure(error, 'EFFECT_UNKNOWN'),
+    dueAt: log.now(),
+  })
+  context.interrupted.delete(key)
+  progress.timed.add(key)
+}
+
+/** The payload of the signal, with a copy of what was given. */
+export function toResolution(key: string, hash: string, by: string, reason: string | undefined, found: Verification): Json {
+  return {
+    key,
+    hash,
+    by,
+    ...(reason === undefined ? undefined : { reason }),
+    ...(found.happened ? { happened: true, output: found.output } : { happened: false }),
+  }
+}
