@@ -16,7 +16,8 @@ const threads = Object.fromEntries(
 )
 
 const config: ReturnType<typeof defineConfig> = defineConfig({
-  entry: { ...entries, ...threads },
+  // The command has no types to import: nobody does.
+  entry: { ...entries, ...threads, 'cli/main': 'src/cli/main.ts' },
   format: 'esm',
   target: 'node22',
   // One copy of each class: without shared chunks `instanceof` fails across subpaths.
