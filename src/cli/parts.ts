@@ -6,6 +6,8 @@ export interface Parts {
   /** Tools of the configuration, of its extensions, and of agents that bring their own. */
   readonly tools: readonly Tool[]
   readonly agents: readonly Agent[]
+  /** Names of the tools that an orchestrator finds by name: all but those that agents bring. */
+  readonly registered: ReadonlySet<string>
 }
 
 /**
@@ -31,8 +33,9 @@ export async function withParts<T>({ agents = [], plugins = [] }: LocalOptions, 
         if (undo !== undefined) disposers.push(undo)
       }
     }
+    const registered = new Set(found.tools.keys())
     for (const agent of found.agents.values()) for (const tool of agent.tools) if (typeof tool !== 'string') add(tool)
-    return await use({ tools: [...found.tools.values()], agents: [...found.agents.values()] })
+    return await use({ tools: [...found.tools.values()], agents: [...found.agents.values()], registered })
   } finally {
     for (const undo of disposers.reverse()) await undo()
   }

@@ -65,8 +65,14 @@ function createProgram(version: string, output: Output, act: Act): Command {
   return program
 }
 
+/** What stands above commands of two words, by the first. */
+const GROUPS: Readonly<Record<string, string>> = { events: 'Histories of runs as files.' }
+
 function addCommand(program: Command, definition: CliCommand, act: Act): void {
-  const command = program.command(definition.name).description(definition.summary).helpOption('-h, --help', 'print help')
+  const words = definition.name.split(' ')
+  const own = words.pop() ?? ''
+  const holder = words.reduce((above, word) => groupOf(above, word), program)
+  const command = holder.command(own).description(definition.summary).helpOption('-h, --help', 'print help')
   for (const { name, meaning } of definition.arguments ?? []) command.argument(name, meaning)
   for (const option of optionsOf(definition)) command.addOption(toOption(option))
   command.action((...given: unknown[]) => {
@@ -77,6 +83,10 @@ function addCommand(program: Command, definition: CliCommand, act: Act): void {
       command.opts(),
     )
   })
+}
+
+function groupOf(above: Command, word: string): Command {
+  return above.commands.find((command) => command.name() === word) ?? above.command(word).description(GROUPS[word] ?? '')
 }
 
 function toOption({ flags, meaning, isRepeatable = false, choices }: CliOption): Option {
