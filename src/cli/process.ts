@@ -12,6 +12,8 @@ const NAMES: readonly InterruptName[] = ['SIGINT', 'SIGTERM']
 export async function runProcess(manifest: URL): Promise<void> {
   quietExperiments()
   const { argv, stdout, stderr, stdin, env } = process
+  // An orchestrator that has nothing to do keeps no process alive; a command that has not ended does.
+  const alive = setInterval(() => {}, 2_147_483_647)
   const code = await runCli({
     argv: argv.slice(2),
     stdout,
@@ -27,6 +29,7 @@ export async function runProcess(manifest: URL): Promise<void> {
       }
     },
   })
+  clearInterval(alive)
   // A configuration may have opened what keeps the process alive; everything is written, so it ends here.
   process.exit(code)
 }
