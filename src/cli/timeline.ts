@@ -100,6 +100,12 @@ export interface RunSummary {
   readonly outcome?: RunRecord['outcome']
 }
 
+/** What a run came to. */
+export interface RunResult extends RunSummary {
+  /** From its acceptance to its last change, in milliseconds. */
+  readonly durationMs: number
+}
+
 /** The part of a record that commands print. */
 export function summaryOf(record: RunRecord): RunSummary {
   const { runId, agent, status, tenant, session, parent, rootId, createdAt, updatedAt, dueAt, deliveries, seq, outcome } = record

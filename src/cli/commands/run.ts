@@ -16,7 +16,7 @@ import { configuredStore, withAgents } from '../open.ts'
 import { withParts } from '../parts.ts'
 import { readInput } from '../read-input.ts'
 import { reportFailure, usageError } from '../report-error.ts'
-import { summaryOf } from '../timeline.ts'
+import { type RunResult, summaryOf } from '../timeline.ts'
 import { visible } from '../visible.ts'
 import { watch } from '../watch.ts'
 import { isWorkflowFile, loadWorkflowFile } from '../workflow-file.ts'
@@ -157,6 +157,6 @@ function tell(call: Call, record: RunRecord, outcome: RunOutcome): number {
 }
 
 /** What a run came to, as `--json` tells it. */
-function resultOf(record: RunRecord): ReturnType<typeof summaryOf> & { readonly durationMs: number } {
+function resultOf(record: RunRecord): RunResult {
   return { ...summaryOf(record), durationMs: record.updatedAt - record.createdAt }
 }
