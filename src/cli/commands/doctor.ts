@@ -83,24 +83,32 @@ function hasStore(call: Call, config: LoadedConfig | undefined): boolean {
 
 async function checkRuns(call: Call, runs: Orchestrator, config: LoadedConfig | undefined): Promise<readonly Check[]> {
   const file = storeFile(call, true) ?? configuredStore(config?.options ?? {})
-  const counts = new Map<string, number>()
-  let stale = 0
-  let asking = 0
-  const now = Date.now()
-  for await (const record of eachRun(runs, {}, MOST_RUNS)) {
-    counts.set(record.status, (counts.get(record.status) ?? 0) + 1)
-    if (isStale(record, now)) stale += 1
-    if (record.status === 'waiting' && (await (await runs.run(record.runId)).approvals()).length > 0) asking += 1
-  }
+  const { byStatus, stale, asking } = await countRuns(runs)
   const size = typeof file === 'string' ? `${file}, ${statSync(file).size} bytes` : (file?.name ?? '')
-  const told = [...counts].map(([status, count]) => `${count} ${status}`).join(', ')
+  const told = [...byStatus].map(([status, count]) => `${count} ${status}`).join(', ')
+  const quarantined = byStatus.get('quarantined') ?? 0
   return [
     { name: 'store', status: 'ok', text: size },
     { name: 'runs', status: 'ok', text: told || 'none' },
     ...warning('no worker', stale, 'ready for more than a minute: start `opspawn worker`'),
     ...warning('approvals', asking, 'wait for a person: `opspawn list --waiting`'),
-    ...warning('quarantine', counts.get('quarantined') ?? 0, 'crashed too many workers: `opspawn list --status quarantined`'),
+    ...warning('quarantine', quarantined, 'crashed too many workers: `opspawn list --status quarantined`'),
   ]
+}
+
+async function countRuns(
+  runs: Orchestrator,
+): Promise<{ readonly byStatus: ReadonlyMap<string, number>; readonly stale: number; readonly asking: number }> {
+  const byStatus = new Map<string, number>()
+  const now = Date.now()
+  let stale = 0
+  let asking = 0
+  for await (const record of eachRun(runs, {}, MOST_RUNS)) {
+    byStatus.set(record.status, (byStatus.get(record.status) ?? 0) + 1)
+    if (isStale(record, now)) stale += 1
+    if (record.status === 'waiting' && (await (await runs.run(record.runId)).approvals()).length > 0) asking += 1
+  }
+  return { byStatus, stale, asking }
 }
 
 function isStale({ status, updatedAt, dueAt = 0 }: RunRecord, now: number): boolean {

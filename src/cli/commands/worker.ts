@@ -62,33 +62,43 @@ async function loadAll(call: Call, config: LoadedConfig | undefined): Promise<re
 }
 
 async function work(call: Call, orchestrator: Orchestrator, drainMs: number): Promise<number> {
-  const { output, options, surroundings } = call
-  const stops = tellWork(call, orchestrator)
-  let stop: () => void = () => {}
-  const stopped = new Promise<void>((resolve) => (stop = resolve))
-  let isStopping = false
-  let leave: (code: number) => void = () => {}
-  const left = new Promise<number>((resolve) => (leave = resolve))
-  stops.push(
-    surroundings.onInterrupt(() => {
-      if (isStopping) leave(LEFT)
-      isStopping = true
-      if (!output.isJson) output.note('stopping; once more to leave runs where they are')
-      stop()
-    }),
-  )
-  if (options.flag('until-idle')) stops.push(watchForIdle(orchestrator, () => stop()))
+  const { output, options } = call
+  const interrupted = listen(call)
+  const stops = [interrupted.end, ...tellWork(call, orchestrator)]
+  const idle = new Promise<void>((resolve) => {
+    if (options.flag('until-idle')) stops.push(watchForIdle(orchestrator, resolve))
+  })
   try {
-    await stopped
+    await Promise.race([interrupted.once, idle])
     const drained = orchestrator.drain(drainMs).then(({ handedBack }) => {
       if (output.isJson) output.jsonLine({ handedBack })
       else if (handedBack.length > 0) output.note(`handed back: ${handedBack.join(', ')}`)
       return 0
     })
-    return await Promise.race([drained, left])
+    return await Promise.race([drained, interrupted.twice.then(() => LEFT)])
   } finally {
     for (const end of stops) end()
   }
+}
+
+/** Who reads that the worker is ready may stop it at once, so this comes before it is said. */
+function listen({ output, surroundings }: Call): {
+  readonly once: Promise<void>
+  readonly twice: Promise<void>
+  readonly end: () => void
+} {
+  let stop: () => void = () => {}
+  let leave: () => void = () => {}
+  const once = new Promise<void>((resolve) => (stop = resolve))
+  const twice = new Promise<void>((resolve) => (leave = resolve))
+  let count = 0
+  const end = surroundings.onInterrupt(() => {
+    count += 1
+    if (count > 1) return leave()
+    if (!output.isJson) output.note('stopping; once more to leave runs where they are')
+    stop()
+  })
+  return { once, twice, end }
 }
 
 /** Says what the worker does; gives what ends the telling. */
