@@ -11,9 +11,8 @@ import { availableParallelism } from 'node:os'
 import { dirname, join, posix, relative } from 'node:path'
 import ts from 'typescript'
 import { AGENT_TRANSITIONS, DEFAULT_LIMITS, ERROR_CODES, errorInfo, RUN_TRANSITIONS } from '../src/core/index.ts'
-import { COMMANDS } from '../src/cli/commands.ts'
-import { optionsOf } from '../src/cli/common-options.ts'
 import { DEFAULT_RETRY, DEFAULT_TIMING } from '../src/orchestrator/index.ts'
+import { commandPages, commonOptions, shapeOf } from './cli-reference.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -123,7 +122,7 @@ const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>
   'docs/reference/cli.md': {
     common: commonOptions,
     commands: commandPages,
-    shapes: () => ['RunSummary', 'RunResult', 'Step'].map((name) => shapeOf('src/cli/timeline.ts', name)).join('\n\n'),
+    shapes: () => ['RunSummary', 'RunResult', 'Step'].map((name) => shapeOf(read('src/cli/timeline.ts'), name)).join('\n\n'),
   },
   'docs/reference/status.md': {
     run: () => diagram(RUN_TRANSITIONS, 'queued'),
@@ -137,47 +136,6 @@ function errorTable(): string {
     return `| \`${code}\` | ${meaning} | ${retryable ? 'yes' : 'no'} | ${http} | ${grpc} | ${exit} |`
   })
   return ['| Code | Meaning | Retryable | HTTP | gRPC | Exit |', '|---|---|---|---|---|---|', ...rows].join('\n')
-}
-
-function commandPages(): string {
-  return COMMANDS.map((command) => {
-    const { name, summary, arguments: given = [], options = [], json } = command
-    const usage = ['opspawn', name, '[options]', ...given.map((argument) => argument.name)].join(' ')
-    const own = [
-      ...given.map((argument) => [argument.name, argument.meaning]),
-      ...options.map(({ flags, meaning, choices }) => [
-        flags,
-        `${meaning}${choices === undefined ? '' : `; one of ${choices.join(', ')}`}`,
-      ]),
-    ]
-    const rows = own.map(([flags, meaning]) => `| \`${flags}\` | ${meaning} |`)
-    const table = rows.length === 0 ? [] : [['| | |', '|---|---|', ...rows].join('\n')]
-    const common = optionsOf(command).filter((option) => !options.includes(option))
-    const also = `Also ${common.map(({ flags }) => `\`${flags}\``).join(', ')}.`
-    return [`### opspawn ${name}`, summary, `\`${usage}\``, ...table, also, `With \`--json\`: \`${json}\``].join('\n\n')
-  }).join('\n\n')
-}
-
-function commonOptions(): string {
-  const common = new Map(
-    COMMANDS.flatMap((command) => optionsOf(command).filter((option) => command.options?.includes(option) !== true)).map(
-      ({ flags, meaning }) => [flags, meaning],
-    ),
-  )
-  return ['| Option | |', '|---|---|', ...[...common].map(([flags, meaning]) => `| \`${flags}\` | ${meaning} |`)].join('\n')
-}
-
-/** An interface of the source with its comments, as users meet it. */
-function shapeOf(file: string, name: string): string {
-  const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true)
-  const found = source.statements.find(
-    (one): one is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(one) && one.name.text === name,
-  )
-  if (found === undefined) throw new Error(`${file} has no interface ${name}`)
-  return `\`\`\`ts\n${found
-    .getText()
-    .replace(/^export /, '')
-    .replaceAll('readonly ', '')}\n\`\`\``
 }
 
 function diagram(table: Readonly<Record<string, readonly string[]>>, first: string): string {
