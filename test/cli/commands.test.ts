@@ -211,6 +211,65 @@ describe('run', { timeout: 60_000 }, () => {
   })
 })
 
+describe('a terminal', { timeout: 60_000 }, () => {
+  test('sees what is open redrawn and what has settled left, without a line that is too long', async () => {
+    const cwd = project()
+    const { code, stdout, stderr } = await call(cwd, ['run', 'finder', 'x', '--watch', '--no-color'], { columns: 50 })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Found it.\n' })
+    expect(stderr).toContain('✓ tool lookup {"q":1}')
+    expect(stderr).toContain('Found it.')
+    const redrawn = stderr.split('\n').filter((line) => /^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/.test(line))
+    expect(redrawn.filter((line) => line.length >= 50)).toEqual([])
+    // As many lines are taken back as were drawn: at the end nothing of the region is left.
+    expect(stderr.trimEnd().split('\u001b[J').at(-1)).toMatch(/^completed run /)
+  })
+
+  test('is told how to answer when the run waits for a person', async () => {
+    const cwd = project()
+    let asked = false
+    const { code, stderr } = await call(cwd, ['run', 'cashier', '--id', 'ask', '--watch'], {
+      columns: 100,
+      env: { FORCE_COLOR: '0' },
+      onWrite: (interrupt, written) => {
+        if (asked || !written.includes('opspawn approve ask pay-1 --by YOU')) return
+        asked = true
+        interrupt('SIGINT')
+      },
+    })
+    expect(code).toBe(130)
+    expect(stderr).toContain('? pay-1 waits for approval: May cashier call pay?')
+    expect(stderr).toContain('✗ tool pay')
+    const bar = await call(cwd, ['run', 'parrot', 'x'], { columns: 100 })
+    expect(bar.stderr).toMatch(/\r\p{Cc}\[Kparrot \S+ {2}\d+ ms/u)
+    const exported = await call(cwd, ['events', 'export', '-o', 'all'], { columns: 100 })
+    expect(exported.stderr).toMatch(/exporting [█░]{24} \d\/2/)
+  })
+
+  test('logs of all runs are followed while they grow', async () => {
+    const cwd = project()
+    await call(cwd, ['run', 'listener', '--id', 'ear', '--detach'])
+    await call(cwd, ['worker', '--until-idle'])
+    let step = 0
+    let acting: Promise<unknown> = Promise.resolve()
+    const followed = await call(cwd, ['logs', '-f', '--store', 'runs.db'], {
+      onWrite: (interrupt, written) => {
+        if (step === 0 && written.includes('ear listener decision')) {
+          step = 1
+          acting = call(cwd, ['signal', 'ear', 'news']).then(() => call(cwd, ['worker', '--until-idle', '--json']))
+        }
+        if (written.includes('ear listener run-end')) interrupt('SIGINT')
+      },
+    })
+    await acting
+    expect(followed.code).toBe(0)
+    const seen = followed.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ +/)[4])
+    expect(seen).toEqual(['run-start', 'decision', 'signal', 'effect-end', 'run-end'])
+  })
+})
+
 describe('looking and acting', { timeout: 60_000 }, () => {
   test('list filters, pages, and tells what waits', async () => {
     const cwd = project()
