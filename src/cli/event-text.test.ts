@@ -51,8 +51,8 @@ test.each<[RunEventBody, string, string]>([
       type: 'output-reject',
       output: 1,
       issues: [
-        { path: [], message: 'a' },
-        { path: [], message: 'b' },
+        { path: '', message: 'a' },
+        { path: '', message: 'b' },
       ],
     },
     'warn',

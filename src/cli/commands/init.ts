@@ -4,30 +4,33 @@ import { join, resolve } from 'node:path'
 import type { CliCommand } from '../command.ts'
 import { usageError } from '../report-error.ts'
 
-const CONFIG = `import { readFileSync } from 'node:fs'
-import { defineConfig, defineTool } from 'opspawn'
-import { loadWorkflow } from 'opspawn/plugins/planner-workflow'
-
-const greet = defineTool({
-  name: 'greet',
-  description: 'Makes a greeting.',
-  input: { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] } as const,
-  effect: 'pure',
-  execute: (input) => \`Hello, \${(input as { name: string }).name}.\`,
-})
-
-export default defineConfig(async () => {
-  const tools = [greet]
-  const file = 'hello.yaml'
-  const hello = await loadWorkflow(readFileSync(new URL(file, import.meta.url), 'utf8'), { tools, file })
-  return {
-    // Runs live in this file and survive the process; several processes may share it.
-    store: 'runs.db',
-    // Agents go here too: defineAgent({ name, model, tools }).
-    agents: [hello],
-  }
-})
-`
+// Line by line, so that no line of ours begins like an import.
+const CONFIG = [
+  "import { readFileSync } from 'node:fs'",
+  "import { defineConfig, defineTool } from 'opspawn'",
+  "import { loadWorkflow } from 'opspawn/plugins/planner-workflow'",
+  '',
+  'const greet = defineTool({',
+  "  name: 'greet',",
+  "  description: 'Makes a greeting.',",
+  "  input: { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] } as const,",
+  "  effect: 'pure',",
+  '  execute: (input) => `Hello, ${(input as { name: string }).name}.`,',
+  '})',
+  '',
+  'export default defineConfig(async () => {',
+  '  const tools = [greet]',
+  "  const file = 'hello.yaml'",
+  "  const hello = await loadWorkflow(readFileSync(new URL(file, import.meta.url), 'utf8'), { tools, file })",
+  '  return {',
+  '    // Runs live in this file and survive the process; several processes may share it.',
+  "    store: 'runs.db',",
+  '    // Agents go here too: defineAgent({ name, model, tools }).',
+  '    agents: [hello],',
+  '  }',
+  '})',
+  '',
+].join('\n')
 
 const WORKFLOW = `name: hello
 description: Greets somebody, once a person has agreed.
