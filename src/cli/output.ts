@@ -71,7 +71,12 @@ export class Output {
     else this.line(text())
   }
 
-  /** Progress and remarks: a line of standard error. */
+  /** For people alone: a line of standard error, where no JSON was asked for. */
+  remark(text: string): void {
+    if (!this.isJson) this.note(text)
+  }
+
+  /** A line of standard error. */
   note(text: string): void {
     this.#write(this.#stderr, `${text}\n`)
   }

@@ -29,6 +29,11 @@ export class ProgressBar {
     this.#total = total
   }
 
+  /** A line that stays. */
+  say(text: string): void {
+    this.#output.note(this.#timer === undefined ? text : `\r\u001b[K${text}`)
+  }
+
   end(): void {
     if (this.#timer === undefined) return
     clearInterval(this.#timer)

@@ -2,41 +2,58 @@ import { isRecorded, type Run, type RunStreamEvent } from '../core/index.ts'
 import type { Call } from './command.ts'
 import { eventText } from './event-text.ts'
 import { LiveView } from './live-view.ts'
-import type { Output } from './output.ts'
 import { ProgressBar } from './progress-bar.ts'
 import { oneLine } from './visible.ts'
 
-/** Shows a run while it goes on. Call the result when it is over, or nobody waits any longer. */
-export function watch(call: Call, run: Run): () => Promise<void> {
+/** A run that is shown while it goes on. */
+export interface Watch {
+  /** A remark between what is drawn. */
+  say(text: string): void
+  /** Resolves when all is shown, the run's last event too. */
+  readonly shown: Promise<void>
+  /** Shows no more. Idempotent. */
+  end(): Promise<void>
+}
+
+/** Shows a run while it goes on. */
+export function watch(call: Call, run: Run): Watch {
   const { output, options } = call
   const isWatched = options.flag('watch')
   const stop = new AbortController()
   const view = isWatched && output.isLive ? new LiveView(output, `${run.agent} ${run.id}`) : undefined
   const bar = isWatched ? undefined : new ProgressBar(output, `${run.agent} ${run.id}`)
+  const say = (text: string): void => {
+    if (output.isJson) return
+    if (view !== undefined) view.say(text)
+    else if (bar !== undefined) bar.say(text)
+    else output.note(text)
+  }
   const show = (event: RunStreamEvent): void => {
-    if (event.type === 'approval-request') sayHow(output, run, event.key, view)
+    if (event.type === 'approval-request') say(howToAnswer(run, event.key))
     if (!isWatched) return
     if (output.isJson) output.jsonLine({ event })
     else if (view === undefined) output.note(lineOf(event))
     else view.take(event)
   }
   const following = follow(run, show, stop.signal)
-  return async () => {
-    stop.abort(stopped)
-    await following
-    view?.end()
-    bar?.end()
+  return {
+    say,
+    shown: following,
+    async end() {
+      if (stop.signal.aborted) return
+      stop.abort()
+      await following
+      view?.end()
+      bar?.end()
+    },
   }
 }
-
-const stopped = Symbol('stopped')
 
 async function follow(run: Run, show: (event: RunStreamEvent) => void, signal: AbortSignal): Promise<void> {
   try {
     for await (const event of run.events(0, { signal })) show(event)
-  } catch (error) {
-    // Why the run cannot be watched is also why it has no result: that is where it is said.
-    if (error !== stopped) return
+  } catch {
+    // Nobody waits any longer, or the run cannot be watched: that is also why it has no result, where it is said.
   }
 }
 
@@ -46,9 +63,6 @@ function lineOf(event: RunStreamEvent): string {
 }
 
 /** A run that waits for a person would seem to hang. */
-function sayHow(output: Output, { id }: Run, key: string, view: LiveView | undefined): void {
-  if (output.isJson) return
-  const how = `run ${id} waits for a person: opspawn approve ${id} ${oneLine(key)} --by YOU, or deny`
-  if (view === undefined) output.note(how)
-  else view.say(how)
+function howToAnswer({ id }: Run, key: string): string {
+  return `run ${id} waits for a person: opspawn approve ${id} ${oneLine(key)} --by YOU, or deny`
 }

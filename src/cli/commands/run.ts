@@ -11,6 +11,7 @@ import type { LocalOptions } from '../../index.ts'
 import type { Call, CliCommand } from '../command.ts'
 import { type LoadedConfig, readConfig, requireConfig } from '../config-file.ts'
 import { showDuration } from '../duration.ts'
+import { tellFaults } from '../faults.ts'
 import { nearest } from '../nearest.ts'
 import { configuredStore, withAgents } from '../open.ts'
 import { withParts } from '../parts.ts'
@@ -88,8 +89,8 @@ function requireAgent(orchestrator: Orchestrator, name: string): void {
 }
 
 function sayWhereItIs({ output }: Call, { durability }: Orchestrator): void {
-  if (durability !== 'none' || output.isJson) return
-  output.note(output.noteStyle('dim', 'the run is kept in memory and lost with this process; --store runs.db keeps it'))
+  if (durability !== 'none') return
+  output.remark(output.noteStyle('dim', 'the run is kept in memory and lost with this process; --store runs.db keeps it'))
 }
 
 function startOptions({ options }: Call): StartOptions {
@@ -113,26 +114,30 @@ function startOptions({ options }: Call): StartOptions {
 /** Waits for the end of a run. The first interrupt asks it to end, the second leaves it. */
 async function attend(call: Call, orchestrator: Orchestrator, started: Run): Promise<number> {
   const { output, surroundings } = call
-  const endWatch = watch(call, started)
+  const watching = watch(call, started)
+  const stopFaults = tellFaults(output, orchestrator)
   let leave: (code: number) => void = () => {}
   const left = new Promise<number>((resolve) => (leave = resolve))
   let interrupts = 0
   const stopListening = surroundings.onInterrupt((name) => {
     interrupts += 1
     if (name === 'SIGTERM' || interrupts > 1) return leave(LEFT[name])
-    output.note('asking the run to end; once more to leave it')
+    watching.say('asking the run to end; once more to leave it')
     started.cancel('interrupted on the command line').catch(() => {})
   })
   try {
     const outcome = await Promise.race([started.result, left])
-    await endWatch()
+    // The outcome may be known before its last events are.
+    if (typeof outcome !== 'number') await watching.shown
+    await watching.end()
     if (typeof outcome !== 'number') return tell(call, await orchestrator.record(started.id), outcome)
     // What is under way is handed back for another worker.
     await orchestrator.drain(0)
-    output.note(`left run ${started.id}`)
+    output.remark(`left run ${started.id}`)
     return outcome
   } finally {
-    await endWatch()
+    await watching.end()
+    stopFaults()
     stopListening()
   }
 }

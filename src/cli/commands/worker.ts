@@ -2,10 +2,10 @@ import type { Agent, Orchestrator, RunStatus } from '../../core/index.ts'
 import type { Call, CliCommand } from '../command.ts'
 import { type LoadedConfig, readConfig } from '../config-file.ts'
 import { eventText } from '../event-text.ts'
+import { tellFaults } from '../faults.ts'
 import { configuredStore, withAgents } from '../open.ts'
 import { type Parts, withParts } from '../parts.ts'
 import { usageError } from '../report-error.ts'
-import { oneLine } from '../visible.ts'
 import { loadWorkflowFile } from '../workflow-file.ts'
 
 /** Exit code of a worker that did not wait for its drain. */
@@ -27,7 +27,7 @@ export const worker: CliCommand = {
     { flags: '--until-idle', meaning: 'end when no run of these agents is queued or running' },
   ],
   needs: ['config', 'store'],
-  json: 'one line for each happening: { ready: { pid: number; agents: string[] } }, { runId: string; event: RunEvent } for starts, claims and ends, { fault: Failure; where: string; runId?: string }, { handedBack: string[] }',
+  json: 'one line for each happening: { ready: { pid: number; agents: string[] } }, { runId: string; event: RunEvent } for starts, claims and ends, { handedBack: string[] }',
   async run(call) {
     const config = await readConfig(call)
     requireShared(call, config)
@@ -95,7 +95,7 @@ function listen({ output, surroundings }: Call): {
   const end = surroundings.onInterrupt(() => {
     count += 1
     if (count > 1) return leave()
-    if (!output.isJson) output.note('stopping; once more to leave runs where they are')
+    output.remark('stopping; once more to leave runs where they are')
     stop()
   })
   return { once, twice, end }
@@ -112,16 +112,7 @@ function tellWork({ output }: Call, orchestrator: Orchestrator): (() => void)[] 
       if (output.isJson) output.jsonLine({ runId, event })
       else output.note(`${new Date(event.at).toISOString()} ${runId} ${event.type} ${eventText(event).text}`)
     }),
-    orchestrator.on('fault', (fault, { where, runId }) => {
-      if (output.isJson) output.jsonLine({ fault, where, ...(runId === undefined ? undefined : { runId }) })
-      else
-        output.note(
-          output.noteStyle(
-            'red',
-            `fault ${fault.code} in ${where}${runId === undefined ? '' : `, run ${runId}`}: ${oneLine(fault.message)}`,
-          ),
-        )
-    }),
+    tellFaults(output, orchestrator),
   ]
 }
 
