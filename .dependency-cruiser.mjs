@@ -27,7 +27,22 @@ export default {
       { packages: false },
     ),
     only('testing-sees-core', '^src/testing/', [core, '^src/testing/'], { packages: false }),
-    only('cli-sees-the-public-surface', '^src/cli/', [core, '^src/cli/', '^src/orchestrator/index\\.ts$', '^src/[^/]+\\.ts$']),
+    only(
+      'cli-sees-the-public-surface',
+      '^src/cli/',
+      [core, '^src/cli/', '^src/index\\.ts$', '^src/plugins/[^/]+/index\\.ts$', '^node_modules/(commander|yaml)/'],
+      { packages: false },
+    ),
+    {
+      // A plugin, and all that comes with it, is loaded by the command that is about it, and the engine by one that runs it.
+      name: 'cli-loads-late',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: {
+        path: ['^src/index\\.ts$', '^src/plugins/', '^node_modules/yaml/'],
+        dependencyTypesNot: ['dynamic-import', 'type-only'],
+      },
+    },
     only('top-level-joins-entries', '^src/[^/]+\\.ts$', [
       '^src/[^/]+\\.ts$',
       '^src/(core|orchestrator|plugins/[^/]+)/index\\.ts$',

@@ -1,6 +1,6 @@
 import { existsSync, globSync } from 'node:fs'
 import { defineConfig } from 'tsup'
-import { packageEntries } from './scripts/entries.ts'
+import { COMMAND, packageEntries } from './scripts/entries.ts'
 
 const entries = Object.fromEntries(
   packageEntries('.')
@@ -16,7 +16,8 @@ const threads = Object.fromEntries(
 )
 
 const config: ReturnType<typeof defineConfig> = defineConfig({
-  entry: { ...entries, ...threads },
+  // The command has no types to import: nobody does.
+  entry: { ...entries, ...threads, [COMMAND.name]: COMMAND.source },
   format: 'esm',
   target: 'node22',
   // One copy of each class: without shared chunks `instanceof` fails across subpaths.

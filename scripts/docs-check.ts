@@ -15,6 +15,7 @@ import { DEFAULT_RETRY, DEFAULT_TIMING } from '../src/orchestrator/index.ts'
 import { checkBudgets, checkLengths } from './budgets.ts'
 import { NUMBERS } from './limit-numbers.ts'
 import { workflowTables } from './workflow-tables.ts'
+import { commandPages, commonOptions, shapeOf } from './cli-reference.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -73,6 +74,11 @@ function anchorsOf(text: string): ReadonlySet<string> {
 const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'docs/reference/errors.md': { errors: errorTable },
   'docs/reference/workflow-document.md': workflowTables,
+  'docs/reference/cli.md': {
+    common: commonOptions,
+    commands: commandPages,
+    shapes: () => ['RunSummary', 'RunResult', 'Step'].map((name) => shapeOf(read('src/cli/timeline.ts'), name)).join('\n\n'),
+  },
   'docs/reference/status.md': {
     run: () => diagram(RUN_TRANSITIONS, 'queued'),
     agent: () => diagram(AGENT_TRANSITIONS, 'idle'),

@@ -10,6 +10,13 @@ export interface Entry {
   readonly source: string
 }
 
+/** The command `opspawn`: built beside the entries, and imported by nobody. */
+export const COMMAND: { readonly name: string; readonly built: string; readonly source: string } = {
+  name: 'cli/main',
+  built: './dist/cli/main.js',
+  source: 'src/cli/main.ts',
+}
+
 const fixed = ['index', 'core/index', 'orchestrator/index', 'testing/index']
 
 /** The four fixed entries, then one for each plugin folder that has an `index.ts`. */

@@ -1,7 +1,7 @@
-/** Writes the `exports` block of package.json from the folders in src; with `--check` it only compares. */
+/** Writes the `exports` and `bin` of package.json from the folders in src; with `--check` it only compares. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageEntries } from './entries.ts'
+import { COMMAND, packageEntries } from './entries.ts'
 
 const root = join(import.meta.dirname, '..')
 const file = join(root, 'package.json')
@@ -13,14 +13,16 @@ for (const { subpath, name } of packageEntries(root)) {
 }
 wanted['./package.json'] = './package.json'
 
-const isCurrent = JSON.stringify(manifest['exports']) === JSON.stringify(wanted)
+const bin = { opspawn: COMMAND.built }
+
+const isCurrent = JSON.stringify([manifest['exports'], manifest['bin']]) === JSON.stringify([wanted, bin])
 
 if (process.argv.includes('--check')) {
   if (!isCurrent) {
-    console.error('The exports of package.json do not match the folders in src: run `npm run exports`.')
+    console.error('The exports and bin of package.json do not match the folders in src: run `npm run exports`.')
     process.exitCode = 1
   }
 } else if (!isCurrent) {
-  writeFileSync(file, `${JSON.stringify({ ...manifest, exports: wanted }, null, 2)}\n`)
+  writeFileSync(file, `${JSON.stringify({ ...manifest, bin, exports: wanted }, null, 2)}\n`)
   console.log(`package.json: wrote ${Object.keys(wanted).length} exports`)
 }

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { packageEntries } from './entries.ts'
+import { COMMAND, packageEntries } from './entries.ts'
 
 const maxPackages = 12
 const maxMegabytes = 20
@@ -121,6 +121,28 @@ function checkTypes(files: readonly string[]): void {
   console.log(`types: ${Object.keys(kinds).join(', ')}`)
 }
 
+/** The command as a stranger calls it: from the first file to the end of a run that a person allowed. */
+function checkCommand(): void {
+  const built = readFileSync(join(root, COMMAND.built), 'utf8')
+  if (!built.startsWith('#!/usr/bin/env node\n'))
+    throw new Error(`${COMMAND.built} cannot be called: it has no first line for that.`)
+  // An import would be read before the version of Node is looked at.
+  if (/^import\b/m.test(built)) throw new Error(`${COMMAND.built} imports before it has looked at the version of Node.`)
+  const opspawn = (...args: readonly string[]): string => run('npx', ['--no-install', 'opspawn', ...args])
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
+  const told = opspawn('--version').trim()
+  if (told !== version) throw new Error(`opspawn --version says ${told}, package.json ${version}.`)
+  opspawn('init')
+  opspawn('validate', 'hello.yaml')
+  opspawn('run', 'hello', '--set', 'name=Ada', '--detach', '--id', 'hello-1')
+  opspawn('worker', '--until-idle', '--json')
+  opspawn('approve', 'hello-1', '--by', 'pack-check', '--store', 'runs.db')
+  opspawn('worker', '--until-idle', '--json')
+  const { run: ended } = JSON.parse(opspawn('inspect', 'hello-1', '--json')) as { run: { outcome?: { output?: unknown } } }
+  if (ended.outcome?.output !== 'Hello, Ada.') throw new Error(`The run of opspawn init came to ${JSON.stringify(ended)}.`)
+  console.log(`command: opspawn ${told}, init to the end of an approved run`)
+}
+
 /** The first TypeScript block of the README that imports opspawn must run as it stands. */
 function writeReadmeExample(): string[] {
   const readme = join(root, 'README.md')
@@ -138,6 +160,7 @@ try {
   checkImports()
   checkCoreIsAlone()
   checkDurable()
+  checkCommand()
   const readme = writeReadmeExample()
   checkTypes(readme)
   for (const file of readme) console.log(`README example:\n${run('node', [file])}`)

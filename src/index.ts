@@ -19,3 +19,4 @@ export {
   type Timing,
 } from './orchestrator/index.ts'
 export { createOrchestrator, type LocalOptions } from './local.ts'
+export { defineConfig, type OpspawnConfig } from './config.ts'

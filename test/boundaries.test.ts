@@ -12,6 +12,7 @@ const core = /^src\/core\/index\.ts$/
 const planning = /^src\/planning\/index\.ts$/
 const builtin = /^builtin:/
 const anyPackage = /^package:/
+const cliPackage = /^package:(commander|yaml)$/
 const smallPackage = /^package:(@cfworker\/json-schema|eventemitter3|fastq|yaml|zod)$/
 
 /** First row whose pattern fits the importing file; the targets that it may import. */
@@ -30,7 +31,7 @@ const table: readonly { from: RegExp; to: (folder: string) => readonly RegExp[] 
   { from: /^src\/testing\//, to: () => [core, /^src\/testing\//, builtin] },
   {
     from: /^src\/cli\//,
-    to: () => [core, /^src\/cli\//, /^src\/orchestrator\/index\.ts$/, /^src\/[^/]+\.ts$/, builtin, anyPackage],
+    to: () => [core, /^src\/cli\//, /^src\/index\.ts$/, /^src\/plugins\/[^/]+\/index\.ts$/, builtin, cliPackage],
   },
   {
     from: /^src\/[^/]+\.ts$/,
@@ -114,6 +115,7 @@ describe('boundaries', () => {
       plant('src/planning/index.ts', `import { a } from '../core/index.ts'\n`)
       plant('src/plugins/planner-p/index.ts', `import '../../planning/index.ts'\n`)
       plant('src/testing/index.ts', `import { a } from '../core/index.ts'\nimport { readFileSync } from 'node:fs'\n`)
+      plant('src/cli/main.ts', `import 'commander'\nvoid import('../index.ts')\nvoid import('../plugins/x-y/index.ts')\n`)
       plant('src/index.ts', `export { a } from './core/index.ts'\nexport * from './plugins/x-y/index.ts'\n`)
     })
     afterEach(() => rmSync(root, { recursive: true }))
@@ -151,6 +153,18 @@ describe('boundaries', () => {
       ['the orchestrator', 'a big package', 'src/orchestrator/b.ts', `import 'express'`, 'package:express'],
       ['testing', 'a package', 'src/testing/b.ts', `import { it } from 'vitest'`, 'package:vitest'],
       ['testing', 'the orchestrator', 'src/testing/b.ts', `import '../orchestrator/index.ts'`, 'src/orchestrator/index.ts'],
+      ['the command line', "core's insides", 'src/cli/b.ts', `import '../core/a.ts'`, 'src/core/a.ts'],
+      [
+        'the command line',
+        "a plugin's insides",
+        'src/cli/commands/b.ts',
+        `import('../../plugins/x-y/own.ts')`,
+        'src/plugins/x-y/own.ts',
+      ],
+      ['the command line', 'the orchestrator', 'src/cli/b.ts', `import '../orchestrator/index.ts'`, 'src/orchestrator/index.ts'],
+      ['the command line', 'what planners share', 'src/cli/b.ts', `import '../planning/index.ts'`, 'src/planning/index.ts'],
+      ['the command line', 'a package of its own choice', 'src/cli/b.ts', `import 'yargs'`, 'package:yargs'],
+      ['a part', 'the command line', 'src/orchestrator/b.ts', `import '../cli/main.ts'`, 'src/cli/main.ts'],
       ['the top level', 'insides', 'src/local.ts', `import './core/a.ts'`, 'src/core/a.ts'],
     ])('refuse that %s imports %s', (_from, _what, file, text, target) => {
       plant(file, `${text}\n`)

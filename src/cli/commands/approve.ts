@@ -1,0 +1,13 @@
+import { answer, ANSWER_ARGUMENTS, ANSWER_JSON, ANSWER_OPTIONS } from '../answer.ts'
+import type { CliCommand } from '../command.ts'
+
+/** `opspawn approve` */
+export const approve: CliCommand = {
+  name: 'approve',
+  summary: 'Allows a call that waits for a person.',
+  arguments: ANSWER_ARGUMENTS,
+  options: ANSWER_OPTIONS,
+  needs: ['config', 'store'],
+  json: ANSWER_JSON,
+  run: (call) => answer(call, true),
+}

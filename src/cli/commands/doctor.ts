@@ -1,0 +1,133 @@
+import { statSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { errorInfo, type Orchestrator, type RunRecord, toFailure } from '../../core/index.ts'
+import type { Call, CliCommand } from '../command.ts'
+import { type LoadedConfig, readConfig } from '../config-file.ts'
+import { eachRun } from '../history.ts'
+import { configuredStore, storeFile, withAgents, withRuns } from '../open.ts'
+import { oneLine } from '../visible.ts'
+
+/** Runs counted; more would take long. */
+const MOST_RUNS = 10_000
+/** A run that is ready and untouched for so long has no worker. */
+const STALE_MS = 60_000
+
+interface Check {
+  readonly name: string
+  readonly status: 'ok' | 'warning' | 'error'
+  readonly text: string
+  /** Of the error. */
+  readonly code?: string
+}
+
+/** `opspawn doctor` */
+export const doctor: CliCommand = {
+  name: 'doctor',
+  summary: 'Checks Node, the configuration and the store, and tells what needs a person.',
+  needs: ['config', 'store'],
+  json: "{ checks: { name: string; status: 'ok' | 'warning' | 'error'; text: string; code?: string }[] }",
+  async run(call) {
+    const checks: Check[] = [checkNode(), checkSqlite()]
+    let config: LoadedConfig | undefined
+    await attempt(checks, 'configuration', async () => {
+      config = await readConfig(call)
+      return [{ name: 'configuration', status: 'ok', text: config?.path ?? 'none here' }]
+    })
+    if (config !== undefined) await attempt(checks, 'agents', () => checkAgents(call, config))
+    if (hasStore(call, config)) await attempt(checks, 'store', () => withRuns(call, (runs) => checkRuns(call, runs, config)))
+    tell(call, checks)
+    const worst = checks.find(({ status }) => status === 'error')
+    return worst === undefined ? 0 : errorInfo(worst.code ?? 'INTERNAL').exit
+  },
+}
+
+async function attempt(checks: Check[], name: string, check: () => Promise<readonly Check[]>): Promise<void> {
+  try {
+    checks.push(...(await check()))
+  } catch (error) {
+    const { code, message } = toFailure(error, 'INTERNAL')
+    checks.push({ name, status: 'error', text: message, code })
+  }
+}
+
+function checkNode(): Check {
+  return { name: 'node', status: 'ok', text: process.versions.node }
+}
+
+function checkSqlite(): Check {
+  if (isBuiltin('node:sqlite')) return { name: 'node:sqlite', status: 'ok', text: 'there' }
+  return { name: 'node:sqlite', status: 'warning', text: 'this Node has none, so runs cannot be kept in a file' }
+}
+
+/** Composes everything as a worker would, and works on nothing. */
+async function checkAgents(call: Call, config: LoadedConfig | undefined): Promise<readonly Check[]> {
+  return withAgents(call, { work: false }, config, async (orchestrator) => {
+    const names = orchestrator.agents().map(({ name }) => name)
+    const { durability } = orchestrator
+    return [
+      { name: 'agents', status: names.length === 0 ? 'warning' : 'ok', text: names.join(', ') || 'none' },
+      {
+        name: 'durability',
+        status: durability === 'none' ? 'warning' : 'ok',
+        text: durability === 'none' ? 'none: runs are lost when their process ends' : durability,
+      },
+    ]
+  })
+}
+
+function hasStore(call: Call, config: LoadedConfig | undefined): boolean {
+  if (call.options.text('store') !== undefined) return true
+  const store = configuredStore(config?.options ?? {})
+  return typeof store === 'string' || store?.capabilities.multiProcess === true
+}
+
+async function checkRuns(call: Call, runs: Orchestrator, config: LoadedConfig | undefined): Promise<readonly Check[]> {
+  const file = storeFile(call, true) ?? configuredStore(config?.options ?? {})
+  const { byStatus, stale, asking } = await countRuns(runs)
+  const size = typeof file === 'string' ? `${file}, ${statSync(file).size} bytes` : (file?.name ?? '')
+  const told = [...byStatus].map(([status, count]) => `${count} ${status}`).join(', ')
+  const quarantined = byStatus.get('quarantined') ?? 0
+  return [
+    { name: 'store', status: 'ok', text: size },
+    { name: 'runs', status: 'ok', text: told || 'none' },
+    ...warning('no worker', stale, 'ready for more than a minute: start `opspawn worker`'),
+    ...warning('approvals', asking, 'wait for a person: `opspawn list --waiting`'),
+    ...warning('quarantine', quarantined, 'crashed too many workers: `opspawn list --status quarantined`'),
+  ]
+}
+
+async function countRuns(
+  runs: Orchestrator,
+): Promise<{ readonly byStatus: ReadonlyMap<string, number>; readonly stale: number; readonly asking: number }> {
+  const byStatus = new Map<string, number>()
+  const now = Date.now()
+  let stale = 0
+  let asking = 0
+  for await (const record of eachRun(runs, {}, MOST_RUNS)) {
+    byStatus.set(record.status, (byStatus.get(record.status) ?? 0) + 1)
+    if (isStale(record, now)) stale += 1
+    if (record.status === 'waiting' && (await (await runs.run(record.runId)).approvals()).length > 0) asking += 1
+  }
+  return { byStatus, stale, asking }
+}
+
+function isStale({ status, updatedAt, dueAt = 0 }: RunRecord, now: number): boolean {
+  return status === 'queued' && Math.max(updatedAt, dueAt) + STALE_MS < now
+}
+
+function warning(name: string, count: number, text: string): readonly Check[] {
+  return count === 0 ? [] : [{ name, status: 'warning', text: `${count} ${text}` }]
+}
+
+function tell({ output }: Call, checks: readonly Check[]): void {
+  output.give({ checks }, () => {
+    const width = Math.max(...checks.map(({ name }) => name.length))
+    const looks = { ok: 'green', warning: 'yellow', error: 'red' } as const
+    return checks
+      .map(({ name, status, text, code }) => {
+        const mark = output.style(looks[status], status.padEnd(7))
+        return `${mark}  ${name.padEnd(width)}  ${code === undefined ? '' : `${code}: `}${oneLine(text, 500)}`
+      })
+      .join('\n')
+  })
+}

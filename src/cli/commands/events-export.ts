@@ -1,0 +1,105 @@
+import { createWriteStream } from 'node:fs'
+import { resolve } from 'node:path'
+import { once } from 'node:events'
+import { type Orchestrator, RUN_TRANSITIONS, type RunFilter, type RunRecord, type RunStatus } from '../../core/index.ts'
+import type { Call, CliCommand } from '../command.ts'
+import { eachRun, eventsUntil } from '../history.ts'
+import { withRuns } from '../open.ts'
+import { ProgressBar } from '../progress-bar.ts'
+import { usageError } from '../report-error.ts'
+
+/** What the first line says, for whoever reads it later. */
+const FORMAT = 'opspawn-events/1'
+
+/** `opspawn events export` */
+export const eventsExport: CliCommand = {
+  name: 'events export',
+  summary: 'Writes runs with their whole histories as lines of JSON.',
+  arguments: [{ name: '[runs...]', meaning: 'ids of the runs (default: all that fit)' }],
+  options: [
+    { flags: '-o, --output <file>', meaning: 'write to a new file (default: standard output)' },
+    { flags: '--agent <name>', meaning: 'only runs of this agent' },
+    { flags: '--tenant <name>', meaning: 'only runs of this tenant' },
+    {
+      flags: '--status <status>',
+      meaning: 'only runs in this status; may be repeated',
+      isRepeatable: true,
+      choices: Object.keys(RUN_TRANSITIONS),
+    },
+  ],
+  needs: ['config', 'store'],
+  json: 'with -o { file: string; runs: number; events: number }; else the lines: { format: string }, then for each run { run: RunRecord } and { runId: string; event: RunEvent } for each of its events',
+  run: (call) =>
+    withRuns(call, async (runs) => {
+      const sink = openSink(call)
+      const records = await chosen(call, runs)
+      const bar = new ProgressBar(call.output, 'exporting', records.length)
+      let events = 0
+      try {
+        await sink.write({ format: FORMAT })
+        for (const [index, record] of records.entries()) {
+          if (call.output.gone.aborted) break
+          events += await exportRun(runs, record, sink)
+          bar.step(index + 1)
+        }
+        await sink.end()
+      } finally {
+        bar.end()
+      }
+      const { file } = sink
+      if (file === undefined) return 0
+      call.output.give({ file, runs: records.length, events }, () => `${records.length} runs, ${events} events in ${file}`)
+      return 0
+    }),
+}
+
+async function exportRun(runs: Orchestrator, record: RunRecord, sink: Sink): Promise<number> {
+  await sink.write({ run: record })
+  const events = await eventsUntil(runs, record.runId, 0, record.seq)
+  for (const event of events) await sink.write({ runId: record.runId, event })
+  return events.length
+}
+
+/** Oldest first, so that a parent comes before its children. */
+async function chosen({ args, options }: Call, runs: Orchestrator): Promise<readonly RunRecord[]> {
+  if (args.length > 0) return Promise.all(args.map((runId) => runs.record(runId)))
+  const [agent, tenant] = [options.text('agent'), options.text('tenant')]
+  const status = options.list('status') as readonly RunStatus[]
+  const filter: RunFilter = {
+    ...(agent === undefined ? undefined : { agent }),
+    ...(tenant === undefined ? undefined : { tenant }),
+    ...(status.length === 0 ? undefined : { status }),
+  }
+  const records: RunRecord[] = []
+  for await (const record of eachRun(runs, filter)) records.push(record)
+  return records.reverse()
+}
+
+interface Sink {
+  readonly file: string | undefined
+  write(value: unknown): Promise<void>
+  end(): Promise<void>
+}
+
+function openSink({ options, output, surroundings: { cwd } }: Call): Sink {
+  const given = options.text('output')
+  if (given === undefined) {
+    return { file: undefined, write: async (value) => output.jsonLine(value), end: async () => {} }
+  }
+  const file = resolve(cwd, given)
+  const stream = createWriteStream(file, { flags: 'wx' })
+  const failed = once(stream, 'error').then(([error]) => {
+    throw usageError(`${file} cannot be written: ${(error as Error).message}`, undefined, 'file-unwritable')
+  })
+  failed.catch(() => {})
+  return {
+    file,
+    async write(value) {
+      if (!stream.write(`${JSON.stringify(value)}\n`)) await Promise.race([once(stream, 'drain'), failed])
+    },
+    async end() {
+      stream.end()
+      await Promise.race([once(stream, 'close'), failed])
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import { type Orchestrator, type PendingApproval, RUN_TRANSITIONS, type RunFilter, type RunStatus } from '../../core/index.ts'
+import type { Call, CliCommand } from '../command.ts'
+import { showDuration, showTime } from '../duration.ts'
+import { eachRun } from '../history.ts'
+import { withRuns } from '../open.ts'
+import { usageError } from '../report-error.ts'
+import { table } from '../table.ts'
+import { type RunSummary, summaryOf } from '../timeline.ts'
+import { oneLine } from '../visible.ts'
+
+const STATUSES = Object.keys(RUN_TRANSITIONS) as RunStatus[]
+/** A worker that died while it asked has left its run as running. */
+const MAY_WAIT: readonly RunStatus[] = ['waiting', 'running', 'queued']
+const MOST = 20
+
+type Listed = RunSummary & { readonly approvals?: readonly PendingApproval[] }
+
+/** `opspawn list` */
+export const list: CliCommand = {
+  name: 'list',
+  summary: 'Lists runs, newest first.',
+  options: [
+    { flags: '--status <status>', meaning: 'only runs in this status; may be repeated', isRepeatable: true, choices: STATUSES },
+    { flags: '--waiting', meaning: 'only runs that wait, each with the approvals that it waits for' },
+    { flags: '--agent <name>', meaning: 'only runs of this agent' },
+    { flags: '--tenant <name>', meaning: 'only runs of this tenant' },
+    { flags: '--session <name>', meaning: 'only runs of this session' },
+    { flags: '--parent <run>', meaning: 'only children of this run' },
+    { flags: '--limit <count>', meaning: `at most so many (default: ${MOST})` },
+    { flags: '--cursor <cursor>', meaning: 'go on where an earlier list ended' },
+  ],
+  needs: ['config', 'store'],
+  json: '{ runs: (RunSummary & { approvals?: PendingApproval[] })[]; cursor?: string }',
+  run: (call) =>
+    withRuns(call, async (runs) => {
+      if (!call.options.flag('waiting')) return listPage(call, runs)
+      return listWaiting(call, runs)
+    }),
+}
+
+function filterOf({ options }: Call): RunFilter {
+  const status = options.list('status') as readonly RunStatus[]
+  const texts = { agent: options.text('agent'), tenant: options.text('tenant'), session: options.text('session') }
+  const parentId = options.text('parent')
+  return {
+    ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined)),
+    ...(parentId === undefined ? undefined : { parentId }),
+    ...(status.length === 0 ? undefined : { status }),
+  }
+}
+
+async function listPage(call: Call, runs: Orchestrator): Promise<number> {
+  const { options, output } = call
+  const cursor = options.text('cursor')
+  const limit = options.count('limit') ?? MOST
+  const page = await runs.list(filterOf(call), { limit, ...(cursor === undefined ? undefined : { cursor }) })
+  const listed = page.runs.map(summaryOf)
+  const more = page.cursor === undefined ? undefined : { cursor: page.cursor }
+  output.give({ runs: listed, ...more }, () => runTable(call, listed))
+  if (more !== undefined && !output.isJson) output.note(`more: --cursor ${more.cursor}`)
+  return 0
+}
+
+async function listWaiting(call: Call, runs: Orchestrator): Promise<number> {
+  const { options, output } = call
+  if (options.list('status').length > 0) throw usageError('--waiting and --status cannot be used together')
+  const limit = options.count('limit') ?? MOST
+  const listed: Listed[] = []
+  for await (const record of eachRun(runs, { ...filterOf(call), status: MAY_WAIT })) {
+    const approvals = await (await runs.run(record.runId)).approvals()
+    if (record.status === 'waiting' || approvals.length > 0) listed.push({ ...summaryOf(record), approvals })
+    if (listed.length >= limit) break
+  }
+  output.give({ runs: listed }, () => waitingTable(call, listed))
+  return 0
+}
+
+function runTable({ output }: Call, listed: readonly RunSummary[]): string {
+  if (listed.length === 0) return 'no runs'
+  const rows = listed.map(({ runId, agent, status, createdAt, updatedAt, used }) => [
+    runId,
+    agent,
+    status,
+    showTime(createdAt),
+    showDuration(updatedAt - createdAt),
+    String(used.steps),
+    String(used.tokens),
+  ])
+  return table(['RUN', 'AGENT', 'STATUS', 'CREATED', 'FOR', 'STEPS', 'TOKENS'], rows, (text) => output.style('bold', text))
+}
+
+function waitingTable({ output }: Call, listed: readonly Listed[]): string {
+  if (listed.length === 0) return 'no runs wait'
+  const rows = listed.flatMap(({ runId, agent, updatedAt, approvals = [] }) =>
+    (approvals.length === 0 ? [undefined] : approvals).map((approval) => [
+      runId,
+      agent,
+      showTime(updatedAt),
+      approval?.key ?? '-',
+      approval === undefined ? 'for a signal or a time' : oneLine(approval.question),
+    ]),
+  )
+  return table(['RUN', 'AGENT', 'SINCE', 'APPROVAL', 'QUESTION'], rows, (text) => output.style('bold', text))
+}

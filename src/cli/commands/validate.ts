@@ -1,0 +1,63 @@
+import { errorInfo } from '../../core/index.ts'
+import type { LoadWorkflowOptions, WorkflowProblem } from '../../plugins/planner-workflow/index.ts'
+import type { Call, CliCommand } from '../command.ts'
+import { readConfig } from '../config-file.ts'
+import { type Parts, withParts } from '../parts.ts'
+import { readText } from '../read-input.ts'
+import { visible } from '../visible.ts'
+import { resolve } from 'node:path'
+
+interface Validated {
+  readonly file: string
+  readonly valid: boolean
+  readonly name?: string
+  readonly problems: readonly WorkflowProblem[]
+}
+
+/** `opspawn validate` */
+export const validate: CliCommand = {
+  name: 'validate',
+  summary: 'Checks workflow documents and tells all problems at once; with a configuration also the names that they use.',
+  arguments: [{ name: '<files...>', meaning: 'workflow documents in YAML or JSON' }],
+  needs: ['config'],
+  json: '{ files: { file: string; valid: boolean; name?: string; problems: WorkflowProblem[] }[] }',
+  async run(call) {
+    const config = await readConfig(call)
+    const files =
+      config === undefined ? await check(call, undefined) : await withParts(config.options, (parts) => check(call, parts))
+    if (call.output.isJson) call.output.json({ files })
+    else await tell(call, files, config?.path)
+    return files.every(({ valid }) => valid) ? 0 : errorInfo('AGENT_INVALID').exit
+  },
+}
+
+/** Documents that are checked together may name each other. */
+async function check({ args, surroundings: { cwd } }: Call, parts: Parts | undefined): Promise<readonly Validated[]> {
+  const { parseWorkflow } = await import('../../plugins/planner-workflow/index.ts')
+  const texts = await Promise.all(args.map(async (file) => ({ file, text: await readText(resolve(cwd, file)) })))
+  const parse = async (options: LoadWorkflowOptions): Promise<readonly Validated[]> =>
+    Promise.all(
+      texts.map(async ({ file, text }) => {
+        const { workflow, problems = [] } = await parseWorkflow(text, { ...options, file })
+        return workflow === undefined ? { file, valid: false, problems } : { file, valid: true, name: workflow.name, problems }
+      }),
+    )
+  const alone = await parse({})
+  const named = alone.flatMap(({ name }) => (name === undefined ? [] : [name]))
+  const checked = parts === undefined ? alone : await parse({ tools: parts.tools, agents: [...named, ...parts.agents] })
+  return checked
+}
+
+async function tell({ output }: Call, files: readonly Validated[], config: string | undefined): Promise<void> {
+  const { describeProblem } = await import('../../plugins/planner-workflow/index.ts')
+  for (const { file, problems } of files) for (const problem of problems) output.line(visible(describeProblem(problem, file)))
+  const bad = files.filter(({ valid }) => !valid)
+  const count = bad.reduce((sum, { problems }) => sum + problems.length, 0)
+  if (bad.length === 0) {
+    const names = config === undefined ? '; names of tools and agents were not checked, for lack of a configuration' : ''
+    output.note(`${output.noteStyle('green', 'sound')}: ${files.length} of ${files.length} documents${names}`)
+    return
+  }
+  const problems = count === 1 ? '1 problem' : `${count} problems`
+  output.note(`${output.noteStyle('red', 'error AGENT_INVALID:')} ${problems} in ${bad.length} of ${files.length} documents`)
+}

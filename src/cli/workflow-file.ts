@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Workflow } from '../plugins/planner-workflow/index.ts'
+import type { Parts } from './parts.ts'
+import { readText } from './read-input.ts'
+import { usageError } from './report-error.ts'
+
+/** Whether a target is the path of a workflow document, and not the name of an agent. */
+export function isWorkflowFile(target: string): boolean {
+  return /\.(ya?ml|json)$/.test(target)
+}
+
+/**
+ * Loads a workflow document from a file. What the configuration registers is left to be found by name: its extensions are
+ * set up anew by the orchestrator that runs the workflow.
+ *
+ * @throws OpspawnError `OPTIONS_INVALID`, `AGENT_INVALID` with all its problems
+ */
+export async function loadWorkflowFile(cwd: string, file: string, parts?: Parts): Promise<Workflow> {
+  const path = resolve(cwd, file)
+  if (!existsSync(path)) throw usageError(`there is no file ${path}`, undefined, 'file-missing')
+  const { loadWorkflow } = await import('../plugins/planner-workflow/index.ts')
+  const named = parts === undefined ? {} : { tools: parts.tools, agents: parts.agents }
+  const workflow = await loadWorkflow(await readText(path), { file, ...named })
+  const tools = workflow.tools.map((tool) =>
+    typeof tool !== 'string' && parts?.registered.has(tool.name) === true ? tool.name : tool,
+  )
+  return { ...workflow, tools }
+}

@@ -1,0 +1,141 @@
+import { appendFileSync } from 'node:fs'
+import {
+  defineAgent,
+  defineConfig,
+  defineExtension,
+  definePlugin,
+  defineTool,
+  type Decision,
+  type LocalOptions,
+  type Planner,
+} from '../../../src/index.ts'
+import { scriptedModel } from '../../../src/testing/index.ts'
+
+const anything = { type: 'object' } as const
+
+function planner(name: string, decide: (decisions: number, last: string) => Decision): Planner {
+  return definePlugin<Planner>({
+    spec: 'planner/1',
+    name,
+    decide(run) {
+      if (run.open > 0) return { type: 'idle' }
+      return decide(run.decisions, run.settled.at(-1)?.outcome?.status ?? 'none')
+    },
+  })
+}
+
+const note = (text: string): void => {
+  const file = process.env['NOTES']
+  if (file !== undefined) appendFileSync(file, `${text}\n`)
+}
+
+const pay = defineTool({
+  name: 'pay',
+  description: 'Pays an amount.',
+  input: anything,
+  approval: true,
+  labels: ['outbound'],
+  execute: () => {
+    note('paid')
+    return { paid: true }
+  },
+})
+const hang = defineTool({
+  name: 'hang',
+  description: 'Waits until it is told to stop.',
+  input: anything,
+  effect: 'pure',
+  execute: (_, { signal }) =>
+    new Promise((_resolve, reject) => {
+      note('hanging')
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    }),
+})
+const lookup = defineTool({
+  name: 'lookup',
+  description: 'Looks something up.',
+  input: anything,
+  effect: 'pure',
+  execute: () => 'found \u001b[31mred\u001b[0m',
+})
+
+const config: () => LocalOptions = defineConfig(() => ({
+  store: 'runs.db',
+  prices: { scripted: { input: 1, output: 2 } },
+  plugins: [
+    lookup,
+    defineExtension({
+      name: 'more-tools',
+      setup(host) {
+        host.add(defineTool({ name: 'extra', description: 'Comes with an extension.', input: anything, execute: () => null }))
+        return () => note('undone')
+      },
+    }),
+  ],
+  agents: [
+    defineAgent({
+      name: 'parrot',
+      description: 'Says hello.',
+      model: scriptedModel(['Hello from the parrot.'], { repeat: true }),
+    }),
+    defineAgent({ name: 'echo', planner: planner('echo', () => ({ type: 'finish', output: 'echo' })), input: {}, output: {} }),
+    defineAgent({
+      name: 'mirror',
+      input: {},
+      output: {},
+      planner: definePlugin<Planner>({
+        spec: 'planner/1',
+        name: 'mirror',
+        decide: ({ input }) => ({ type: 'finish', output: { heard: input } }),
+      }),
+    }),
+    defineAgent({
+      name: 'cashier',
+      planner: planner('cashier', (decisions, last) =>
+        decisions === 0
+          ? { type: 'act', effects: [{ kind: 'tool', key: 'pay-1', tool: 'pay', input: { amount: 3 } }] }
+          : { type: 'finish', output: { payment: last } },
+      ),
+      tools: [pay],
+      output: {},
+    }),
+    defineAgent({
+      name: 'sleeper',
+      planner: planner('sleeper', (decisions, last) =>
+        decisions === 0
+          ? { type: 'act', effects: [{ kind: 'tool', key: 'hang-1', tool: 'hang', input: {} }] }
+          : { type: 'finish', output: last },
+      ),
+      tools: [hang],
+    }),
+    defineAgent({
+      name: 'listener',
+      planner: definePlugin<Planner>({
+        spec: 'planner/1',
+        name: 'listener',
+        decide(run) {
+          if (run.open > 0) return { type: 'idle' }
+          const heard = run.settled[0]?.outcome
+          if (heard?.status === 'completed') return { type: 'finish', output: { heard: heard.value } }
+          return { type: 'act', effects: [{ kind: 'wait', key: 'news', for: { type: 'signal', name: 'news' } }] }
+        },
+      }),
+      output: {},
+    }),
+    defineAgent({
+      name: 'finder',
+      model: scriptedModel([{ toolCalls: [{ name: 'lookup', input: { q: 1 } }] }, 'Found it.'], { repeat: true }),
+      tools: ['lookup'],
+    }),
+    defineAgent({
+      name: 'failing',
+      planner: planner('failing', () => ({
+        type: 'fail',
+        error: { code: 'TOOL_FAILED', message: 'it broke \u001b[2J', retryable: false },
+      })),
+    }),
+  ],
+}))
+
+/** What the tests of the command line run. */
+export default config
