@@ -9,7 +9,7 @@ const weather = defineTool({
   input: z.object({ city: z.string() }),
   effect: 'pure',
   async execute({ city }, { signal }) {
-    await sleep(200, undefined, { signal })
+    await sleep(700, undefined, { signal })
     return { city, sky: 'rain', degrees: 9 }
   },
 })
