@@ -209,22 +209,16 @@ async function concludeLater(
 }
 
 function uncheckable(progress: Progress, thrown: unknown): void {
-  const message = `the output of agent "${progress.log.view.agent}" could not be checked, its schema threw: ${toFailure(thrown, 'INTERNAL').message}`
+  const message = `the output of agent "${progress.log.view.agent}" could not be checked, its schema failed: ${toFailure(thrown, 'INTERNAL').message}`
   finishRun(progress, {
     status: 'failed',
     error: toFailure(new OpspawnError('OUTPUT_INVALID', message, { cause: thrown }), 'OUTPUT_INVALID'),
   })
 }
 
-function isValidation(checked: unknown): checked is Validation {
-  if (typeof checked !== 'object' || checked === null) return false
-  return 'issues' in checked && checked.issues !== undefined ? Array.isArray(checked.issues) : 'value' in checked
-}
-
 function concludeWith(progress: Progress, { output, messages }: Decision & { type: 'finish' }, checked: Validation): void {
   const { log } = progress
   const { view } = log
-  if (!isValidation(checked)) throw new TypeError('it gave neither a value nor a list of issues')
   if (checked.issues === undefined) {
     finishRun(progress, { status: 'completed', output: toJson(checked.value, { maxSize: view.limits.payload }) }, messages)
   } else if (view.rejected.length < view.limits.repairs) {

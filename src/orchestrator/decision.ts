@@ -13,6 +13,7 @@ import {
 } from '../core/index.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
+import { nowOrLater } from './later.ts'
 
 const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 'wait']
 
@@ -25,7 +26,7 @@ const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 
 export function decide(planner: Planner, view: RunView): Decision | Promise<Decision> {
   let decided: Decision | Promise<Decision>
   try {
-    decided = planner.decide(view)
+    decided = nowOrLater(planner.decide(view))
   } catch (error) {
     throw plannerError(planner, view, error)
   }

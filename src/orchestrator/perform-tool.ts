@@ -12,6 +12,7 @@ import {
 } from '../core/index.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
+import { nowOrLater } from './later.ts'
 import type { Limiter } from './limiter.ts'
 import type { RunContext } from './run-context.ts'
 import { describeIssues } from './schema.ts'
@@ -79,10 +80,10 @@ function run(
   execution.limit(toolTimeLimit(context, ready, effect))
   if (context.interrupted.has(effect.key) && ready.tool.verify !== undefined)
     return runVerified(context, ready, input, toolContext, execution)
-  const executing: unknown = ready.tool.execute(input, toolContext)
-  if (!isThenable(executing)) return accept(context, ready, executing)
+  const executing: unknown = nowOrLater(ready.tool.execute(input, toolContext))
+  if (!(executing instanceof Promise)) return accept(context, ready, executing)
   armLimit(context, ready, execution)
-  return executing.then((output) => accept(context, ready, output)) as Promise<Performed>
+  return executing.then((output: unknown) => accept(context, ready, output))
 }
 
 /** The call was under way when its worker died: asks whether it happened before it is made again. */
@@ -135,7 +136,7 @@ export function validInput(ready: ReadyTool, effect: { readonly input: Json }): 
 }
 
 function uncheckable(code: 'TOOL_INPUT_INVALID' | 'TOOL_OUTPUT_INVALID', what: string, cause: unknown): OpspawnError {
-  return new OpspawnError(code, `${what} could not be checked, the schema threw: ${toFailure(cause, 'INTERNAL').message}`, {
+  return new OpspawnError(code, `${what} could not be checked, the schema failed: ${toFailure(cause, 'INTERNAL').message}`, {
     cause,
   })
 }
@@ -209,10 +210,6 @@ function recordOutput(ready: ReadyTool, output: unknown, context: RunContext): J
       details: error.details,
     })
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
 function takePlace(limiter: Limiter, execution: Execution): Promise<void> | void {
