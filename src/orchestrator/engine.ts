@@ -49,7 +49,7 @@ export interface Timing {
   readonly parkMs: number
   /** A cancelled run waits so long for its children to end. @default 5_000 */
   readonly cancelMs: number
-  /** Longest tool call where the tool says nothing. @default 120_000 */
+  /** Longest tool call where the tool says nothing, and longest memory call. @default 120_000 */
   readonly toolMs: number
   /** Longest model call where the agent says nothing. @default 300_000 */
   readonly modelMs: number

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { defineExtension, type Effect, type Memory, type MemoryHandle } from '../../src/index.ts'
 import {
   agent,
   callModel,
@@ -174,6 +175,48 @@ describe('a time limit of a model', () => {
     const subject = agent('subject', once(callModel('m')), { model, retry: { attempts: 1 } })
     expectFailure((await play(subject)).effect('m'), 'MODEL_UNAVAILABLE', '300000')
     expectFailure((await play(subject, { options: { timing: { modelMs: 700 } } })).effect('m'), 'MODEL_UNAVAILABLE', '700')
+  })
+})
+
+describe('a time limit of a memory', () => {
+  const never = (): Promise<never> => new Promise(() => {})
+  const stuck = (answers: Partial<MemoryHandle>): Memory =>
+    ({
+      spec: 'memory/1',
+      name: 'diary',
+      capabilities: {},
+      bind: () => answers,
+      maintain: never,
+      export: never,
+      import: never,
+    }) as unknown as Memory
+  const recall: Effect = { kind: 'recall', key: 'a', query: 'q' }
+  const remember: Effect = { kind: 'remember', key: 'a', entries: [{ kind: 'fact', text: 'x' }] }
+
+  test.each([recall, remember])('is timing.toolMs, and the call is tried again: $kind', async (effect) => {
+    const memory = stuck({ recall: never, append: never })
+    const played = await play(agent('subject', once(effect), { memory }), { options: { timing: { toolMs: 500 } } })
+    expectFailure(played.effect('a'), 'MEMORY_FAILED', '"diary"', effect.kind, '500 ms')
+    expect(errorOf(played.effect('a')).retryable).toBe(true)
+    expect(played.retries('a')).toHaveLength(3)
+  })
+  test('aborts the signal that the memory was given', async () => {
+    const signals: (AbortSignal | undefined)[] = []
+    const memory = stuck({
+      recall(_query, options) {
+        signals.push(options?.signal)
+        return signals.length === 1 ? never() : Promise.resolve({ items: [], degraded: [], omitted: 0 })
+      },
+    })
+    const played = await play(agent('subject', once(recall), { memory }))
+    expect(played.effect('a').status).toBe('completed')
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, false])
+  })
+  test('holds for middleware around it too, with the same code', async () => {
+    const layer = defineExtension({ name: 'layer', setup: (host) => host.addMiddleware(never) })
+    const memory = stuck({ recall: never })
+    const played = await play(agent('subject', once(recall), { memory }), { options: { plugins: [layer] } })
+    expectFailure(played.effect('a'), 'MEMORY_FAILED', '120000 ms')
   })
 })
 
