@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { defineExtension, type Effect, type Memory, type MemoryHandle } from '../../src/index.ts'
+import { defineExtension, type Effect, type Memory, type MemoryHandle, type StandardSchema } from '../../src/index.ts'
 import {
   agent,
   callModel,
@@ -14,6 +14,7 @@ import {
   modelOf,
   once,
   open,
+  plan,
   play,
   reply,
   scriptedModel,
@@ -217,6 +218,68 @@ describe('a time limit of a memory', () => {
     const memory = stuck({ recall: never })
     const played = await play(agent('subject', once(recall), { memory }), { options: { plugins: [layer] } })
     expectFailure(played.effect('a'), 'MEMORY_FAILED', '120000 ms')
+  })
+})
+
+describe('a time limit of a decision', () => {
+  test('ends the run with PLANNER_FAILED, naming the planner and the limit', async () => {
+    const stuck = agent(
+      'subject',
+      plan(() => new Promise(() => {})),
+    )
+    expectFailure((await play(stuck)).outcome, 'PLANNER_FAILED', '"test-planner"', '60000 ms', 'timing.decideMs')
+    const played = await play(stuck, { options: { timing: { decideMs: 700 } } })
+    expectFailure(played.outcome, 'PLANNER_FAILED', '700 ms')
+    expect(played.history.map((event) => event.type)).toEqual(['run-start', 'run-claim', 'run-end'])
+  })
+  test('holds for each decision, and what comes later is not heard', async () => {
+    const late = gate<unknown>()
+    const subject = agent(
+      'subject',
+      plan((run) => (run.decisions === 0 ? { type: 'act', effects: [callTool('a', 'quick')] } : late.promise)),
+      { tools: [tool('quick', () => 1)] },
+    )
+    const played = await play(subject)
+    expectFailure(played.outcome, 'PLANNER_FAILED', '60000 ms')
+    late.open({ type: 'finish', output: 'too late' })
+    await turns()
+    expect((await played.ops.record(played.run.id)).outcome?.status).toBe('failed')
+  })
+  test('of a planner that rejects after its time leaves no unhandled rejection', async () => {
+    let reject: (error: Error) => void = () => {}
+    const played = await play(
+      agent(
+        'subject',
+        plan(() => new Promise((_, no) => (reject = no))),
+      ),
+    )
+    reject(new Error('too late'))
+    await turns()
+    expectFailure(played.outcome, 'PLANNER_FAILED', 'did not decide')
+  })
+  test('leaves no timer behind when it is made in time', async () => {
+    const clock = manualClock()
+    const ops = await open({
+      agents: [
+        agent(
+          'subject',
+          plan(async () => ({ type: 'finish', output: 1 })),
+        ),
+      ],
+      clock,
+    })
+    await turns()
+    const before = clock.pending
+    await ended(await ops.start('subject', 'go'), clock)
+    expect(clock.pending).toBeLessThanOrEqual(before)
+  })
+  test('holds for the check of an output, which then counts as not fitting', async () => {
+    const jsonSchema = { input: () => ({}), output: () => ({}) }
+    const output: StandardSchema = {
+      '~standard': { version: 1, vendor: 'mine', validate: () => new Promise(() => {}), jsonSchema },
+    }
+    const played = await play(agent('subject', once(callTool('a', 'quick')), { tools: [tool('quick', () => 1)], output }))
+    expectFailure(played.outcome, 'OUTPUT_INVALID', '60000 ms')
   })
 })
 
