@@ -13,7 +13,7 @@ import { show } from './checks/show.ts'
 import type { Execution, Performed } from './execution.ts'
 import { performModel } from './perform-model.ts'
 import { performRun } from './perform-run.ts'
-import { idempotencyKey, performTool, toolTimeLimit, validOutput } from './perform-tool.ts'
+import { idempotencyKey, performTool, toolTimeLimit, toolTimeout, validOutput } from './perform-tool.ts'
 import type { RunContext } from './run-context.ts'
 
 /** Performs one execution of an effect, through the middleware if there is any. Throws or rejects when it failed. */
@@ -58,9 +58,15 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
   const { engine, view } = context
   // Middleware is under the effect's time limit too.
   const limitMs = timeLimit(context, effect)
-  execution.arm(limitMs, () => new OpspawnError(TIMEOUTS[effect.kind], `"${effect.key}" was not done within ${limitMs} ms`))
+  const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
+  execution.stage = 'entered'
+  execution.arm(limitMs, () =>
+    ready === undefined
+      ? new OpspawnError(TIMEOUTS[effect.kind], `"${effect.key}" was not done within ${limitMs} ms`)
+      : toolTimeout(ready, limitMs, execution),
+  )
   // Middleware that answers from a cache brings in the same data as the tool would.
-  const labels = effect.kind === 'tool' ? context.ready.tools.get(effect.tool)?.brings : undefined
+  const labels = ready?.brings
   const effectContext: EffectContext = {
     runId: view.id,
     agent: view.agent,

@@ -14,5 +14,5 @@ export interface RunContext {
   /** When the run was accepted (store's clock). */
   readonly startedAt: number
   /** Keys of unsafe calls that were under way when their worker died. */
-  readonly interrupted: ReadonlySet<string>
+  readonly interrupted: Set<string>
 }

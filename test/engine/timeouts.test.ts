@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { defineExtension, type Effect, type Memory, type MemoryHandle, type StandardSchema } from '../../src/index.ts'
+import { defineExtension, type Effect, type Memory, type MemoryHandle, type StandardSchema, type Tool } from '../../src/index.ts'
 import {
   agent,
   callModel,
@@ -10,6 +10,7 @@ import {
   gate,
   guardFile,
   historyOf,
+  type ManualClock,
   manualClock,
   modelOf,
   once,
@@ -82,7 +83,48 @@ describe('a time limit of a tool', () => {
     )
     const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
     expect(calls).toBe(1)
-    expect(errorOf(played.effect('a')).message).toMatch(/not known/)
+    expect(played.effect('a')).toMatchObject({ status: 'unknown', error: { retryable: false } })
+    expectFailure(played.effect('a'), 'EFFECT_UNKNOWN', '"slow"', '1000 ms', /not known/)
+  })
+  test('of an unsafe tool that allows repetitions is followed by them, and unknown at the end', async () => {
+    let calls = 0
+    const slow = tool(
+      'slow',
+      () => {
+        calls += 1
+        return new Promise(() => {})
+      },
+      { timeoutMs: 1_000, effect: 'unsafe', retry: { attempts: 2 } },
+    )
+    const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
+    expect(calls).toBe(2)
+    expect(played.retries('a').map((event) => event.error.code)).toEqual(['TOOL_TIMEOUT'])
+    expect(played.effect('a').status).toBe('unknown')
+  })
+  test.each([
+    [true, ['execute', 'verify']],
+    [false, ['execute', 'verify', 'execute']],
+  ])('of an unsafe tool that can tell is asked about before it is repeated: happened %s', async (happened, expected) => {
+    const entered: string[] = []
+    const slow = tool(
+      'slow',
+      () => {
+        entered.push('execute')
+        return entered.length === 1 ? new Promise(() => {}) : 'done'
+      },
+      {
+        timeoutMs: 1_000,
+        effect: 'unsafe',
+        retry: { attempts: 2 },
+        verify() {
+          entered.push('verify')
+          return happened ? { happened, output: 'done' } : { happened }
+        },
+      },
+    )
+    const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
+    expect(entered).toEqual(expected)
+    expect(played.effect('a')).toEqual({ status: 'completed', value: 'done' })
   })
   test('leaves no timer behind when the tool is quick', async () => {
     const clock = manualClock()
@@ -142,6 +184,68 @@ test('the deadline that a tool is told is the time of its abort, also when it wa
   expect(await ended(run, clock)).toMatchObject({ status: 'completed' })
   expect(told).toMatchObject([{ deadline: begun + 1_500 }, { deadline: begun + 1_500 }])
   expect(told[1]?.abortedAt).toBeGreaterThanOrEqual(begun + 1_500)
+})
+
+describe('a call that waits for a place when its time is up', () => {
+  const busy = (entered: unknown[], more: object): Tool =>
+    tool(
+      'busy',
+      (_input, { key }) => {
+        entered.push(key)
+        return new Promise(() => {})
+      },
+      { timeoutMs: 1_000, concurrency: 1, ...more },
+    )
+  const both = once(callTool('a', 'busy'), callTool('b', 'busy'))
+
+  test.each(['pure', 'unsafe'])('was not begun, and the message says so: %s', async (effect) => {
+    const entered: unknown[] = []
+    const played = await play(agent('subject', both, { tools: [busy(entered, { effect, retry: { attempts: 1 } })] }))
+    expect(entered).toEqual(['a'])
+    expect(played.effect('b')).toMatchObject({ status: 'failed', error: { retryable: true } })
+    expectFailure(played.effect('b'), 'TOOL_TIMEOUT', '"busy" was not begun within 1000 ms', 'concurrency of 1')
+    expect(errorOf(played.effect('b')).message).not.toMatch('not known')
+  })
+  test('is tried again, be the tool unsafe: nothing happened', async () => {
+    const entered: unknown[] = []
+    const held = gate()
+    const slow = tool(
+      'slow',
+      (_input, { key }) => {
+        entered.push(key)
+        return key === 'a' ? held.promise : 'done'
+      },
+      { timeoutMs: 1_000, concurrency: 1, effect: 'unsafe' },
+    )
+    const planner = once(callTool('a', 'slow'), callTool('b', 'slow'))
+    const meanwhile = async (_run: unknown, clock: ManualClock): Promise<void> => {
+      await clock.advance(1_000)
+      held.open()
+      await turns()
+    }
+    const played = await play(agent('subject', planner, { tools: [slow] }), { meanwhile })
+    expect(entered).toEqual(['a', 'b'])
+    expect(played.effect('a').status).toBe('unknown')
+    expect(played.effect('b')).toEqual({ status: 'completed', value: 'done' })
+  })
+  test('or when its run is cancelled is cancelled, not unknown', async () => {
+    const entered: unknown[] = []
+    const played = await play(agent('subject', both, { tools: [busy(entered, { effect: 'unsafe' })] }), {
+      meanwhile: (run) => turns().then(() => run.cancel('enough')),
+    })
+    expect(entered).toEqual(['a'])
+    expect(played.effect('a').status).toBe('unknown')
+    expect(played.effect('b').status).toBe('cancelled')
+  })
+  test('or whose arguments are still being checked, was not begun either', async () => {
+    const jsonSchema = { input: () => ({}), output: () => ({}) }
+    const input: StandardSchema = {
+      '~standard': { version: 1, vendor: 'mine', validate: () => new Promise(() => {}), jsonSchema },
+    }
+    const stuck = tool('stuck', () => 1, { input, timeoutMs: 1_000, retry: { attempts: 1 } })
+    const played = await play(agent('subject', once(callTool('a', 'stuck')), { tools: [stuck] }))
+    expectFailure(played.effect('a'), 'TOOL_TIMEOUT', 'was not begun within 1000 ms', 'check of its arguments')
+  })
 })
 
 describe('a time limit of a model', () => {
