@@ -2,10 +2,12 @@ import {
   type Decision,
   type Effect,
   type Json,
+  type MemoryEntry,
   type Message,
   type ModelEffect,
   OpspawnError,
   type Planner,
+  type RememberEffect,
   type RunView,
   type ToolEffect,
   toFailure,
@@ -129,13 +131,29 @@ function checkEffect(planner: Planner, view: RunView, given: Effect | undefined)
       break
     case 'recall':
       requireText(planner, effect.key, 'query', effect.query)
+      if (effect.memory !== undefined) requireText(planner, effect.key, 'memory', effect.memory)
+      break
+    case 'remember':
+      checkRemember(planner, effect)
       break
     case 'run':
+      requireText(planner, effect.key, 'agent', effect.agent)
       requirePositive(planner, effect.key, 'timeoutMs', effect.timeoutMs)
       break
     default:
   }
   return copy(planner, `effect "${effect.key}"`, effect, view)
+}
+
+function checkRemember(planner: Planner, { key, memory, entries }: RememberEffect): void {
+  if (memory !== undefined) requireText(planner, key, 'memory', memory)
+  if (!Array.isArray(entries)) throw invalid(planner, `has effect "${key}" whose entries are ${show(entries)}, not a list`)
+  for (const entry of entries as readonly unknown[]) {
+    if (typeof entry !== 'object' || entry === null)
+      throw invalid(planner, `has effect "${key}" with an entry that is ${show(entry)}, not an object with kind and text`)
+    for (const member of ['kind', 'text'] as const)
+      requireText(planner, key, `entry's ${member}`, (entry as Partial<MemoryEntry>)[member])
+  }
 }
 
 /** The two kinds that every step has are put together by hand, member by member: a general copy would cost more than the rest. */
@@ -200,7 +218,11 @@ function copyMessages(planner: Planner, view: RunView, messages: readonly Messag
   let known = 0
   for (let index = 0; index < copied.length; index += 1) {
     if (known < length && copied[index] === view.messages[known]) known += 1
-    else copied[index] = copy(planner, 'message', copied[index] as Message, view)
+    else {
+      const message = copy(planner, 'message', copied[index] as Message, view) as Partial<Message> | null
+      if (typeof message?.role !== 'string') throw invalid(planner, `has ${show(message)} for a message, without a role`)
+      copied[index] = message as Message
+    }
   }
   return copied
 }

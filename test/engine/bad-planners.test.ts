@@ -133,11 +133,17 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     ['a model effect with a message of null', { type: 'act', effects: [{ kind: 'model', key: 'a', messages: [null] }] }],
     ['a model effect that continues a missing one', { type: 'act', effects: [{ kind: 'model', key: 'a', continues: 'nope' }] }],
     ['a model effect that continues itself', { type: 'act', effects: [{ kind: 'model', key: 'a', continues: 'a' }] }],
-    ['a model effect with missing results', { type: 'act', effects: [callModel('a', { results: ['nope'] })] }],
     ['a model effect whose results are a text', { type: 'act', effects: [callModel('a', { results: 'nope' })] }],
     ['a model effect whose tools are a number', { type: 'act', effects: [callModel('a', { tools: 5 })] }],
     ['a recall without a query', { type: 'act', effects: [{ kind: 'recall', key: 'a' }] }],
     ['a remember without entries', { type: 'act', effects: [{ kind: 'remember', key: 'a' }] }],
+    ['a remember whose entries are a text', { type: 'act', effects: [{ kind: 'remember', key: 'a', entries: 'x' }] }],
+    ['a remember with an entry of null', { type: 'act', effects: [{ kind: 'remember', key: 'a', entries: [null] }] }],
+    [
+      'a remember with an entry without a text',
+      { type: 'act', effects: [{ kind: 'remember', key: 'a', entries: [{ kind: 'fact' }] }] },
+    ],
+    ['a recall from a memory of 5', { type: 'act', effects: [{ kind: 'recall', key: 'a', query: 'q', memory: 5 }] }],
     ['fail without an error', { type: 'fail' }],
     ['fail with a text', { type: 'fail', error: 'no' }],
     ['fail without a message', { type: 'fail', error: { code: 'X' } }],
@@ -145,6 +151,13 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     const played = await play(subject(make(() => decision)))
     expectFailure(played.outcome, 'PLANNER_DECISION_INVALID', '"test-planner"')
     expect(errorOf(played.outcome).message.length).toBeLessThan(2_000)
+    // Refused as a whole: not carried out, and found wrong only when it came again.
+    expect(played.history.filter((event) => event.type === 'decision')).toEqual([])
+  })
+  test('decides a model effect with missing results again and again fails the run', async () => {
+    const played = await play(subject(make(() => ({ type: 'act', effects: [callModel('a', { results: ['nope'] })] }))))
+    expectFailure(played.effect('a'), 'PLANNER_DECISION_INVALID', '"nope"')
+    expectFailure(played.outcome, 'PLANNER_DECISION_INVALID', '"test-planner"')
   })
   test('waits with nothing open fails the run with PLANNER_STALLED', async () => {
     expectFailure((await play(subject(make(() => ({ type: 'idle' }))))).outcome, 'PLANNER_STALLED', '"test-planner"')
