@@ -121,28 +121,26 @@ function checkEffect(planner: Planner, view: RunView, given: Effect | undefined)
     throw invalid(planner, `has an effect of unknown kind ${show(effect.kind)}; known are ${KINDS.join(', ')}`)
   }
   if (view.effects.has(effect.key)) throw repeated(planner, effect.key)
-  switch (effect.kind) {
-    case 'model':
-      return checkModel(planner, view, effect)
-    case 'tool':
-      return checkTool(planner, view, effect)
-    case 'wait':
-      checkWait(planner, effect)
-      break
-    case 'recall':
-      requireText(planner, effect.key, 'query', effect.query)
-      if (effect.memory !== undefined) requireText(planner, effect.key, 'memory', effect.memory)
-      break
-    case 'remember':
-      checkRemember(planner, effect)
-      break
-    case 'run':
-      requireText(planner, effect.key, 'agent', effect.agent)
-      requirePositive(planner, effect.key, 'timeoutMs', effect.timeoutMs)
-      break
-    default:
-  }
+  if (effect.kind === 'model') return checkModel(planner, view, effect)
+  if (effect.kind === 'tool') return checkTool(planner, view, effect)
+  checkMembers(planner, effect)
   return copy(planner, `effect "${effect.key}"`, effect, view)
+}
+
+function checkMembers(planner: Planner, effect: Exclude<Effect, ModelEffect | ToolEffect>): void {
+  const { key } = effect
+  switch (effect.kind) {
+    case 'wait':
+      return checkWait(planner, effect)
+    case 'run':
+      requireText(planner, key, 'agent', effect.agent)
+      return requirePositive(planner, key, 'timeoutMs', effect.timeoutMs)
+    case 'recall':
+      if (effect.memory !== undefined) requireText(planner, key, 'memory', effect.memory)
+      return requireText(planner, key, 'query', effect.query)
+    default:
+      return checkRemember(planner, effect)
+  }
 }
 
 function checkRemember(planner: Planner, { key, memory, entries }: RememberEffect): void {

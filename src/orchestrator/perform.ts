@@ -10,6 +10,7 @@ import {
   toJson,
 } from '../core/index.ts'
 import { show } from './checks/show.ts'
+import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { performModel } from './perform-model.ts'
 import { performRun } from './perform-run.ts'
@@ -75,15 +76,38 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
     attempt: execution.attempt,
     signal: execution.signal,
   }
+  let hasGoneOn = false
   const call = async (index: number): Promise<Json> => {
     const layer = engine.middleware[index]
-    if (layer !== undefined) return layer(effect as Effect, effectContext, () => call(index + 1))
+    if (layer !== undefined) return layer(effect as Effect, effectContext, () => heard(call(index + 1)))
+    if (hasGoneOn && !isRepeatable(ready)) throw goneOnTwice(effect)
+    hasGoneOn = true
     const performed = await performPlain(context, execution)
     if (performed === 'later') throw new OpspawnError('INTERNAL', 'only child runs settle later')
     return performed.value
   }
   const value = await call(0)
   return { value: await accepted(context, effect, value), labels }
+}
+
+/** Middleware need not wait for what it goes on to; that it does not must not end the process. */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}
+
+/** Entering it twice does no harm; of all effects only the tools say that it might. */
+function isRepeatable(ready: ReadyTool | undefined): boolean {
+  return ready === undefined || ready.tool.effect === 'pure' || ready.tool.effect === 'idempotent'
+}
+
+/** One announced attempt is one call: a second one would not be known after a crash (S5). */
+function goneOnTwice({ key }: Effect): OpspawnError {
+  return new OpspawnError(
+    'INTERNAL',
+    `middleware called next() twice for "${key}", whose tool is neither pure nor idempotent; the second call was refused. Keep what the first gave; repetitions are for the tool's retry`,
+    { details: { key } },
+  )
 }
 
 /** What middleware gives in place of a value must be one. */

@@ -1,4 +1,13 @@
-import { type EffectRecord, type Failure, type Outcome, toFailure, type Tool } from '../core/index.ts'
+import {
+  type Effect,
+  type EffectRecord,
+  type Failure,
+  type Outcome,
+  type RetryPolicy,
+  toFailure,
+  type Tool,
+} from '../core/index.ts'
+import type { ReadyAgent } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { endEffect, type Progress } from './progress.ts'
 import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './retry.ts'
@@ -60,11 +69,11 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
     return
   }
   const used = effect.kind === 'tool' ? ready.tools.get(effect.tool) : undefined
-  const policy = (effect.kind === 'model' ? ready.agent.retry : used?.tool.retry) ?? DEFAULT_RETRY
+  const policy = policyOf(ready, effect)
   const attempt = record.failures + 1
-  const attempts = (effect.kind === 'tool' ? effect.attempts : undefined) ?? policy.attempts ?? DEFAULT_RETRY.attempts
   const mayHaveHappened = leftUnsafe(execution, used?.tool)
-  if (!mayRepeat(execution, failure, used?.tool) || attempt >= attempts || log.view.cancelReason !== undefined) {
+  const isLast = attempt >= mostAttempts(effect, policy) || log.view.cancelReason !== undefined
+  if (isLast || !mayRepeat(execution, failure, used?.tool)) {
     const outcome: Outcome = mayHaveHappened ? unknown(failure) : { status: 'failed', error: failure }
     // The text of a failure is data too: what the tool had read stands in it.
     endEffect(progress, effect.key, outcome, execution, used?.brings)
@@ -76,6 +85,15 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   log.record({ type: 'effect-retry', key: effect.key, attempt, error: failure, dueAt: log.now() + delay })
   progress.timed.add(effect.key)
   if (execution.hasEmitted) engine.hub.live(log.view.id, { type: 'delta-reset', key: effect.key })
+}
+
+function policyOf({ agent, tools }: ReadyAgent, effect: Effect): RetryPolicy {
+  if (effect.kind === 'model') return agent.retry ?? DEFAULT_RETRY
+  return (effect.kind === 'tool' ? tools.get(effect.tool)?.tool.retry : undefined) ?? DEFAULT_RETRY
+}
+
+function mostAttempts(effect: Effect, policy: RetryPolicy): number {
+  return (effect.kind === 'tool' ? effect.attempts : undefined) ?? policy.attempts ?? DEFAULT_RETRY.attempts
 }
 
 /** Its time was up while an unsafe body was under way: the same uncertainty as after a crash. */

@@ -387,13 +387,13 @@ describe('planners that finish or fail while effects are open', () => {
 })
 
 describe('middleware', () => {
-  const wrapped = async (layer: (next: () => Promise<unknown>) => unknown, effect: Effect, watch = false) => {
+  const wrapped = async (layer: (next: () => Promise<unknown>) => unknown, effect: Effect, more: object = {}) => {
     const extension = defineExtension({
       name: 'm',
       setup: (host) =>
         host.addMiddleware((async (_e: unknown, _c: unknown, next: () => Promise<unknown>) => layer(next)) as never),
     })
-    return play(subject(once(effect), { retry: { attempts: 1 } }), { options: { plugins: [extension] }, watch })
+    return play(subject(once(effect), { retry: { attempts: 1 }, ...more }), { options: { plugins: [extension] } })
   }
   test.each([
     ['a string', 'x'],
@@ -438,6 +438,43 @@ describe('middleware', () => {
       callTool('a', 'x'),
     )
     expect(played.effect('a')).toEqual({ status: 'completed', value: 1 })
+  })
+  test('cannot go on twice into an unsafe tool (S5)', async () => {
+    let calls = 0
+    const refusals: unknown[] = []
+    const careless = async (next: () => Promise<unknown>): Promise<unknown> => {
+      const first = await next()
+      await next().catch((error: unknown) => refusals.push(error))
+      return first
+    }
+    const played = await wrapped(careless, callTool('a', 'x'), { tools: [tool('x', () => (calls += 1), { effect: 'unsafe' })] })
+    expect(calls).toBe(1)
+    expect(refusals).toMatchObject([{ code: 'INTERNAL', message: expect.stringMatching(/next\(\) twice.*"a"/) as string }])
+    expect(played.effect('a')).toEqual({ status: 'completed', value: 1 })
+  })
+  test("may go on without waiting, and its refusal is nobody's unhandled rejection", async () => {
+    const hasty = async (next: () => Promise<unknown>): Promise<unknown> => {
+      void next()
+      void next()
+      await turns(1)
+      return 'mine'
+    }
+    const played = await wrapped(hasty, callTool('a', 'x'), { tools: [tool('x', () => 1, { effect: 'unsafe' })] })
+    expect(played.effect('a')).toEqual({ status: 'completed', value: 'mine' })
+  })
+  test('cannot go on twice at once, nor after the first failed', async () => {
+    let calls = 0
+    const body = async (): Promise<never> => {
+      calls += 1
+      await turns(1)
+      throw new Error('no money')
+    }
+    const pay = tool('x', body, { effect: 'unsafe' })
+    const together = await wrapped((next) => Promise.all([next(), next()]), callTool('a', 'x'), { tools: [pay] })
+    const again = await wrapped((next) => next().catch(next), callTool('a', 'x'), { tools: [pay] })
+    expect(calls).toBe(2)
+    expectFailure(together.effect('a'), 'INTERNAL', 'next() twice')
+    expectFailure(again.effect('a'), 'INTERNAL', 'next() twice')
   })
   test.each(['a tool', 'a model'])('that never answers for %s ends with a time-out', async (kind) => {
     const played = await wrapped(() => new Promise(() => {}), kind === 'a tool' ? callTool('a', 'x') : callModel('a'))
