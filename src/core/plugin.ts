@@ -15,7 +15,7 @@ export type Plugin = Tool | Agent | Planner | Memory | Scheduler | Store | Exten
 /**
  * Wraps the performing of effects: cache, guardrail, trace, fault injection. It sees each execution, never the journal:
  * retries, time-outs, policy and recording stay with the engine. Return `next()`'s value or another JSON value; throwing
- * counts as a failure of the effect. The first registered is the outermost.
+ * counts as a failure of the effect. A second `next()` is refused for tools that are neither pure nor idempotent. The first registered is the outermost.
  */
 export type EffectMiddleware = (effect: Effect, context: EffectContext, next: () => Promise<Json>) => Promise<Json>
 

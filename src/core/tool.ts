@@ -71,7 +71,7 @@ export interface Tool<Input = unknown, Output = unknown> {
    * answers by {@link Run.resolve}, or `repeat` it, so that it may happen twice. @default 'tell'
    */
   readonly onUnknown?: 'tell' | 'ask' | 'repeat' | undefined
-  /** After a crash: did the interrupted call happen? `{ happened: true, output }` settles it without a second run. */
+  /** After a crash, or a time-out before a repetition: did the interrupted call happen? `{ happened: true, output }` settles it without a second run. */
   verify?(input: Input, context: ToolContext): Verification | Promise<Verification>
   /** Does it. The input has been validated; throwing is reported to the model as data. */
   execute(input: Input, context: ToolContext): Output | Promise<Output>

@@ -13,6 +13,7 @@ import { decide } from './decision.ts'
 import { finishRun } from './finishing.ts'
 import { matchSignals } from './inbox.ts'
 import { modelOf } from './perform-model.ts'
+import { within } from './later.ts'
 import { added, type Progress } from './progress.ts'
 import { describeIssues } from './schema.ts'
 import { estimateCall, ONE_STEP, priceOf } from './spending.ts'
@@ -39,11 +40,18 @@ export function decideOnce(progress: Progress): void | Promise<void> {
 async function decideLater(progress: Progress, deciding: Promise<Decision>): Promise<void> {
   const { turn } = progress
   try {
-    const decision = await deciding
+    const { engine, ready } = progress.context
+    const { decideMs } = engine.timing
+    const decision = await within(engine.clock, decideMs, deciding, () => tooSlow(ready.planner.name, decideMs))
     if (progress.turn === turn) await carryOut(progress, decision)
   } catch (error) {
     if (progress.turn === turn) fail(progress, error)
   }
+}
+
+function tooSlow(planner: string, limitMs: number): OpspawnError {
+  const text = `planner "${planner}" did not decide within ${limitMs} ms; raise timing.decideMs if it needs longer`
+  return new OpspawnError('PLANNER_FAILED', text, { details: { planner, limitMs } })
 }
 
 function fail(progress: Progress, error: unknown): void {
@@ -206,7 +214,9 @@ async function concludeLater(
 ): Promise<void> {
   const { turn } = progress
   try {
-    const checked = await checking
+    const { clock, timing } = progress.context.engine
+    const limitMs = timing.decideMs
+    const checked = await within(clock, limitMs, checking, () => new Error(`it did not answer within ${limitMs} ms`))
     if (progress.turn === turn) concludeWith(progress, decision, checked)
   } catch (error) {
     if (progress.turn === turn) uncheckable(progress, error)
@@ -214,22 +224,16 @@ async function concludeLater(
 }
 
 function uncheckable(progress: Progress, thrown: unknown): void {
-  const message = `the output of agent "${progress.log.view.agent}" could not be checked, its schema threw: ${toFailure(thrown, 'INTERNAL').message}`
+  const message = `the output of agent "${progress.log.view.agent}" could not be checked, its schema failed: ${toFailure(thrown, 'INTERNAL').message}`
   finishRun(progress, {
     status: 'failed',
     error: toFailure(new OpspawnError('OUTPUT_INVALID', message, { cause: thrown }), 'OUTPUT_INVALID'),
   })
 }
 
-function isValidation(checked: unknown): checked is Validation {
-  if (typeof checked !== 'object' || checked === null) return false
-  return 'issues' in checked && checked.issues !== undefined ? Array.isArray(checked.issues) : 'value' in checked
-}
-
 function concludeWith(progress: Progress, { output, messages }: Decision & { type: 'finish' }, checked: Validation): void {
   const { log } = progress
   const { view } = log
-  if (!isValidation(checked)) throw new TypeError('it gave neither a value nor a list of issues')
   if (checked.issues === undefined) {
     finishRun(progress, { status: 'completed', output: toJson(checked.value, { maxSize: view.limits.payload }) }, messages)
   } else if (view.rejected.length < view.limits.repairs) {

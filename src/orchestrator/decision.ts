@@ -2,10 +2,12 @@ import {
   type Decision,
   type Effect,
   type Json,
+  type MemoryEntry,
   type Message,
   type ModelEffect,
   OpspawnError,
   type Planner,
+  type RememberEffect,
   type RunView,
   type ToolEffect,
   toFailure,
@@ -13,6 +15,7 @@ import {
 } from '../core/index.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
+import { nowOrLater } from './later.ts'
 
 const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 'wait']
 
@@ -25,7 +28,7 @@ const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 
 export function decide(planner: Planner, view: RunView): Decision | Promise<Decision> {
   let decided: Decision | Promise<Decision>
   try {
-    decided = planner.decide(view)
+    decided = nowOrLater(planner.decide(view))
   } catch (error) {
     throw plannerError(planner, view, error)
   }
@@ -118,23 +121,37 @@ function checkEffect(planner: Planner, view: RunView, given: Effect | undefined)
     throw invalid(planner, `has an effect of unknown kind ${show(effect.kind)}; known are ${KINDS.join(', ')}`)
   }
   if (view.effects.has(effect.key)) throw repeated(planner, effect.key)
-  switch (effect.kind) {
-    case 'model':
-      return checkModel(planner, view, effect)
-    case 'tool':
-      return checkTool(planner, view, effect)
-    case 'wait':
-      checkWait(planner, effect)
-      break
-    case 'recall':
-      requireText(planner, effect.key, 'query', effect.query)
-      break
-    case 'run':
-      requirePositive(planner, effect.key, 'timeoutMs', effect.timeoutMs)
-      break
-    default:
-  }
+  if (effect.kind === 'model') return checkModel(planner, view, effect)
+  if (effect.kind === 'tool') return checkTool(planner, view, effect)
+  checkMembers(planner, effect)
   return copy(planner, `effect "${effect.key}"`, effect, view)
+}
+
+function checkMembers(planner: Planner, effect: Exclude<Effect, ModelEffect | ToolEffect>): void {
+  const { key } = effect
+  switch (effect.kind) {
+    case 'wait':
+      return checkWait(planner, effect)
+    case 'run':
+      requireText(planner, key, 'agent', effect.agent)
+      return requirePositive(planner, key, 'timeoutMs', effect.timeoutMs)
+    case 'recall':
+      if (effect.memory !== undefined) requireText(planner, key, 'memory', effect.memory)
+      return requireText(planner, key, 'query', effect.query)
+    default:
+      return checkRemember(planner, effect)
+  }
+}
+
+function checkRemember(planner: Planner, { key, memory, entries }: RememberEffect): void {
+  if (memory !== undefined) requireText(planner, key, 'memory', memory)
+  if (!Array.isArray(entries)) throw invalid(planner, `has effect "${key}" whose entries are ${show(entries)}, not a list`)
+  for (const entry of entries as readonly unknown[]) {
+    if (typeof entry !== 'object' || entry === null)
+      throw invalid(planner, `has effect "${key}" with an entry that is ${show(entry)}, not an object with kind and text`)
+    for (const member of ['kind', 'text'] as const)
+      requireText(planner, key, `entry's ${member}`, (entry as Partial<MemoryEntry>)[member])
+  }
 }
 
 /** The two kinds that every step has are put together by hand, member by member: a general copy would cost more than the rest. */
@@ -199,7 +216,11 @@ function copyMessages(planner: Planner, view: RunView, messages: readonly Messag
   let known = 0
   for (let index = 0; index < copied.length; index += 1) {
     if (known < length && copied[index] === view.messages[known]) known += 1
-    else copied[index] = copy(planner, 'message', copied[index] as Message, view)
+    else {
+      const message = copy(planner, 'message', copied[index] as Message, view) as Partial<Message> | null
+      if (typeof message?.role !== 'string') throw invalid(planner, `has ${show(message)} for a message, without a role`)
+      copied[index] = message as Message
+    }
   }
   return copied
 }

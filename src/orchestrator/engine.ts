@@ -49,7 +49,9 @@ export interface Timing {
   readonly parkMs: number
   /** A cancelled run waits so long for its children to end. @default 5_000 */
   readonly cancelMs: number
-  /** Longest tool call where the tool says nothing. @default 120_000 */
+  /** Longest decision of a planner, and longest check of an output. @default 60_000 */
+  readonly decideMs: number
+  /** Longest tool call where the tool says nothing, and longest memory call. @default 120_000 */
   readonly toolMs: number
   /** Longest model call where the agent says nothing. @default 300_000 */
   readonly modelMs: number
@@ -62,6 +64,7 @@ export const DEFAULT_TIMING: Timing = {
   sweepMs: 1_000,
   parkMs: 1_000,
   cancelMs: 5_000,
+  decideMs: 60_000,
   toolMs: 120_000,
   modelMs: 300_000,
 }

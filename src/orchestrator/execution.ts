@@ -9,6 +9,8 @@ export class Execution {
   readonly startedAt: number
   /** Epoch milliseconds at which the time limit falls. */
   deadline: number | undefined
+  /** How far a tool's call came: nothing is done yet, it waits for a place, or somebody's code was entered that may do it. */
+  stage: 'before' | 'waiting' | 'entered' = 'before'
   /** It has told listeners something that a retry would void. */
   hasEmitted = false
   /** How it ended, once it has, and with what: a {@link Performed}, or an error. */

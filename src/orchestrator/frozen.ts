@@ -5,7 +5,8 @@
 export function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value)
-    for (const member of Object.values(value)) frozen(member)
+    // Without a list of the members: every message of every prompt comes this way.
+    for (const key in value) frozen(value[key])
   }
   return value
 }

@@ -97,7 +97,7 @@ export async function checkInput(ready: ReadyAgent, input: Json): Promise<Json> 
   } catch (error) {
     throw new OpspawnError(
       'INPUT_INVALID',
-      `${where} could not be checked, its schema threw: ${toFailure(error, 'INTERNAL').message}`,
+      `${where} could not be checked, its schema failed: ${toFailure(error, 'INTERNAL').message}`,
       { cause: error },
     )
   }

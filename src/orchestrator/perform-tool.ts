@@ -12,6 +12,7 @@ import {
 } from '../core/index.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
+import { nowOrLater } from './later.ts'
 import type { Limiter } from './limiter.ts'
 import type { RunContext } from './run-context.ts'
 import { describeIssues } from './schema.ts'
@@ -26,7 +27,10 @@ export function performTool(context: RunContext, effect: ToolEffect, execution: 
   const ready = context.ready.tools.get(effect.tool)
   if (ready === undefined) throw new OpspawnError('TOOL_UNKNOWN', `agent "${context.view.agent}" has no tool "${effect.tool}"`)
   const checking = validInput(ready, effect)
-  if (checking instanceof Promise) return checking.then((input) => runInPlace(context, ready, effect, input, execution))
+  if (checking instanceof Promise) {
+    armLimit(context, ready, execution)
+    return checking.then((input) => runInPlace(context, ready, effect, input, execution))
+  }
   return runInPlace(context, ready, effect, checking, execution)
 }
 
@@ -51,6 +55,7 @@ async function runLimited(
 ): Promise<Performed> {
   // The wait counts: a body that never returns its place must not hold up the others for ever.
   armLimit(context, ready, execution)
+  execution.stage = 'waiting'
   await takePlace(limiter, execution)
   try {
     return await run(context, ready, effect, input, execution)
@@ -77,15 +82,16 @@ function run(
   if (execution.isOver) throw execution.signal.reason
   const toolContext = new ToolCall(context, effect, execution)
   execution.limit(toolTimeLimit(context, ready, effect))
+  execution.stage = 'entered'
   if (context.interrupted.has(effect.key) && ready.tool.verify !== undefined)
     return runVerified(context, ready, input, toolContext, execution)
-  const executing: unknown = ready.tool.execute(input, toolContext)
-  if (!isThenable(executing)) return accept(context, ready, executing)
+  const executing: unknown = nowOrLater(ready.tool.execute(input, toolContext))
+  if (!(executing instanceof Promise)) return accept(context, ready, executing)
   armLimit(context, ready, execution)
-  return executing.then((output) => accept(context, ready, output)) as Promise<Performed>
+  return executing.then((output: unknown) => accept(context, ready, output))
 }
 
-/** The call was under way when its worker died: asks whether it happened before it is made again. */
+/** The call was under way when its worker died or its time was up: asks whether it happened before it is made again. */
 async function runVerified(
   context: RunContext,
   ready: ReadyTool,
@@ -136,7 +142,7 @@ export function validInput(ready: ReadyTool, effect: { readonly input: Json }): 
 }
 
 function uncheckable(code: 'TOOL_INPUT_INVALID' | 'TOOL_OUTPUT_INVALID', what: string, cause: unknown): OpspawnError {
-  return new OpspawnError(code, `${what} could not be checked, the schema threw: ${toFailure(cause, 'INTERNAL').message}`, {
+  return new OpspawnError(code, `${what} could not be checked, the schema failed: ${toFailure(cause, 'INTERNAL').message}`, {
     cause,
   })
 }
@@ -212,10 +218,6 @@ function recordOutput(ready: ReadyTool, output: unknown, context: RunContext): J
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-}
-
 function takePlace(limiter: Limiter, execution: Execution): Promise<void> | void {
   if (limiter.tryTake()) return
   return new Promise<void>((resolve, reject) => {
@@ -236,11 +238,19 @@ function takePlace(limiter: Limiter, execution: Execution): Promise<void> | void
 /** Milliseconds that one execution may take. */
 function armLimit(context: RunContext, ready: ReadyTool, execution: Execution): void {
   const timeoutMs = toolTimeLimit(context, ready, execution.effect as ToolEffect)
-  execution.arm(timeoutMs, () => timeoutError(ready, timeoutMs))
+  execution.arm(timeoutMs, () => toolTimeout(ready, timeoutMs, execution))
 }
 
-function timeoutError(ready: ReadyTool, timeoutMs: number): OpspawnError {
-  const { name, effect } = ready.tool
+/** Why a call ended whose time was up; one that was not begun may be made again, whatever the tool does. */
+export function toolTimeout(ready: ReadyTool, timeoutMs: number, { stage }: Execution): OpspawnError {
+  const { name, effect, concurrency } = ready.tool
+  if (stage !== 'entered') {
+    const why =
+      stage === 'waiting'
+        ? `it waited for a place under its concurrency of ${concurrency}; call it again later, or raise concurrency or timeoutMs`
+        : 'the check of its arguments did not end'
+    return new OpspawnError('TOOL_TIMEOUT', `tool "${name}" was not begun within ${timeoutMs} ms: ${why}`)
+  }
   const fate = effect === 'unsafe' ? '; whether its effect happened is not known, do not repeat it blindly' : ''
   return new OpspawnError('TOOL_TIMEOUT', `tool "${name}" did not finish within ${timeoutMs} ms${fate}`)
 }

@@ -2,6 +2,7 @@ import {
   type Effect,
   type EffectContext,
   type Json,
+  type MemoryHandle,
   type ModelAnswer,
   OpspawnError,
   type RecallEffect,
@@ -9,11 +10,11 @@ import {
   toJson,
 } from '../core/index.ts'
 import { show } from './checks/show.ts'
-import type { ReadyAgent } from './definition.ts'
+import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { performModel } from './perform-model.ts'
 import { performRun } from './perform-run.ts'
-import { idempotencyKey, performTool, toolTimeLimit, validOutput } from './perform-tool.ts'
+import { idempotencyKey, performTool, toolTimeLimit, toolTimeout, validOutput } from './perform-tool.ts'
 import type { RunContext } from './run-context.ts'
 
 /** Performs one execution of an effect, through the middleware if there is any. Throws or rejects when it failed. */
@@ -42,6 +43,15 @@ function performPlain(context: RunContext, execution: Execution): Performed | Pr
   }
 }
 
+/** What an effect fails with whose time is up. */
+const TIMEOUTS = {
+  model: 'MODEL_UNAVAILABLE',
+  tool: 'TOOL_TIMEOUT',
+  recall: 'MEMORY_FAILED',
+  remember: 'MEMORY_FAILED',
+  wait: 'INTERNAL',
+} as const
+
 /** Child runs are left out: they are not performed here but started, and their own effects pass through the middleware. */
 async function performWrapped(context: RunContext, execution: Execution): Promise<Performed> {
   const { effect } = execution
@@ -49,16 +59,15 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
   const { engine, view } = context
   // Middleware is under the effect's time limit too.
   const limitMs = timeLimit(context, effect)
-  execution.arm(
-    limitMs,
-    () =>
-      new OpspawnError(
-        effect.kind === 'model' ? 'MODEL_UNAVAILABLE' : 'TOOL_TIMEOUT',
-        `"${effect.key}" was not done within ${limitMs} ms`,
-      ),
+  const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
+  execution.stage = 'entered'
+  execution.arm(limitMs, () =>
+    ready === undefined
+      ? new OpspawnError(TIMEOUTS[effect.kind], `"${effect.key}" was not done within ${limitMs} ms`)
+      : toolTimeout(ready, limitMs, execution),
   )
   // Middleware that answers from a cache brings in the same data as the tool would.
-  const labels = effect.kind === 'tool' ? context.ready.tools.get(effect.tool)?.brings : undefined
+  const labels = ready?.brings
   const effectContext: EffectContext = {
     runId: view.id,
     agent: view.agent,
@@ -67,15 +76,38 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
     attempt: execution.attempt,
     signal: execution.signal,
   }
+  let hasGoneOn = false
   const call = async (index: number): Promise<Json> => {
     const layer = engine.middleware[index]
-    if (layer !== undefined) return layer(effect as Effect, effectContext, () => call(index + 1))
+    if (layer !== undefined) return layer(effect as Effect, effectContext, () => heard(call(index + 1)))
+    if (hasGoneOn && !isRepeatable(ready)) throw goneOnTwice(effect)
+    hasGoneOn = true
     const performed = await performPlain(context, execution)
     if (performed === 'later') throw new OpspawnError('INTERNAL', 'only child runs settle later')
     return performed.value
   }
   const value = await call(0)
   return { value: await accepted(context, effect, value), labels }
+}
+
+/** Middleware need not wait for what it goes on to; that it does not must not end the process. */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}
+
+/** Entering it twice does no harm; of all effects only the tools say that it might. */
+function isRepeatable(ready: ReadyTool | undefined): boolean {
+  return ready === undefined || ready.tool.effect === 'pure' || ready.tool.effect === 'idempotent'
+}
+
+/** One announced attempt is one call: a second one would not be known after a crash (S5). */
+function goneOnTwice({ key }: Effect): OpspawnError {
+  return new OpspawnError(
+    'INTERNAL',
+    `middleware called next() twice for "${key}", whose tool is neither pure nor idempotent; the second call was refused. Keep what the first gave; repetitions are for the tool's retry`,
+    { details: { key } },
+  )
 }
 
 /** What middleware gives in place of a value must be one. */
@@ -111,7 +143,7 @@ function timeLimit(context: RunContext, effect: Effect): number {
 }
 
 async function performRecall(context: RunContext, effect: RecallEffect, execution: Execution): Promise<Performed> {
-  const handle = memoryOf(context, effect.memory)
+  const handle = bindMemory(context, effect, execution)
   const found = await handle.recall(effect.query, {
     signal: execution.signal,
     ...(effect.budget === undefined ? undefined : { budget: effect.budget }),
@@ -120,21 +152,25 @@ async function performRecall(context: RunContext, effect: RecallEffect, executio
 }
 
 async function performRemember(context: RunContext, effect: RememberEffect, execution: Execution): Promise<Performed> {
-  const handle = memoryOf(context, effect.memory)
+  const handle = bindMemory(context, effect, execution)
   // An id of its own for every entry, so that a repetition after a failure writes nothing twice.
   const key = idempotencyKey(context.view.id, effect.key)
   const entries = effect.entries.map((entry, index) => (entry.id === undefined ? { ...entry, id: `${key}-${index}` } : entry))
   return { value: toJson(await handle.append(entries, { signal: execution.signal }), { maxSize: context.view.limits.payload }) }
 }
 
-function memoryOf(
-  context: RunContext,
-  name: string | undefined,
-): ReturnType<NonNullable<ReturnType<ReadyAgent['memories']['get']>>['bind']> {
+/** The memory that an effect names, in the run's scope, and the time that it may take. */
+function bindMemory(context: RunContext, effect: RecallEffect | RememberEffect, execution: Execution): MemoryHandle {
   const { memories, agent } = context.ready
+  const name = effect.memory
   const memory = name === undefined ? memories.values().next().value : memories.get(name)
   if (memory === undefined)
     throw new OpspawnError('MEMORY_UNKNOWN', `agent "${agent.name}" has no memory${name === undefined ? '' : ` "${name}"`}`)
+  const limitMs = timeLimit(context, effect)
+  execution.arm(
+    limitMs,
+    () => new OpspawnError('MEMORY_FAILED', `memory "${memory.name}" did not answer ${effect.kind} within ${limitMs} ms`),
+  )
   const { tenant, session } = context.view
   return memory.bind(session === undefined ? { tenant, agent: agent.name } : { tenant, agent: agent.name, session })
 }

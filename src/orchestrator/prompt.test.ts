@@ -51,6 +51,7 @@ describe('the prompt cache', () => {
     second.push({ role: 'user', content: 'mine' })
     expect(first).toHaveLength(1)
     expect(promptOf(run, ask('b', 'a'))).toHaveLength(3)
+    expect(cache.promptFor(run, ask('c', 'b'))).toEqual(promptOf(run, ask('c', 'b')))
   })
 })
 

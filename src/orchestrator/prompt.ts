@@ -8,6 +8,12 @@ import {
   type RunView,
   type ToolResultOutput,
 } from '../core/index.ts'
+import { frozen } from './frozen.ts'
+
+/** What a model is shown cannot be changed by it: most of it is the history itself. What was shown before is not walked again. */
+function shown(message: Message): ModelMessage {
+  return frozen(toModelMessage(frozen(message)))
+}
 
 /** A recorded message in the model's own form: URL texts become URL objects. Messages without files are passed on as they are. */
 function toModelMessage(message: Message): ModelMessage {
@@ -50,11 +56,11 @@ export function createPromptCache(): PromptCache {
   return {
     promptFor(run, effect) {
       const added = key !== undefined && effect.continues === key ? addedMessages(run, effect) : undefined
-      // The model gets an array of its own: whoever keeps it must not see later calls grow it.
-      const prompt = added === undefined ? promptOf(run, effect).map(toModelMessage) : cached.concat(added.map(toModelMessage))
+      if (added === undefined) cached = promptOf(run, effect).map(shown)
+      else cached.push(...added.map(shown))
       key = effect.key
-      cached = prompt
-      return prompt
+      // The model gets an array of its own: it may change it, and whoever keeps it must not see later calls grow it.
+      return cached.slice()
     },
   }
 }

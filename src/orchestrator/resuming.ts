@@ -1,6 +1,7 @@
 // What makes an unsafe call happen at most once: it is announced before, and looked at after a crash.
-import { type EffectRecord, OpspawnError, toFailure } from '../core/index.ts'
+import { type Effect, type EffectRecord, OpspawnError, toFailure } from '../core/index.ts'
 import { added, type Progress } from './progress.ts'
+import type { RunContext } from './run-context.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
 
 /** The start of an unsafe call is on record before its body is entered (S5). */
@@ -11,11 +12,15 @@ export function announceUnsafe({ context, log, startable, inFlight }: Progress):
     const record = log.view.effects.get(key)
     if (record === undefined || record.outcome !== undefined) continue
     places -= 1
-    if (record.effect.kind !== 'tool' || record.started) continue
-    if (context.ready.tools.get(record.effect.tool)?.tool.effect === 'unsafe') {
+    if (record.started) continue
+    if (isUnsafe(context, record.effect)) {
       log.record({ type: 'effect-start', key, attempt: record.failures + 1 })
     }
   }
+}
+
+function isUnsafe({ ready }: RunContext, effect: Effect): boolean {
+  return effect.kind === 'tool' && ready.tools.get(effect.tool)?.tool.effect === 'unsafe'
 }
 
 /** Takes up an effect that another worker left open; an unsafe one that it may have done is done again only where its tool says so. */
@@ -35,5 +40,7 @@ export function resume(progress: Progress, record: EffectRecord): void {
       return
     }
   }
+  // It failed before, perhaps because its time was up while it was under way: whoever can tell is asked here too.
+  if (record.failures > 0 && isUnsafe(context, effect)) context.interrupted.add(key)
   if (record.dueAt === undefined) progress.startable = added(progress.startable, key)
 }

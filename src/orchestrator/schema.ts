@@ -6,12 +6,14 @@ import {
   type Issue,
   type JsonObject,
   type Schema,
+  type StandardIssue,
   type StandardResult,
   type StandardSchema,
   type Validation,
 } from '../core/index.ts'
 
 import { show } from './checks/show.ts'
+import { nowOrLater } from './later.ts'
 
 /** A schema made ready once, at registration: its JSON Schema document and its check. */
 export interface CompiledSchema {
@@ -136,15 +138,23 @@ function closeNested(item: unknown): unknown {
 function standardCheck(schema: StandardSchema): CompiledSchema['validate'] {
   const standard = schema['~standard']
   return (value) => {
-    const result = standard.validate(value)
+    const result = nowOrLater(standard.validate(value))
     return result instanceof Promise ? result.then(translate) : translate(result)
   }
 }
 
+/** What a validator gives is looked at before it is believed: half an answer must not pass for a value. */
 function translate(result: StandardResult<unknown>): Validation {
-  if (result.issues === undefined) return result
+  const given = result as unknown
+  if (typeof given !== 'object' || given === null) throw new Error(`it gave ${show(given)}, neither a value nor issues`)
+  const { issues } = result
+  if (issues === undefined) {
+    if (!('value' in result)) throw new Error('it gave an object with neither a value nor issues')
+    return result
+  }
+  if (!Array.isArray(issues)) throw new Error(`it gave issues that are ${show(issues)}, not a list`)
   return {
-    issues: result.issues.map((issue) => ({
+    issues: (issues as readonly StandardIssue[]).map((issue) => ({
       path: pointer((issue.path ?? []).map((step) => (typeof step === 'object' ? step.key : step))),
       message: issue.message,
     })),

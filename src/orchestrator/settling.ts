@@ -1,4 +1,13 @@
-import { type EffectRecord, type Failure, type Outcome, toFailure } from '../core/index.ts'
+import {
+  type Effect,
+  type EffectRecord,
+  type Failure,
+  type Outcome,
+  type RetryPolicy,
+  toFailure,
+  type Tool,
+} from '../core/index.ts'
+import type { ReadyAgent } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { endEffect, type Progress } from './progress.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
@@ -36,17 +45,22 @@ function takeSettlement(progress: Progress, execution: Execution): void {
   }
   const failure = end === 'aborted' ? toFailure(result, 'INTERNAL') : undefined
   if (failure?.code === 'RUN_CANCELLED' || failure?.code === 'RUN_TIMEOUT') {
-    endEffect(progress, effect.key, cancelled(record, failure), execution)
+    const outcome = cancelled(record, failure, record.started && execution.stage === 'entered')
+    endEffect(progress, effect.key, outcome, execution)
   } else {
     takeFailure(progress, execution, record, result)
   }
 }
 
-/** What a call comes to that is not waited for any more: one that was begun may have happened. */
-export function cancelled(record: EffectRecord, failure: Failure): Outcome {
-  if (!record.started) return { status: 'cancelled', error: failure }
-  const message = `${failure.message}; the call was under way and may have happened`
-  return { status: 'unknown', error: { ...failure, code: 'EFFECT_UNKNOWN', message } }
+/** What a call comes to that is not waited for any more: one that was under way may have happened. */
+export function cancelled(record: EffectRecord, failure: Failure, wasUnderWay: boolean = record.started): Outcome {
+  if (!wasUnderWay) return { status: 'cancelled', error: failure }
+  return { status: 'unknown', error: asUnknown(failure, `${failure.message}; the call was under way and may have happened`) }
+}
+
+/** It was under way, and nobody waits for it any more (S5). */
+function asUnknown(failure: Failure, message: string = failure.message): Failure {
+  return { ...failure, code: 'EFFECT_UNKNOWN', message, retryable: false }
 }
 
 /** A failure leads to another try where it may pass, a repetition does no harm, and tries are left. */
@@ -59,21 +73,42 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
     settleUnknown(progress, record, failure, execution)
     return
   }
-  const tool = effect.kind === 'tool' ? ready.tools.get(effect.tool)?.tool : undefined
-  const policy = (effect.kind === 'model' ? ready.agent.retry : tool?.retry) ?? DEFAULT_RETRY
-  const mayRepeat = failure.retryable && (tool?.effect !== 'unsafe' || tool.retry !== undefined)
+  const used = effect.kind === 'tool' ? ready.tools.get(effect.tool) : undefined
+  const policy = policyOf(ready, effect)
   const attempt = record.failures + 1
-  const attempts = (effect.kind === 'tool' ? effect.attempts : undefined) ?? policy.attempts ?? DEFAULT_RETRY.attempts
-  if (!mayRepeat || attempt >= attempts || log.view.cancelReason !== undefined) {
+  const mayHaveHappened = leftUnsafe(execution, used?.tool)
+  const isLast = attempt >= mostAttempts(effect, policy) || log.view.cancelReason !== undefined
+  if (isLast || !mayRepeat(execution, failure, used?.tool)) {
+    if (mayHaveHappened) settleUnknown(progress, record, asUnknown(failure), execution)
     // The text of a failure is data too: what the tool had read stands in it.
-    const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
-    endEffect(progress, effect.key, { status: 'failed', error: failure }, execution, ready?.brings)
+    else endEffect(progress, effect.key, { status: 'failed', error: failure }, execution, used?.brings)
     return
   }
+  // Whoever allows a repetition and can tell whether it happened is asked before.
+  if (mayHaveHappened) context.interrupted.add(effect.key)
   const delay = retryDelay(policy, attempt, retryAfterMs, engine.random)
   log.record({ type: 'effect-retry', key: effect.key, attempt, error: failure, dueAt: log.now() + delay })
   progress.timed.add(effect.key)
   if (execution.hasEmitted) engine.hub.live(log.view.id, { type: 'delta-reset', key: effect.key })
+}
+
+function policyOf({ agent, tools }: ReadyAgent, effect: Effect): RetryPolicy {
+  if (effect.kind === 'model') return agent.retry ?? DEFAULT_RETRY
+  return (effect.kind === 'tool' ? tools.get(effect.tool)?.tool.retry : undefined) ?? DEFAULT_RETRY
+}
+
+function mostAttempts(effect: Effect, policy: RetryPolicy): number {
+  return (effect.kind === 'tool' ? effect.attempts : undefined) ?? policy.attempts ?? DEFAULT_RETRY.attempts
+}
+
+/** Its time was up while an unsafe body was under way: the same uncertainty as after a crash. */
+function leftUnsafe({ end, stage }: Execution, tool: Tool | undefined): boolean {
+  return end === 'aborted' && stage === 'entered' && tool?.effect === 'unsafe'
+}
+
+function mayRepeat({ end, stage }: Execution, failure: Failure, tool: Tool | undefined): boolean {
+  const wasNotBegun = end === 'aborted' && stage !== 'entered'
+  return failure.retryable && (tool?.effect !== 'unsafe' || tool.retry !== undefined || wasNotBegun)
 }
 
 function understand(kind: string, thrown: unknown, now: number): Fault {

@@ -41,7 +41,7 @@ function endsToKeep(
   for (const event of events) {
     if (event.type !== 'effect-end' || !keys.has(event.key)) continue
     const isSeen = event.seq < lastDecision
-    if (event.outcome.status === 'completed' || isSeen || (!repeatUnknown && mayHaveHappened(events, event)))
+    if (event.outcome.status === 'completed' || isSeen || (!repeatUnknown && event.outcome.status === 'unknown'))
       ends.set(event.key, event)
   }
   return ends
@@ -58,12 +58,6 @@ function withoutLast(kept: readonly RunEvent[], settled: ReadonlySet<string>): r
   const isVain = (event: RunEvent): boolean => event.type === 'decision' && !event.effects.some(({ key }) => settled.has(key))
   const last = kept.findLastIndex((event) => event.type === 'decision' && !isVain(event))
   return kept.filter((event, index) => index <= last || !isVain(event))
-}
-
-/** Nobody knows whether it happened: it was cut off, or took too long. */
-function mayHaveHappened(events: readonly RunEvent[], { key, outcome }: Ended): boolean {
-  if (outcome.status === 'unknown') return true
-  return outcome.status === 'failed' && outcome.error.code === 'TOOL_TIMEOUT' && isStarted(events, key)
 }
 
 /** An unsafe call was begun and has not settled: the old run, or nobody, works on it. */

@@ -356,7 +356,7 @@ describe('limits', () => {
     expect((await refusal({ concurrency })).code).toBe('LIMIT_INVALID')
   })
   test.each(
-    (['leaseMs', 'heartbeatMs', 'sweepMs', 'parkMs', 'cancelMs', 'toolMs', 'modelMs'] as const).flatMap((member) =>
+    (['leaseMs', 'heartbeatMs', 'sweepMs', 'parkMs', 'cancelMs', 'decideMs', 'toolMs', 'modelMs'] as const).flatMap((member) =>
       [-1, Number.NaN, 'many'].map((value) => [member, value as never] as const),
     ),
   )('timing.%s of %s is refused by name', async (member, value) => {

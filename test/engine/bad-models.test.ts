@@ -1,16 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import type { Model } from '../../src/index.ts'
+import { type Model, userMessage } from '../../src/index.ts'
 import { reactPlanner } from '../../src/plugins/planner-react/index.ts'
 import {
   agent,
   callModel,
+  callTool,
   errorOf,
   expectFailure,
   guardFile,
   hostile,
   modelOf,
   once,
+  plan,
   play,
   providerError,
   reply,
@@ -406,5 +408,53 @@ describe('the react planner and a model that', () => {
       agent('subject', reactPlanner(), { model: scriptedModel(['???'], { repeat: true }), tools: [save] }),
     )
     expect(['completed', 'failed']).toContain(played.outcome.status)
+  })
+})
+
+describe('what a model is shown', () => {
+  test('is the history, of which it can change nothing but the list that it was given', async () => {
+    const refused: unknown[] = []
+    const attempt = (change: () => void): void => {
+      try {
+        change()
+      } catch (error) {
+        refused.push(error)
+      }
+    }
+    const lengths: number[] = []
+    const model = modelOf(({ prompt }) => {
+      const list = prompt as unknown as { role: string; content: { text?: string; output?: { value: { n: number } } }[] }[]
+      lengths.push(list.length)
+      for (const message of list.slice()) {
+        attempt(() => (message.role = 'system'))
+        attempt(() => message.content.push({ text: 'more' }))
+        attempt(() => ((message.content[0] as { text?: string }).text = 'rewritten'))
+        const output = message.content[0]?.output
+        if (output !== undefined) attempt(() => (output.value.n = 2))
+      }
+      list.unshift({ role: 'system', content: [] })
+      list.push({ role: 'user', content: [] })
+      return reply('answer')
+    })
+    const earlier = [{ role: 'user', content: [{ type: 'text', text: 'before' }] }] as const
+    const planner = plan((run) => {
+      if (run.decisions === 0)
+        return { type: 'act', effects: [callModel('a', { messages: [...run.messages, userMessage('go')] })] }
+      if (run.decisions === 1) return { type: 'act', effects: [{ ...callTool('t', 'count'), callId: 'c' }] }
+      if (run.decisions > 2) return { type: 'finish', output: 1 }
+      return {
+        type: 'act',
+        effects: [{ kind: 'model', key: 'b', continues: 'a', results: ['t'], messages: [userMessage('on')] }],
+      }
+    })
+    const subject = agent('subject', planner, { model, tools: [tool('count', () => ({ n: 1 }))] })
+    const { history, effect } = await play(subject, { start: { messages: earlier } })
+    expect(lengths).toEqual([2, 5])
+    expect(refused).toHaveLength(3 * 7 + 1)
+    expect(effect('b').status).toBe('completed')
+    expect(effect('t')).toEqual({ status: 'completed', value: { n: 1 } })
+    expect(JSON.stringify(history)).not.toMatch(/rewritten|more/)
+    expect(earlier[0].content[0].text).toBe('before')
+    expect(Object.isFrozen(earlier[0])).toBe(false)
   })
 })

@@ -133,11 +133,17 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     ['a model effect with a message of null', { type: 'act', effects: [{ kind: 'model', key: 'a', messages: [null] }] }],
     ['a model effect that continues a missing one', { type: 'act', effects: [{ kind: 'model', key: 'a', continues: 'nope' }] }],
     ['a model effect that continues itself', { type: 'act', effects: [{ kind: 'model', key: 'a', continues: 'a' }] }],
-    ['a model effect with missing results', { type: 'act', effects: [callModel('a', { results: ['nope'] })] }],
     ['a model effect whose results are a text', { type: 'act', effects: [callModel('a', { results: 'nope' })] }],
     ['a model effect whose tools are a number', { type: 'act', effects: [callModel('a', { tools: 5 })] }],
     ['a recall without a query', { type: 'act', effects: [{ kind: 'recall', key: 'a' }] }],
     ['a remember without entries', { type: 'act', effects: [{ kind: 'remember', key: 'a' }] }],
+    ['a remember whose entries are a text', { type: 'act', effects: [{ kind: 'remember', key: 'a', entries: 'x' }] }],
+    ['a remember with an entry of null', { type: 'act', effects: [{ kind: 'remember', key: 'a', entries: [null] }] }],
+    [
+      'a remember with an entry without a text',
+      { type: 'act', effects: [{ kind: 'remember', key: 'a', entries: [{ kind: 'fact' }] }] },
+    ],
+    ['a recall from a memory of 5', { type: 'act', effects: [{ kind: 'recall', key: 'a', query: 'q', memory: 5 }] }],
     ['fail without an error', { type: 'fail' }],
     ['fail with a text', { type: 'fail', error: 'no' }],
     ['fail without a message', { type: 'fail', error: { code: 'X' } }],
@@ -145,6 +151,13 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     const played = await play(subject(make(() => decision)))
     expectFailure(played.outcome, 'PLANNER_DECISION_INVALID', '"test-planner"')
     expect(errorOf(played.outcome).message.length).toBeLessThan(2_000)
+    // Refused as a whole: not carried out, and found wrong only when it came again.
+    expect(played.history.filter((event) => event.type === 'decision')).toEqual([])
+  })
+  test('decides a model effect with missing results again and again fails the run', async () => {
+    const played = await play(subject(make(() => ({ type: 'act', effects: [callModel('a', { results: ['nope'] })] }))))
+    expectFailure(played.effect('a'), 'PLANNER_DECISION_INVALID', '"nope"')
+    expectFailure(played.outcome, 'PLANNER_DECISION_INVALID', '"test-planner"')
   })
   test('waits with nothing open fails the run with PLANNER_STALLED', async () => {
     expectFailure((await play(subject(make(() => ({ type: 'idle' }))))).outcome, 'PLANNER_STALLED', '"test-planner"')
@@ -374,13 +387,13 @@ describe('planners that finish or fail while effects are open', () => {
 })
 
 describe('middleware', () => {
-  const wrapped = async (layer: (next: () => Promise<unknown>) => unknown, effect: Effect, watch = false) => {
+  const wrapped = async (layer: (next: () => Promise<unknown>) => unknown, effect: Effect, more: object = {}) => {
     const extension = defineExtension({
       name: 'm',
       setup: (host) =>
         host.addMiddleware((async (_e: unknown, _c: unknown, next: () => Promise<unknown>) => layer(next)) as never),
     })
-    return play(subject(once(effect), { retry: { attempts: 1 } }), { options: { plugins: [extension] }, watch })
+    return play(subject(once(effect), { retry: { attempts: 1 }, ...more }), { options: { plugins: [extension] } })
   }
   test.each([
     ['a string', 'x'],
@@ -425,6 +438,43 @@ describe('middleware', () => {
       callTool('a', 'x'),
     )
     expect(played.effect('a')).toEqual({ status: 'completed', value: 1 })
+  })
+  test('cannot go on twice into an unsafe tool (S5)', async () => {
+    let calls = 0
+    const refusals: unknown[] = []
+    const careless = async (next: () => Promise<unknown>): Promise<unknown> => {
+      const first = await next()
+      await next().catch((error: unknown) => refusals.push(error))
+      return first
+    }
+    const played = await wrapped(careless, callTool('a', 'x'), { tools: [tool('x', () => (calls += 1), { effect: 'unsafe' })] })
+    expect(calls).toBe(1)
+    expect(refusals).toMatchObject([{ code: 'INTERNAL', message: expect.stringMatching(/next\(\) twice.*"a"/) as string }])
+    expect(played.effect('a')).toEqual({ status: 'completed', value: 1 })
+  })
+  test("may go on without waiting, and its refusal is nobody's unhandled rejection", async () => {
+    const hasty = async (next: () => Promise<unknown>): Promise<unknown> => {
+      void next()
+      void next()
+      await turns(1)
+      return 'mine'
+    }
+    const played = await wrapped(hasty, callTool('a', 'x'), { tools: [tool('x', () => 1, { effect: 'unsafe' })] })
+    expect(played.effect('a')).toEqual({ status: 'completed', value: 'mine' })
+  })
+  test('cannot go on twice at once, nor after the first failed', async () => {
+    let calls = 0
+    const body = async (): Promise<never> => {
+      calls += 1
+      await turns(1)
+      throw new Error('no money')
+    }
+    const pay = tool('x', body, { effect: 'unsafe' })
+    const together = await wrapped((next) => Promise.all([next(), next()]), callTool('a', 'x'), { tools: [pay] })
+    const again = await wrapped((next) => next().catch(next), callTool('a', 'x'), { tools: [pay] })
+    expect(calls).toBe(2)
+    expectFailure(together.effect('a'), 'INTERNAL', 'next() twice')
+    expectFailure(again.effect('a'), 'INTERNAL', 'next() twice')
   })
   test.each(['a tool', 'a model'])('that never answers for %s ends with a time-out', async (kind) => {
     const played = await wrapped(() => new Promise(() => {}), kind === 'a tool' ? callTool('a', 'x') : callModel('a'))

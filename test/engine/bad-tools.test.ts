@@ -426,7 +426,7 @@ describe('tools that never settle', () => {
       agent('subject', once(callTool('a', 'stuck'), callTool('b', 'fine')), { tools: [stuck, tool('fine', () => 2)] }),
     )
     expect(played.effect('b')).toEqual({ status: 'completed', value: 2 })
-    expectFailure(played.effect('a'), 'TOOL_TIMEOUT', /do not repeat/)
+    expectFailure(played.effect('a'), 'EFFECT_UNKNOWN', /do not repeat/)
   })
   test('can be cancelled (S11)', async () => {
     const stuck = tool('stuck', () => new Promise(() => {}))

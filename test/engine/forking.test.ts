@@ -346,7 +346,7 @@ describe('what may be done again', () => {
     const { ops, clock } = await world({ agents: [agent] })
     await outcomeOf(clock, await ops.start(agent, 'go', { runId: 'old' }))
     mend()
-    expect(await outcomeOf(clock, await ops.fork('old'))).toMatchObject({ status: 'failed', error: { code: 'TOOL_TIMEOUT' } })
+    expect(await outcomeOf(clock, await ops.fork('old'))).toMatchObject({ status: 'failed', error: { code: 'EFFECT_UNKNOWN' } })
     expect([slow.calls.length, tool.calls.length]).toEqual([1, 2])
     expect(await outcomeOf(clock, await ops.fork('old', { repeatUnknown: true }))).toMatchObject({ status: 'completed' })
   })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { defineExtension, type Effect, type Memory, type MemoryHandle, type StandardSchema, type Tool } from '../../src/index.ts'
 import {
   agent,
   callModel,
@@ -9,10 +10,12 @@ import {
   gate,
   guardFile,
   historyOf,
+  type ManualClock,
   manualClock,
   modelOf,
   once,
   open,
+  plan,
   play,
   reply,
   scriptedModel,
@@ -80,7 +83,48 @@ describe('a time limit of a tool', () => {
     )
     const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
     expect(calls).toBe(1)
-    expect(errorOf(played.effect('a')).message).toMatch(/not known/)
+    expect(played.effect('a')).toMatchObject({ status: 'unknown', error: { retryable: false } })
+    expectFailure(played.effect('a'), 'EFFECT_UNKNOWN', '"slow"', '1000 ms', /not known/)
+  })
+  test('of an unsafe tool that allows repetitions is followed by them, and unknown at the end', async () => {
+    let calls = 0
+    const slow = tool(
+      'slow',
+      () => {
+        calls += 1
+        return new Promise(() => {})
+      },
+      { timeoutMs: 1_000, effect: 'unsafe', retry: { attempts: 2 } },
+    )
+    const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
+    expect(calls).toBe(2)
+    expect(played.retries('a').map((event) => event.error.code)).toEqual(['TOOL_TIMEOUT'])
+    expect(played.effect('a').status).toBe('unknown')
+  })
+  test.each([
+    [true, ['execute', 'verify']],
+    [false, ['execute', 'verify', 'execute']],
+  ])('of an unsafe tool that can tell is asked about before it is repeated: happened %s', async (happened, expected) => {
+    const entered: string[] = []
+    const slow = tool(
+      'slow',
+      () => {
+        entered.push('execute')
+        return entered.length === 1 ? new Promise(() => {}) : 'done'
+      },
+      {
+        timeoutMs: 1_000,
+        effect: 'unsafe',
+        retry: { attempts: 2 },
+        verify() {
+          entered.push('verify')
+          return happened ? { happened, output: 'done' } : { happened }
+        },
+      },
+    )
+    const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
+    expect(entered).toEqual(expected)
+    expect(played.effect('a')).toEqual({ status: 'completed', value: 'done' })
   })
   test('leaves no timer behind when the tool is quick', async () => {
     const clock = manualClock()
@@ -142,6 +186,68 @@ test('the deadline that a tool is told is the time of its abort, also when it wa
   expect(told[1]?.abortedAt).toBeGreaterThanOrEqual(begun + 1_500)
 })
 
+describe('a call that waits for a place when its time is up', () => {
+  const busy = (entered: unknown[], more: object): Tool =>
+    tool(
+      'busy',
+      (_input, { key }) => {
+        entered.push(key)
+        return new Promise(() => {})
+      },
+      { timeoutMs: 1_000, concurrency: 1, ...more },
+    )
+  const both = once(callTool('a', 'busy'), callTool('b', 'busy'))
+
+  test.each(['pure', 'unsafe'])('was not begun, and the message says so: %s', async (effect) => {
+    const entered: unknown[] = []
+    const played = await play(agent('subject', both, { tools: [busy(entered, { effect, retry: { attempts: 1 } })] }))
+    expect(entered).toEqual(['a'])
+    expect(played.effect('b')).toMatchObject({ status: 'failed', error: { retryable: true } })
+    expectFailure(played.effect('b'), 'TOOL_TIMEOUT', '"busy" was not begun within 1000 ms', 'concurrency of 1')
+    expect(errorOf(played.effect('b')).message).not.toMatch('not known')
+  })
+  test('is tried again, be the tool unsafe: nothing happened', async () => {
+    const entered: unknown[] = []
+    const held = gate()
+    const slow = tool(
+      'slow',
+      (_input, { key }) => {
+        entered.push(key)
+        return key === 'a' ? held.promise : 'done'
+      },
+      { timeoutMs: 1_000, concurrency: 1, effect: 'unsafe' },
+    )
+    const planner = once(callTool('a', 'slow'), callTool('b', 'slow'))
+    const meanwhile = async (_run: unknown, clock: ManualClock): Promise<void> => {
+      await clock.advance(1_000)
+      held.open()
+      await turns()
+    }
+    const played = await play(agent('subject', planner, { tools: [slow] }), { meanwhile })
+    expect(entered).toEqual(['a', 'b'])
+    expect(played.effect('a').status).toBe('unknown')
+    expect(played.effect('b')).toEqual({ status: 'completed', value: 'done' })
+  })
+  test('or when its run is cancelled is cancelled, not unknown', async () => {
+    const entered: unknown[] = []
+    const played = await play(agent('subject', both, { tools: [busy(entered, { effect: 'unsafe' })] }), {
+      meanwhile: (run) => turns().then(() => run.cancel('enough')),
+    })
+    expect(entered).toEqual(['a'])
+    expect(played.effect('a').status).toBe('unknown')
+    expect(played.effect('b').status).toBe('cancelled')
+  })
+  test('or whose arguments are still being checked, was not begun either', async () => {
+    const jsonSchema = { input: () => ({}), output: () => ({}) }
+    const input: StandardSchema = {
+      '~standard': { version: 1, vendor: 'mine', validate: () => new Promise(() => {}), jsonSchema },
+    }
+    const stuck = tool('stuck', () => 1, { input, timeoutMs: 1_000, retry: { attempts: 1 } })
+    const played = await play(agent('subject', once(callTool('a', 'stuck')), { tools: [stuck] }))
+    expectFailure(played.effect('a'), 'TOOL_TIMEOUT', 'was not begun within 1000 ms', 'check of its arguments')
+  })
+})
+
 describe('a time limit of a model', () => {
   test('aborts its signal, counts as unavailable and is tried again', async () => {
     const signals: AbortSignal[] = []
@@ -174,6 +280,110 @@ describe('a time limit of a model', () => {
     const subject = agent('subject', once(callModel('m')), { model, retry: { attempts: 1 } })
     expectFailure((await play(subject)).effect('m'), 'MODEL_UNAVAILABLE', '300000')
     expectFailure((await play(subject, { options: { timing: { modelMs: 700 } } })).effect('m'), 'MODEL_UNAVAILABLE', '700')
+  })
+})
+
+describe('a time limit of a memory', () => {
+  const never = (): Promise<never> => new Promise(() => {})
+  const stuck = (answers: Partial<MemoryHandle>): Memory =>
+    ({
+      spec: 'memory/1',
+      name: 'diary',
+      capabilities: {},
+      bind: () => answers,
+      maintain: never,
+      export: never,
+      import: never,
+    }) as unknown as Memory
+  const recall: Effect = { kind: 'recall', key: 'a', query: 'q' }
+  const remember: Effect = { kind: 'remember', key: 'a', entries: [{ kind: 'fact', text: 'x' }] }
+
+  test.each([recall, remember])('is timing.toolMs, and the call is tried again: $kind', async (effect) => {
+    const memory = stuck({ recall: never, append: never })
+    const played = await play(agent('subject', once(effect), { memory }), { options: { timing: { toolMs: 500 } } })
+    expectFailure(played.effect('a'), 'MEMORY_FAILED', '"diary"', effect.kind, '500 ms')
+    expect(errorOf(played.effect('a')).retryable).toBe(true)
+    expect(played.retries('a')).toHaveLength(3)
+  })
+  test('aborts the signal that the memory was given', async () => {
+    const signals: (AbortSignal | undefined)[] = []
+    const memory = stuck({
+      recall(_query, options) {
+        signals.push(options?.signal)
+        return signals.length === 1 ? never() : Promise.resolve({ items: [], degraded: [], omitted: 0 })
+      },
+    })
+    const played = await play(agent('subject', once(recall), { memory }))
+    expect(played.effect('a').status).toBe('completed')
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, false])
+  })
+  test('holds for middleware around it too, with the same code', async () => {
+    const layer = defineExtension({ name: 'layer', setup: (host) => host.addMiddleware(never) })
+    const memory = stuck({ recall: never })
+    const played = await play(agent('subject', once(recall), { memory }), { options: { plugins: [layer] } })
+    expectFailure(played.effect('a'), 'MEMORY_FAILED', '120000 ms')
+  })
+})
+
+describe('a time limit of a decision', () => {
+  test('ends the run with PLANNER_FAILED, naming the planner and the limit', async () => {
+    const stuck = agent(
+      'subject',
+      plan(() => new Promise(() => {})),
+    )
+    expectFailure((await play(stuck)).outcome, 'PLANNER_FAILED', '"test-planner"', '60000 ms', 'timing.decideMs')
+    const played = await play(stuck, { options: { timing: { decideMs: 700 } } })
+    expectFailure(played.outcome, 'PLANNER_FAILED', '700 ms')
+    expect(played.history.map((event) => event.type)).toEqual(['run-start', 'run-claim', 'run-end'])
+  })
+  test('holds for each decision, and what comes later is not heard', async () => {
+    const late = gate<unknown>()
+    const subject = agent(
+      'subject',
+      plan((run) => (run.decisions === 0 ? { type: 'act', effects: [callTool('a', 'quick')] } : late.promise)),
+      { tools: [tool('quick', () => 1)] },
+    )
+    const played = await play(subject)
+    expectFailure(played.outcome, 'PLANNER_FAILED', '60000 ms')
+    late.open({ type: 'finish', output: 'too late' })
+    await turns()
+    expect((await played.ops.record(played.run.id)).outcome?.status).toBe('failed')
+  })
+  test('of a planner that rejects after its time leaves no unhandled rejection', async () => {
+    let reject: (error: Error) => void = () => {}
+    const played = await play(
+      agent(
+        'subject',
+        plan(() => new Promise((_, no) => (reject = no))),
+      ),
+    )
+    reject(new Error('too late'))
+    await turns()
+    expectFailure(played.outcome, 'PLANNER_FAILED', 'did not decide')
+  })
+  test('leaves no timer behind when it is made in time', async () => {
+    const clock = manualClock()
+    const ops = await open({
+      agents: [
+        agent(
+          'subject',
+          plan(async () => ({ type: 'finish', output: 1 })),
+        ),
+      ],
+      clock,
+    })
+    await turns()
+    const before = clock.pending
+    await ended(await ops.start('subject', 'go'), clock)
+    expect(clock.pending).toBeLessThanOrEqual(before)
+  })
+  test('holds for the check of an output, which then counts as not fitting', async () => {
+    const jsonSchema = { input: () => ({}), output: () => ({}) }
+    const output: StandardSchema = {
+      '~standard': { version: 1, vendor: 'mine', validate: () => new Promise(() => {}), jsonSchema },
+    }
+    const played = await play(agent('subject', once(callTool('a', 'quick')), { tools: [tool('quick', () => 1)], output }))
+    expectFailure(played.outcome, 'OUTPUT_INVALID', '60000 ms')
   })
 })
 
