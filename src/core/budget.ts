@@ -100,7 +100,7 @@ function sum(left: Amounts, right: Amounts, sign: 1 | -1): Amounts {
 
 /** What one run used, without its children. */
 export interface RunUsage {
-  /** Model effects that settled, however they ended; one that was tried again counts once. */
+  /** Model effects that settled, however they ended, but for those without budget; one that was tried again counts once. */
   readonly modelCalls: number
   /** Tool effects that settled, however they ended, refused ones too. Child runs do not count. */
   readonly toolCalls: number

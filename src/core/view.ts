@@ -1,6 +1,7 @@
 import { DEFAULT_LIMITS, type RunLimits, type RunUsage } from './budget.ts'
 import { type Effect, type EffectRecord, modelAnswer, type Outcome } from './effect.ts'
 import type { RunEvent } from './event.ts'
+import type { Failure } from './failure.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { ModelAnswer, TokenUsage } from './model.ts'
@@ -251,8 +252,10 @@ function settleEffect(view: ViewInWork, record: RecordInWork, outcome: Outcome, 
   if (labels !== undefined) for (const label of labels) view.labels.add(label)
   const { effect } = record
   if (effect.kind === 'tool') view.usage.toolCalls += 1
-  else if (effect.kind === 'model') countModelCall(view.usage, modelAnswer(record))
-  else if (effect.kind === 'wait' && effect.for.type === 'signal' && outcome.status === 'completed') {
+  else if (effect.kind === 'model') {
+    // One that found no budget was never made.
+    if ((outcome as { error?: Failure }).error?.code !== 'BUDGET_EXCEEDED') countModelCall(view.usage, modelAnswer(record))
+  } else if (effect.kind === 'wait' && effect.for.type === 'signal' && outcome.status === 'completed') {
     const { name } = effect.for
     const index = view.signals.findIndex((signal) => signal.name === name)
     if (index >= 0) view.signals.splice(index, 1)

@@ -60,6 +60,20 @@ describe('steps', () => {
     await play(subject, { start: { limits: { steps: 100 } } })
     expect(model.calls).toBe(6)
   })
+  test('refused names what is bounded, used and set aside, and what to raise', async () => {
+    let seen: unknown
+    const planner = plan((run) => {
+      if (run.decisions === 0) return { type: 'act', effects: [callModel('a')] }
+      if (run.decisions === 1) return { type: 'act', effects: [callModel('b'), callModel('c')] }
+      seen = { ...run.usage }
+      return { type: 'finish', output: 'done' }
+    })
+    const played = await play(agent('subject', planner, { model: greedy(1), limits: { steps: 2 } }))
+    const text = 'may use 2 steps: 1 used, 0 set aside, and what comes next needs up to 2; raise limits.steps'
+    expectFailure(played.effect('b'), 'BUDGET_EXCEEDED', played.run.id, text)
+    // The two that were refused were never made: they are no calls, and nothing of them went unreported.
+    expect(seen).toMatchObject({ modelCalls: 1, unreported: 0 })
+  })
   test('a planner that is refused may finish with what it has', async () => {
     const played = await play(
       agent('subject', inTurn(callModel('a'), callModel('b')), { model: greedy(1), limits: { steps: 1 } }),
@@ -95,7 +109,7 @@ describe('tokens', () => {
       agent('subject', inTurn(callModel('a'), callModel('b'), callModel('c')), { model, settings, limits: { tokens: 250 } }),
     )
     expect(model.calls).toBe(2)
-    expectFailure(played.effect('c'), 'BUDGET_EXCEEDED', 'tokens')
+    expectFailure(played.effect('c'), 'BUDGET_EXCEEDED', 'may use 250 tokens: 202 used, 0 set aside', 'raise limits.tokens')
     expect(played.record.spending).toMatchObject({ used: { tokens: 202 }, reserved: NOTHING })
   })
   test('what was set aside and not used comes back', async () => {
