@@ -48,7 +48,7 @@ export interface PendingApproval {
   readonly agent: string
   /** The tool or agent to be called; absent for a question that a planner asks. */
   readonly tool?: string
-  /** The arguments of the call, or the details of the question. */
+  /** The arguments of the call as the body gets them, or the details of the question. */
   readonly input?: Json
   /** What the person is asked. */
   readonly question: string

@@ -14,6 +14,7 @@ import {
   toJson,
   type Validation,
 } from '../core/index.ts'
+import { requireApproved } from './approved.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine } from './engine.ts'
 import type { Execution, Performed } from './execution.ts'
@@ -40,6 +41,7 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
     )
   }
   const input = await checkInput(ready, effect.input)
+  requireApproved(context, effect, input)
   const runId = childId(view.id, effect.key)
   const child: RunOrigin = {
     runId,

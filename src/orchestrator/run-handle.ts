@@ -147,7 +147,7 @@ function describePending(view: RunView, { effect, dueAt }: EffectRecord, events:
   }
   if (effect.kind === 'tool' || effect.kind === 'run') {
     pending.tool = effect.kind === 'tool' ? effect.tool : effect.agent
-    pending.input = effect.input
+    pending.input = request?.type === 'approval-request' && request.input !== undefined ? request.input : effect.input
   }
   if (effect.kind === 'wait' && effect.for.type === 'approval' && effect.for.details !== undefined)
     pending.input = effect.for.details
