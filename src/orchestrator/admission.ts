@@ -1,5 +1,5 @@
 import { canonicalJson, type EffectRecord, type Json, type OfferedTool, OpspawnError, toFailure } from '../core/index.ts'
-import { approvalHash, type Call, judgedInput, offeredFor } from './approved.ts'
+import { approvalHash, type Call, judgedInput, offeredFor, ruledInput } from './approved.ts'
 import { checkInput } from './perform-run.ts'
 import { validInput } from './perform-tool.ts'
 import type { PolicyCall, Verdict } from './policy.ts'
@@ -23,7 +23,7 @@ export function admit(context: RunContext, log: RunLog, record: EffectRecord): b
     return false
   }
   const { engine, view } = context
-  const call: PolicyCall = { agent: view.agent, tool: offered, tenant: view.tenant, input: effect.input }
+  const call: PolicyCall = { agent: view.agent, tool: offered, tenant: view.tenant, input: ruledInput(offered, effect.input) }
   const verdict = verdictOn(context, call, offered)
   if (engine.policy.looksInto(call)) return admitChecked(context, log, record, { effect, offered, call, verdict })
   if (verdict.verdict === 'deny') return refuse(log, effect.key, offered, verdict)
@@ -74,7 +74,10 @@ function check(context: RunContext, effect: Call): unknown {
 function conclude(context: RunContext, log: RunLog, { effect, offered, call, verdict: first }: Judged, made: unknown): boolean {
   if (call === undefined && first.verdict === 'allow') return true
   const input = judgedInput(effect, made)
-  const verdict = call === undefined ? first : verdictOn(context, { ...call, input, raw: call.input }, offered)
+  const verdict =
+    call === undefined
+      ? first
+      : verdictOn(context, { ...call, input: ruledInput(offered, input), raw: rawInput(call, effect) }, offered)
   if (verdict.verdict === 'allow') return true
   const { key } = effect
   if (verdict.verdict === 'deny') return refuse(log, key, offered, verdict)
@@ -88,6 +91,11 @@ function conclude(context: RunContext, log: RunLog, { effect, offered, call, ver
     ...(isSame(input, effect.input) ? undefined : { input }),
   })
   return false
+}
+
+/** Data that a planner passes to an agent that takes a text is judged as it is as well. */
+function rawInput(call: PolicyCall, { input }: Call): Json {
+  return typeof input === 'string' ? call.input : input
 }
 
 function isSame(left: Json, right: Json): boolean {

@@ -22,6 +22,11 @@ export function judgedInput(effect: Call, made: unknown): Json {
   }
 }
 
+/** The arguments as rules know them: the text for an agent that takes one stands in `/input`, as models write it. */
+export function ruledInput({ delegate }: OfferedTool, input: Json): Json {
+  return delegate?.text === true ? { input } : input
+}
+
 /** What an approval binds to: a call by name with exactly the arguments that the body gets. */
 export function approvalHash(name: string, input: Json): string {
   return hashJson({ name, input })

@@ -79,7 +79,7 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
       }
       return found ?? fallback
     },
-    looksInto: (call) => conditional.length > 0 && conditional.some((rule) => rule.names(call)),
+    looksInto: (call) => conditional.some((rule) => rule.names(call)),
     hides(call) {
       const named = rules.filter((rule) => rule.names(call))
       if (named.some((rule) => rule.verdict.verdict === 'deny' && rule.unconditional)) return true
@@ -110,11 +110,12 @@ function compileRule(rule: PolicyRule, index: number): CompiledRule {
   const tenant = pattern(rule.tenant)
   const conditions = Object.entries(rule.arguments ?? {}).map(([path, condition]) => {
     requireShape(`${where}, ${path}`, condition, CONDITION)
-    if (!path.startsWith('/'))
+    if (path !== '' && !path.startsWith('/'))
       throw new OpspawnError('OPTIONS_INVALID', `${where}: "${path}" is not a JSON Pointer; begin it with "/"`)
+    // The empty pointer is the whole of the arguments.
     const steps = path
-      .slice(1)
       .split('/')
+      .slice(1)
       .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     return (input: Json) => holds(condition, valueAt(input, steps))
   })

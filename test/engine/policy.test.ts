@@ -296,7 +296,7 @@ describe('a rule on another agent holds for every way to call it', () => {
 
   test.each(both)('deny %s, %s', async (tool, way) => {
     expect(await fateOfBilling({ verdict: 'deny', tool }, way)).toBe('not shown')
-    expect(await fateOfBilling({ verdict: 'deny', tool, arguments: { '/no': { exists: false } } }, way)).toBe('refused')
+    expect(await fateOfBilling({ verdict: 'deny', tool, arguments: { '/input': { matches: '*900' } } }, way)).toBe('refused')
     expect(await fateOfBilling({ verdict: 'deny', tool: `${tool}s` }, way)).toBe('made')
   })
   test.each(both)('ask about %s, %s', async (tool, way) => {
@@ -348,12 +348,29 @@ describe('what a refusal says', () => {
 
 describe('agents as tools', () => {
   test('a rule about an agent holds where the agent is called like a tool', async () => {
-    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'helper', arguments: { '/input': { exists: false } } }]
+    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'helper', arguments: { '/input': { equals: 'go' } } }]
     const helper = defineAgent({ name: 'helper', planner: planner(() => ({ type: 'finish', output: 'helped' })) })
     const agent = defineAgent({ name: 'clerk', agents: [helper], planner: stepsPlanner([child('helper')]) })
     const { ops } = await world({ agents: [agent, helper], policy: { rules } })
     expect(await (await ops.start(agent, 'hi')).result).toEqual({ status: 'completed', output: ['denied: POLICY_DENIED'] })
     expect((await ops.list({ agent: 'helper' })).runs).toHaveLength(0)
+  })
+
+  test.each<[string, Json, PolicyRule['arguments'], boolean]>([
+    ['the text', 'delete all', { '/input': { matches: '*delete*' } }, true],
+    ['another text', 'list all', { '/input': { matches: '*delete*' } }, false],
+    ['that there is one', 'delete all', { '/input': { exists: false } }, false],
+    ['all of it', 'go', { '': { equals: { input: 'go' } } }, true],
+    ['data of a planner, in the form of a model', { a: 1 }, { '/input/a': { equals: 1 } }, true],
+    ['data of a planner, as it is', { a: 1 }, { '/a': { equals: 1 } }, true],
+    ['data that looks like the form of a model', { input: 'delete' }, { '/input': { equals: 'delete' } }, true],
+  ])('rules look into what an agent that takes a text is called with: %s', async (_what, input, conditions, denied) => {
+    const helper = defineAgent({ name: 'helper', planner: planner(() => ({ type: 'finish', output: 'helped' })) })
+    const agent = defineAgent({ name: 'clerk', agents: [helper], planner: stepsPlanner([child('helper', input)]) })
+    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'helper', arguments: conditions ?? {} }]
+    const { ops } = await world({ agents: [agent, helper], policy: { rules } })
+    const output = [denied ? 'denied: POLICY_DENIED' : 'helped']
+    expect(await (await ops.start(agent, 'hi')).result).toEqual({ status: 'completed', output })
   })
 
   test('an agent that may never be called is not offered', async () => {
