@@ -17,6 +17,7 @@ import {
 } from '../core/index.ts'
 import { requireAgent } from './checks/agent.ts'
 import { requirePlugin } from './checks/plugin.ts'
+import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
 import { type DefinitionContext, prepareAgent, prepareTool, type ReadyAgent } from './definition.ts'
 import type { Hub } from './hub.ts'
@@ -82,13 +83,13 @@ export async function compose(parts: Parts, hub: Hub): Promise<Composition> {
       if (isOpen) return act()
       throw new OpspawnError('PLUGIN_INVALID', 'an extension can change the orchestrator only while it is set up')
     }
-    const host: ExtensionHost = {
+    const hostOf = (name: string): ExtensionHost => ({
       add: (plugin) => whileOpen(() => register(registry, plugin, disposers)),
       addRule: (rule) => whileOpen(() => void rules.push(rule)),
-      addMiddleware: (layer) => whileOpen(() => void middleware.push(layer)),
-      observe: (listener) => whileOpen(() => hub.observe(listener)),
-    }
-    await setUp(registry.extensions, host, disposers)
+      addMiddleware: (layer) => whileOpen(() => void middleware.push(requireFunction(name, 'addMiddleware', layer))),
+      observe: (listener) => whileOpen(() => hub.observe(requireFunction(name, 'observe', listener))),
+    })
+    await setUp(registry.extensions, hostOf, disposers)
     isOpen = false
     if (parts.policy !== undefined) requirePolicy(parts.policy)
     const policy = compilePolicy({ ...parts.policy, rules: [...(parts.policy?.rules ?? []), ...rules] })
@@ -174,7 +175,17 @@ function only<T extends { readonly name: string }>(kind: string, registered: Rea
   return first
 }
 
-async function setUp(extensions: ReadonlyMap<string, Extension>, host: ExtensionHost, disposers: Disposer[]): Promise<void> {
+/** What is no function would be passed over later, together with what stands behind it. */
+function requireFunction<T>(extension: string, method: string, given: T): T {
+  if (typeof given === 'function') return given
+  throw new OpspawnError('PLUGIN_INVALID', `extension "${extension}": ${method} takes a function, not ${show(given)}`)
+}
+
+async function setUp(
+  extensions: ReadonlyMap<string, Extension>,
+  hostOf: (name: string) => ExtensionHost,
+  disposers: Disposer[],
+): Promise<void> {
   const done = new Set<string>()
   for (const extension of extensions.values()) {
     const missing = (extension.requires ?? []).filter((name) => !done.has(name))
@@ -187,13 +198,17 @@ async function setUp(extensions: ReadonlyMap<string, Extension>, host: Extension
     }
     let undoIt: void | Disposer
     try {
-      undoIt = await extension.setup(host)
+      undoIt = await extension.setup(hostOf(extension.name))
     } catch (error) {
       if (OpspawnError.is(error)) throw error
       const why = toFailure(error, 'INTERNAL').message
       throw new OpspawnError('PLUGIN_INVALID', `extension "${extension.name}" could not be set up: ${why}`, { cause: error })
     }
     if (typeof undoIt === 'function') disposers.push(undoIt)
+    else if (undoIt !== undefined) {
+      const text = `extension "${extension.name}": setup gave ${show(undoIt)}; it may give a function that undoes it, or nothing`
+      throw new OpspawnError('PLUGIN_INVALID', text)
+    }
     done.add(extension.name)
   }
 }
