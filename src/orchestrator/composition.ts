@@ -16,7 +16,7 @@ import {
   type Tool,
 } from '../core/index.ts'
 import { requireAgent } from './checks/agent.ts'
-import { requirePlugin } from './checks/plugin.ts'
+import { requireExtension, requirePlugin } from './checks/plugin.ts'
 import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
 import { type DefinitionContext, prepareAgent, prepareTool, type ReadyAgent } from './definition.ts'
@@ -128,6 +128,7 @@ function register(registry: Registry, plugin: Plugin, disposers: Disposer[]): vo
       add(registry.memories, 'memory', plugin)
       break
     case 'extension/1':
+      requireExtension(plugin)
       add(registry.extensions, 'extension', plugin)
       break
     case 'store/1':

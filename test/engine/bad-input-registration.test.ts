@@ -101,6 +101,18 @@ describe('duplicate and unknown parts', () => {
     expect(error.code).toBe('PLUGIN_CAPABILITY_MISSING')
     expect(error.message).toMatch(/"upper".*"lower".*not registered/)
   })
+  test.each(['f', [5], { f: true }, null])('an extension that requires %j is refused', async (requires) => {
+    const made = (): object => ({ name: 'upper', requires, setup() {} })
+    await expectCode(() => defineExtension(made() as never), 'PLUGIN_INVALID', '"upper"', /list of names/)
+    const error = await refusal({ plugins: [{ ...made(), spec: 'extension/1' } as never] })
+    expect(error).toMatchObject({ code: 'PLUGIN_INVALID', message: expect.stringContaining('"upper"') as string })
+  })
+  test.each(['yes', true, null, {}])('announce of %j is refused', async (announce) => {
+    expect(await refusal({ announce: announce as never })).toMatchObject({
+      code: 'OPTIONS_INVALID',
+      message: expect.stringContaining('announce') as string,
+    })
+  })
   test('an extension that stands before the one it needs is told to move', async () => {
     const lower = defineExtension({ name: 'lower', setup() {} })
     const error = await refusal({ plugins: [defineExtension({ name: 'upper', requires: ['lower'], setup() {} }), lower] })
@@ -261,6 +273,77 @@ describe('schemas', () => {
     ['required that is no list', { type: 'object', required: 'a' }],
   ])('a broken plain JSON Schema is refused at registration, not at the first call: %s', async (_name, schema) => {
     await expectCode(() => withInput(schema), 'SCHEMA_NOT_CONVERTIBLE', 'tool "odd"')
+  })
+  const cyclic: { default: unknown[] } = { default: [] }
+  cyclic.default.push(cyclic)
+  const converting = (made: () => unknown): object => ({
+    '~standard': { version: 1, vendor: 'mine', validate: (value: unknown) => ({ value }), jsonSchema: { input: made } },
+  })
+  test.each<[string, unknown, RegExp]>([
+    [
+      'a plain document with a bigint',
+      { type: 'object', properties: { n: { default: 1n } } },
+      /bigint at \/properties\/n\/default/,
+    ],
+    ['a plain document with a cycle', { type: 'object', properties: { n: cyclic } }, /a cycle/],
+    ['a plain document with a function', { type: 'object', default: () => 1 }, /a function at \/default/],
+    [
+      'a conversion that gives a bigint',
+      converting(() => ({ type: 'object', properties: { n: { const: 1n } } })),
+      /\/properties\/n\/const/,
+    ],
+    ['a conversion that gives a cycle', converting(() => ({ type: 'object', properties: { n: cyclic } })), /a cycle/],
+    ['a conversion that gives a promise', converting(() => Promise.resolve({ type: 'object' })), /gave a promise/],
+    ['a conversion that gives a promise that fails', converting(() => Promise.reject(new Error('no'))), /gave a promise/],
+    ['a conversion that gives a list', converting(() => []), /gave no document/],
+    [
+      'a conversion that is no function',
+      { '~standard': { version: 1, vendor: 'x', validate() {}, jsonSchema: {} } },
+      /not a function/,
+    ],
+    [
+      'no validate function',
+      { '~standard': { version: 1, vendor: 'x', jsonSchema: { input: () => ({}) } } },
+      /no validate function/,
+    ],
+    ['a ~standard that is null', { '~standard': null }, /no validate function/],
+    ['a default with __proto__', { type: 'object', properties: { a: { default: hostile() } } }, /__proto__/],
+    ['a zod default with __proto__', z.object({ a: z.any().default(hostile()) }), /__proto__/],
+  ])('what cannot be hashed or sent is refused with tool and place: %s', async (_name, schema, text) => {
+    await expectCode(() => withInput(schema as never), 'SCHEMA_NOT_CONVERTIBLE', 'tool "odd"', text)
+  })
+  test('an agent is named too', async () => {
+    const bad = agent('subject', idle, { input: { type: 'object', default: 1n } as never })
+    await expectCode(() => open({ agents: [bad] }), 'SCHEMA_NOT_CONVERTIBLE', /agent "subject", input.*\/default/)
+  })
+  test('a plain document that is changed later changes nothing', async () => {
+    const document = { type: 'object', properties: { n: { type: 'number' } } }
+    let shown: unknown
+    const model = modelOf(({ tools }) => {
+      shown = tools
+      return reply('done')
+    })
+    const odd = tool('odd', () => 1, { input: document })
+    const ops = await open({ agents: [agent('subject', undefined, { model, tools: [odd] })] })
+    document.type = 'array'
+    await (
+      await ops.start('subject', 'go')
+    ).result
+    expect(shown).toMatchObject([{ inputSchema: { type: 'object' } }])
+  })
+  test.each([
+    ['a text', z.string()],
+    ['a list', { type: 'array' }],
+    ['a number or null', { type: ['number', 'null'] }],
+  ])('a tool input that is no object is refused, since models can only send objects: %s', async (_name, schema) => {
+    await expectCode(() => withInput(schema), 'OPTIONS_INVALID', 'tool "odd"', /models can only send objects/)
+  })
+  test.each([
+    ['anything', {}],
+    ['an object or null', { type: ['object', 'null'] }],
+    ['one of several objects', z.union([z.object({ a: z.string() }), z.object({ b: z.string() })])],
+  ])('a tool input that may be an object is taken: %s', async (_name, schema) => {
+    await withInput(schema)
   })
   test('valibot is told how to bring its document along', async () => {
     const error = await thrownBy(() => withInput(v.object({ a: v.string() }) as never))
