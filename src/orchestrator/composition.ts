@@ -240,6 +240,7 @@ async function prepareAll(
   policy: CompiledPolicy,
   planner: Planner | undefined,
 ): Promise<ReadonlyMap<string, ReadyAgent>> {
+  requireOneToolPerName(registry)
   const compiler = schemasOf(registry).some(isPlainJsonSchema) ? await loadJsonSchemaCompiler() : unreachable
   const context: DefinitionContext = {
     tools: registry.tools,
@@ -255,6 +256,32 @@ async function prepareAll(
   const agents = new Map<string, ReadyAgent>()
   for (const agent of registry.agents.values()) agents.set(agent.name, prepareAgent(agent, context))
   return agents
+}
+
+/** Rules, histories and approvals know a tool by its name alone: one name must not stand for two of them. */
+function requireOneToolPerName({ tools, agents }: Registry): void {
+  const known = new Map<string, { readonly tool: Tool; readonly where: string }>()
+  for (const tool of tools.values()) known.set(tool.name, { tool, where: 'the plugins' })
+  for (const agent of agents.values()) {
+    for (const tool of agent.tools) {
+      if (typeof tool === 'string') continue
+      const where = `agent "${agent.name}"`
+      const other = known.get(tool.name)
+      if (other === undefined) known.set(tool.name, { tool, where })
+      else if (!isSameTool(tool, other.tool)) {
+        const text = `${other.where} and ${where} have different tools called "${tool.name}"; rename one, or share the tool`
+        throw new OpspawnError('NAME_DUPLICATE', text, { details: { kind: 'tool', name: tool.name } })
+      }
+    }
+  }
+}
+
+/** The very same one, or a copy of it. */
+function isSameTool(left: Tool, right: Tool): boolean {
+  if (left === right) return true
+  const members = (tool: Tool): Readonly<Record<string, unknown>> => ({ ...tool })
+  const [one, other] = [members(left), members(right)]
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((member) => Object.is(one[member], other[member]))
 }
 
 function schemasOf(registry: Registry): readonly unknown[] {

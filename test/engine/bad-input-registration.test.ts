@@ -85,6 +85,21 @@ describe('duplicate and unknown parts', () => {
   test('one agent that lists a tool twice is refused', async () => {
     await expectCode(() => agent('subject', idle, { tools: [x, tool('x', () => 2)] }), 'NAME_DUPLICATE', '"x"', '"subject"')
   })
+  test('two agents with different tools of one name are refused with both', async () => {
+    const agents = [agent('first', idle, { tools: [x] }), agent('second', idle, { tools: [tool('x', () => 2)] })]
+    const error = await refusal({ agents })
+    expect(error).toMatchObject({ code: 'NAME_DUPLICATE', details: { kind: 'tool', name: 'x' } })
+    expect(error.message).toMatch(/agent "first" and agent "second" have different tools called "x"/)
+  })
+  test('a tool of the plugins and a different one of an agent are refused with both', async () => {
+    const error = await refusal({ agents: [agent('first', idle, { tools: [x] })], plugins: [tool('x', () => 2)] })
+    expect(error.code).toBe('NAME_DUPLICATE')
+    expect(error.message).toMatch(/the plugins and agent "first"/)
+  })
+  test('one tool may be listed by several agents, and stand among the plugins, also as a copy', async () => {
+    const agents = [agent('first', idle, { tools: [x] }), agent('second', idle, { tools: [{ ...x }] })]
+    await open({ agents: [...agents, agent('third', idle, { tools: ['x'] })], plugins: [x] })
+  })
   test('two tools that a model would see under one name are refused', async () => {
     const error = await refusal({ agents: [agent('subject', idle, { tools: [tool('a.b', () => 1), tool('a_b', () => 1)] })] })
     expect(error.code).toBe('NAME_DUPLICATE')
