@@ -40,9 +40,9 @@ export interface ApprovalAnswer extends OperationOptions {
 
 /** A call that waits for a person. */
 export interface PendingApproval {
-  /** Of the run that waits. */
+  /** Of the run that waits: the one listed, or one below it. */
   readonly runId: string
-  /** Of the effect: what {@link Run.approve} and {@link Run.deny} take. */
+  /** Of the effect: what {@link Run.approve} and {@link Run.deny} of that run take. */
   readonly key: string
   /** Name of the agent that asks. */
   readonly agent: string
@@ -78,7 +78,7 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   deny(key: string, answer: ApprovalAnswer): Promise<void>
   /** Sends a signal; early ones are kept. The same id counts once. @throws OpspawnError `RUN_FINISHED`, `SIGNAL_INVALID`, `QUEUE_FULL` */
   signal(name: string, payload?: Json, options?: OperationOptions & { readonly id?: string }): Promise<void>
-  /** Calls that wait for a person. */
+  /** Calls that wait for a person, in this run and in those below it; each is answered on a handle of its own `runId`. */
   approvals(options?: OperationOptions): Promise<readonly PendingApproval[]>
 }
 

@@ -1,15 +1,12 @@
 import {
   type ApprovalAnswer,
-  type EffectRecord,
   type Json,
   type OperationOptions,
   OpspawnError,
   type PendingApproval,
   type Run,
-  type RunEvent,
   type RunOutcome,
   type RunStreamEvent,
-  type RunView,
   type Signal,
   toJson,
 } from '../core/index.ts'
@@ -17,8 +14,9 @@ import { requireShape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
 import { APPROVAL, CANCEL, type Engine } from './engine.ts'
 import { openEventStream } from './event-stream.ts'
-import { type ApprovalPayload, awaitsApproval, openRecords } from './inbox.ts'
+import { type ApprovalPayload, awaitsApproval } from './inbox.ts'
 import { pollStore, quarantinedError, readRun, requireRecord } from './look-up.ts'
+import { pendingApprovals } from './pending.ts'
 import { createId } from './system.ts'
 
 /** What a handle needs of its orchestrator. */
@@ -91,12 +89,8 @@ export class RunHandle<Output> implements Run<Output> {
     await this.#send({ id, name, payload: toJson(payload) }, options)
   }
 
-  async approvals(options?: OperationOptions): Promise<readonly PendingApproval[]> {
-    const { events, view } = await readRun(this.#context.engine, this.id, options)
-    if (view.outcome !== undefined) return []
-    return openRecords(view)
-      .filter(awaitsApproval)
-      .map((record) => describePending(view, record, events))
+  approvals(options?: OperationOptions): Promise<readonly PendingApproval[]> {
+    return pendingApprovals(this.#context.engine, this.id, options)
   }
 
   async #answer(key: string, approved: boolean, given: ApprovalAnswer): Promise<void> {
@@ -126,7 +120,10 @@ async function requirePending(engine: Engine, runId: string, key: string, option
   const { events, view } = await readRun(engine, runId, options)
   const record = view.effects.get(key)
   if (record?.argumentsHash === undefined)
-    throw new OpspawnError('APPROVAL_UNKNOWN', `run ${runId} asked for no approval "${key}"`)
+    throw new OpspawnError(
+      'APPROVAL_UNKNOWN',
+      `run ${runId} asked for no approval "${key}"; one of a run below it is answered there: ops.run(pending.runId)`,
+    )
   const isAnswered = events.some((event) => event.type === 'approval-response' && event.key === key)
   if (view.outcome !== undefined && !isAnswered) throw new OpspawnError('RUN_FINISHED', `run ${runId} has ended`)
   if (!awaitsApproval(record))
@@ -135,24 +132,6 @@ async function requirePending(engine: Engine, runId: string, key: string, option
     throw new OpspawnError('APPROVAL_DECIDED', `approval "${key}" of run ${runId} has expired`)
   }
   return record.argumentsHash
-}
-
-function describePending(view: RunView, { effect, dueAt }: EffectRecord, events: readonly RunEvent[]): PendingApproval {
-  const request = events.find((event) => event.type === 'approval-request' && event.key === effect.key)
-  const pending: { -readonly [K in keyof PendingApproval]: PendingApproval[K] } = {
-    runId: view.id,
-    key: effect.key,
-    agent: view.agent,
-    question: request?.type === 'approval-request' ? request.question : '',
-  }
-  if (effect.kind === 'tool' || effect.kind === 'run') {
-    pending.tool = effect.kind === 'tool' ? effect.tool : effect.agent
-    pending.input = request?.type === 'approval-request' && request.input !== undefined ? request.input : effect.input
-  }
-  if (effect.kind === 'wait' && effect.for.type === 'approval' && effect.for.details !== undefined)
-    pending.input = effect.for.details
-  if (dueAt !== undefined) pending.expiresAt = dueAt
-  return pending
 }
 
 /** Waits for a run's end: told by the run itself where it is worked on here, looked up from time to time elsewhere. */

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Agent, defineAgent, type Json, type WaitEffect } from '../../src/index.ts'
 import { manualClock, scriptedModel } from '../../src/testing/index.ts'
-import { call, gate, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
+import { call, child, gate, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, settle, until, world, type World } from './support/world.ts'
 import { memoryStore, sharedStore } from './support/wrappers.ts'
 
@@ -369,6 +369,59 @@ describe('several calls at once', () => {
     await until(clock, 'both ask', async () => (await run.approvals()).length === 2)
     await Promise.all([run.approve('a', { by: 'ada' }), run.approve('b', { by: 'bob' })])
     expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['send done', 'send done'] })
+  })
+})
+
+describe('in runs below', () => {
+  /** A root, a child and a grandchild that each wait for a person. */
+  async function tree() {
+    const send = noting('send', undefined, { approval: true })
+    const waits = call('send', { to: 'ada' }, 'it')
+    const leaf = defineAgent({ name: 'leaf', tools: [send], planner: stepsPlanner([waits]) })
+    const middle = defineAgent({ name: 'middle', tools: [send], agents: [leaf], planner: stepsPlanner([child('leaf'), waits]) })
+    const root = defineAgent({ name: 'root', tools: [send], agents: [middle], planner: stepsPlanner([child('middle'), waits]) })
+    const made = await world({ agents: [root, middle, leaf] })
+    const run = await made.ops.start(root, 'go')
+    await until(made.clock, 'all ask', async () => (await run.approvals()).length === 3)
+    return { ...made, run, send }
+  }
+
+  test('what waits below a run is listed with the run that waits, its own first', async () => {
+    const { ops, run } = await tree()
+    const pending = await run.approvals()
+    expect(pending.map(({ agent, key }) => [agent, key])).toEqual([
+      ['root', 'it'],
+      ['middle', 'it'],
+      ['leaf', 'it'],
+    ])
+    for (const { runId, agent } of pending) expect((await ops.record(runId)).agent).toBe(agent)
+    const middle = await ops.run(pending[1]?.runId ?? '')
+    expect((await middle.approvals()).map(({ agent }) => agent)).toEqual(['middle', 'leaf'])
+  })
+
+  test('each is answered on a handle of its run, and another run of the store stays out of it', async () => {
+    const { ops, clock, run, send } = await tree()
+    const other = await ops.start('root', 'go')
+    await until(clock, 'the other asks', async () => (await other.approvals()).length === 3)
+    expect(await run.approvals()).toHaveLength(3)
+    for (const { runId, key } of (await run.approvals()).toReversed()) await (await ops.run(runId)).approve(key, { by: 'ada' })
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [[['send done'], 'send done'], 'send done'] })
+    expect(send.calls).toHaveLength(3)
+    expect(await run.approvals()).toEqual([])
+    expect(await other.approvals()).toHaveLength(3)
+  })
+
+  test('a key that only a run below knows is refused with where to answer', async () => {
+    const send = noting('send', undefined, { approval: true })
+    const leaf = defineAgent({ name: 'leaf', tools: [send], planner: stepsPlanner([call('send', {}, 'it')]) })
+    const root = defineAgent({ name: 'root', agents: [leaf], planner: stepsPlanner([child('leaf')]) })
+    const { ops, clock } = await world({ agents: [root, leaf] })
+    const run = await ops.start(root, 'go')
+    await until(clock, 'it asks', async () => (await run.approvals()).length === 1)
+    await expect(run.approve('it', { by: 'ada' })).rejects.toMatchObject({
+      code: 'APPROVAL_UNKNOWN',
+      message: expect.stringContaining('ops.run(pending.runId)') as string,
+    })
   })
 })
 
