@@ -101,6 +101,8 @@ function requireOptions(options: StartOptions): void {
     if (value === undefined || (value !== '' && value.length <= 256)) continue
     throw new OpspawnError('OPTIONS_INVALID', `start: ${member} must have 1 to 256 characters`)
   }
+  if (options.idempotencyKey?.startsWith('opspawn.') === true)
+    throw new OpspawnError('OPTIONS_INVALID', "start: an idempotencyKey that begins with opspawn. is the engine's own")
   if (options.limits !== undefined) requireLimits('start', options.limits)
 }
 
