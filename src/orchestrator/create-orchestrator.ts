@@ -75,6 +75,11 @@ export async function createOrchestrator(options: OrchestratorOptions = {}): Pro
     throw new OpspawnError('OPTIONS_INVALID', text)
   }
   requireShape('timing', timing, Object.fromEntries(Object.keys(DEFAULT_TIMING).map((name) => [name, 'positive?'])))
+  const { leaseMs, heartbeatMs } = { ...DEFAULT_TIMING, ...timing }
+  if (!(heartbeatMs * 2 <= leaseMs)) {
+    const text = `timing: heartbeatMs (${heartbeatMs}) must be at most half of leaseMs (${leaseMs}), or claims run out between heartbeats`
+    throw new OpspawnError('LIMIT_INVALID', text, { details: { member: 'heartbeatMs' } })
+  }
   for (const [name, price] of Object.entries(prices)) requireShape(`prices, ${name}`, price, PRICE)
   if (queues.length === 0 || !queues.every((queue) => typeof queue === 'string' && queue !== '')) {
     throw new OpspawnError('OPTIONS_INVALID', 'createOrchestrator: queues must be a list of at least one name')

@@ -414,6 +414,24 @@ describe('limits', () => {
     )
     expect(error.details).toEqual({ member })
   })
+  test.each(['steps', 'tokens', 'decisions', 'payload', 'parallel', 'effects', 'depth'])(
+    'limits.%s of 0.5 is refused',
+    async (member) => {
+      await expectCode(() => agent('subject', idle, { limits: { [member]: 0.5 } }), 'LIMIT_INVALID', member, /whole number/)
+    },
+  )
+  test('limits that count may be Infinity, those of time and money need not be whole', () => {
+    const limits = { steps: Infinity, tokens: Infinity, decisions: Infinity, payload: Infinity, cost: 0.5, durationMs: 0.5 }
+    expect(agent('subject', idle, { limits }).limits).toEqual(limits)
+  })
+  test.each([
+    [{ leaseMs: 100, heartbeatMs: 1000 }, /heartbeatMs \(1000\).*leaseMs \(100\)/],
+    [{ leaseMs: 9_000 }, /heartbeatMs \(5000\).*leaseMs \(9000\)/],
+    [{ heartbeatMs: 8_000 }, /heartbeatMs \(8000\).*leaseMs \(15000\)/],
+  ])('timing %j, under which claims run out between heartbeats, is refused', async (timing, text) => {
+    const error = await refusal({ timing })
+    expect(error).toMatchObject({ code: 'LIMIT_INVALID', message: expect.stringMatching(text) as string })
+  })
   test.each([-1, Number.NaN, 'many'] as never[])('limits.repairs of %s is refused', async (repairs) => {
     await expectCode(() => agent('subject', idle, { limits: { repairs } }), 'LIMIT_INVALID', 'repairs')
   })
