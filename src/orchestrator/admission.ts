@@ -1,4 +1,4 @@
-import { canonicalJson, type EffectRecord, type Json, type OfferedTool, OpspawnError, toFailure } from '../core/index.ts'
+import { type EffectRecord, type OfferedTool, OpspawnError, toFailure } from '../core/index.ts'
 import { approvalHash, type Call, judgedInput, offeredFor, ruledInput } from './approved.ts'
 import { checkInput } from './perform-run.ts'
 import { validInput } from './perform-tool.ts'
@@ -77,29 +77,25 @@ function conclude(context: RunContext, log: RunLog, { effect, offered, call, ver
   const verdict =
     call === undefined
       ? first
-      : verdictOn(context, { ...call, input: ruledInput(offered, input), raw: rawInput(call, effect) }, offered)
+      : verdictOn(
+          context,
+          { ...call, input: ruledInput(offered, input), raw: typeof effect.input === 'string' ? call.input : effect.input },
+          offered,
+        )
   if (verdict.verdict === 'allow') return true
   const { key } = effect
   if (verdict.verdict === 'deny') return refuse(log, key, offered, verdict)
   noteVerdict(log, key, verdict)
+  const hash = approvalHash(offered.name, input)
   log.record({
     type: 'approval-request',
     key,
-    hash: approvalHash(offered.name, input),
+    hash,
     question: verdict.reason ?? `May ${context.view.agent} call ${offered.name}?`,
     expiresAt: log.now() + context.engine.policy.approvalMs,
-    ...(isSame(input, effect.input) ? undefined : { input }),
+    ...(hash === approvalHash(offered.name, effect.input) ? undefined : { input }),
   })
   return false
-}
-
-/** Data that a planner passes to an agent that takes a text is judged as it is as well. */
-function rawInput(call: PolicyCall, { input }: Call): Json {
-  return typeof input === 'string' ? call.input : input
-}
-
-function isSame(left: Json, right: Json): boolean {
-  return left === right || canonicalJson(left) === canonicalJson(right)
 }
 
 function refuse(log: RunLog, key: string, offered: OfferedTool, verdict: Verdict): false {

@@ -278,10 +278,8 @@ function requireOneToolPerName({ tools, agents }: Registry): void {
 
 /** The very same one, or a copy of it. */
 function isSameTool(left: Tool, right: Tool): boolean {
-  if (left === right) return true
-  const members = (tool: Tool): Readonly<Record<string, unknown>> => ({ ...tool })
-  const [one, other] = [members(left), members(right)]
-  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((member) => Object.is(one[member], other[member]))
+  const members = Object.keys({ ...left, ...right }) as (keyof Tool)[]
+  return left === right || members.every((member) => Object.is(left[member], right[member]))
 }
 
 function schemasOf(registry: Registry): readonly unknown[] {

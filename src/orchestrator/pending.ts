@@ -48,13 +48,12 @@ async function runsBelow(engine: Engine, rootId: string, runId: string, options?
     runs.push(...part.runs)
     cursor = part.cursor
   } while (cursor !== undefined)
-  const below = new Set([runId])
-  for (const { runId: id, parent } of runs.toSorted((a, b) => a.depth - b.depth || a.createdAt - b.createdAt))
-    if (parent !== undefined && below.has(parent.runId)) below.add(id)
-  below.delete(runId)
+  const tree = new Set([runId])
+  const below = runs
+    .toSorted((a, b) => a.depth - b.depth || a.createdAt - b.createdAt)
+    .filter(({ runId: id, parent }) => parent !== undefined && tree.has(parent.runId) && tree.add(id))
   // A run that nobody has claimed yet has asked for nothing.
-  const fresh = new Set(runs.filter(({ epoch }) => epoch === 0).map((run) => run.runId))
-  return [...below].filter((id) => !fresh.has(id))
+  return below.filter(({ epoch }) => epoch > 0).map((run) => run.runId)
 }
 
 function pendingOf(view: RunView, events: readonly RunEvent[]): PendingApproval[] {
