@@ -48,11 +48,13 @@ const outcome = await run.result
 if (outcome.status !== 'completed') throw toError(outcome.error)
 console.log(`answer: ${outcome.output}`)
 
-async function answer({ key, question, input }: PendingApproval): Promise<void> {
+async function answer({ runId, key, question, input }: PendingApproval): Promise<void> {
   console.log(`${question} ${JSON.stringify(input)}`)
   const by = process.env['USER'] ?? 'somebody'
-  if (await isApproved()) await run.approve(key, { by })
-  else await run.deny(key, { by, reason: 'not this time' })
+  // The run that asks: this one, or one that it called.
+  const asking = await ops.run(runId)
+  if (await isApproved()) await asking.approve(key, { by })
+  else await asking.deny(key, { by, reason: 'not this time' })
 }
 
 async function isApproved(): Promise<boolean> {

@@ -91,11 +91,8 @@ export function applySpending(spending: Spending, change: SpendingChange, limits
 }
 
 function sum(left: Amounts, right: Amounts, sign: 1 | -1): Amounts {
-  return {
-    steps: left.steps + sign * right.steps,
-    tokens: left.tokens + sign * right.tokens,
-    cost: left.cost + sign * right.cost,
-  }
+  const { steps, tokens, cost } = right
+  return { steps: left.steps + sign * steps, tokens: left.tokens + sign * tokens, cost: left.cost + sign * cost }
 }
 
 /** What one run used, without its children. */

@@ -32,7 +32,8 @@ interface Recorded {
  * @property rule Name of the rule: the policy's own, `otherwise`, `data-flow`, or `tool <name>` for a tool that always
  * wants an approval.
  * @property reason In the words of the rule, the person or the caller; empty or absent where none was given.
- * @property hash Of the tool's name and arguments; for a wait, the effect's key.
+ * @property hash Of the tool's name and its arguments as the body gets them; for a wait, the effect's key.
+ * @property input The arguments as the body gets them; absent where they are those of the effect.
  * @property question What the person is asked.
  * @property expiresAt Epoch milliseconds from which nobody can answer any more.
  * @property approved `false`: refused.
@@ -61,7 +62,7 @@ export type RunEventBody = Readonly<
   /** A policy rule asked for an approval of a call, or forbade it. What is allowed without more ado is not noted. */
   | { type: 'policy-verdict'; key: string; verdict: 'ask' | 'deny'; rule: string; reason?: string }
   /** A call waits for a person. `hash` binds the answer to these arguments. */
-  | { type: 'approval-request'; key: string; hash: string; question: string; expiresAt?: number }
+  | { type: 'approval-request'; key: string; hash: string; question: string; expiresAt?: number; input?: Json }
   /** A person answered, once and for all. */
   | { type: 'approval-response'; key: string; approved: boolean; by: string; reason?: string }
   /** An unsafe call is about to be made. Without an `effect-end` after a crash its outcome is unknown. */

@@ -55,15 +55,15 @@ export type ApprovalAnswer = OperationOptions & { readonly by: string; readonly 
 export interface PendingApproval {
   /** `approval`: answered by {@link Run.approve} or {@link Run.deny}; `outcome`: the call was interrupted, see {@link Run.resolve}. */
   readonly kind: 'approval' | 'outcome'
-  /** Of the run that waits. */
+  /** Of the run that waits: the one listed, or one below it. */
   readonly runId: string
-  /** Of the effect: what {@link Run.approve}, {@link Run.deny} and {@link Run.resolve} take. */
+  /** Of the effect: what {@link Run.approve}, {@link Run.deny} and {@link Run.resolve} of that run take. */
   readonly key: string
   /** Name of the agent that asks. */
   readonly agent: string
   /** The tool or agent to be called; absent for a question that a planner asks. */
   readonly tool?: string
-  /** The arguments of the call, or the details of the question. */
+  /** The arguments of the call as the body gets them, or the details of the question. */
   readonly input?: Json
   /** What the person is asked. */
   readonly question: string
@@ -105,7 +105,7 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   resolve(key: string, answer: ApprovalAnswer & Verification): Promise<void>
   /** Sends a signal; early ones are kept. The same id counts once. @throws OpspawnError `RUN_FINISHED`, `SIGNAL_INVALID`, `QUEUE_FULL` */
   signal(name: string, payload?: Json, options?: OperationOptions & { readonly id?: string }): Promise<void>
-  /** Calls that wait for a person. */
+  /** Calls that wait for a person, in this run and in those below it; each is answered on a handle of its own `runId`. */
   approvals(options?: OperationOptions): Promise<readonly PendingApproval[]>
 }
 

@@ -33,7 +33,10 @@ export interface PolicyRule {
   readonly tool?: string
   /** Of the run. */
   readonly tenant?: string
-  /** By JSON Pointer into the arguments. A value that is not there fails every condition but `exists: false`. */
+  /**
+   * By JSON Pointer into the arguments as the body gets them; `''` is all of them, `/input` the text for an agent that
+   * takes one. A value that is not there fails every condition but `exists: false`.
+   */
   readonly arguments?: { readonly [pointer: string]: ArgumentCondition }
   /** Shown to the model and to the person who is asked. */
   readonly reason?: string

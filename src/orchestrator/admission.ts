@@ -1,13 +1,16 @@
-import { type Effect, type EffectRecord, type Json, type OfferedTool, OpspawnError, toFailure } from '../core/index.ts'
+import { type EffectRecord, type OfferedTool, OpspawnError, toFailure } from '../core/index.ts'
+import { approvalHash, type Call, judgedInput, offeredFor, ruledInput } from './approved.ts'
+import { checkInput } from './perform-run.ts'
 import { validInput } from './perform-tool.ts'
+import type { PolicyCall, Verdict } from './policy.ts'
 import type { RunContext } from './run-context.ts'
 import type { RunLog } from './run-log.ts'
-import { hashJson } from './system.ts'
 
 /**
  * Decides whether a call may be made, before anything of it happens, on every path: rules, the tool's own wish for an
  * approval, and the data-flow rule. What is refused settles at once; what needs a person waits, bound to the exact
- * arguments. Gives true when the effect may be performed.
+ * arguments. Arguments are judged as the body gets them, defaults and conversions of the schema included. Gives true when
+ * the effect may be performed.
  */
 export function admit(context: RunContext, log: RunLog, record: EffectRecord): boolean | Promise<boolean> {
   const { effect } = record
@@ -19,72 +22,97 @@ export function admit(context: RunContext, log: RunLog, record: EffectRecord): b
     settle(log, effect.key, 'failed', new OpspawnError(code, `agent "${context.view.agent}" was not given ${what}`))
     return false
   }
-  const verdict = verdictOn(context, effect, offered)
-  if (verdict.verdict === 'allow')
-    return effect.kind === 'tool' && offered.effect === 'unsafe' ? hasValidInput(context, log, effect) : true
-  if (verdict.verdict === 'deny') {
-    const { rule, reason } = verdict
-    log.record({
-      type: 'policy-verdict',
-      key: effect.key,
-      verdict: 'deny',
-      rule,
-      ...(reason === undefined ? undefined : { reason }),
-    })
-    settle(
-      log,
-      effect.key,
-      'denied',
-      new OpspawnError('POLICY_DENIED', `${offered.name} may not be called here: ${reason ?? rule}`, { details: { rule } }),
-    )
-    return false
-  }
-  return ask(context, log, effect, offered, verdict)
+  const { engine, view } = context
+  const call: PolicyCall = { agent: view.agent, tool: offered, tenant: view.tenant, input: ruledInput(offered, effect.input) }
+  const verdict = verdictOn(context, call, offered)
+  if (engine.policy.looksInto(call)) return admitChecked(context, log, record, { effect, offered, call, verdict })
+  if (verdict.verdict === 'deny') return refuse(log, effect.key, offered, verdict)
+  if (verdict.verdict === 'allow' && (effect.kind === 'run' || offered.effect !== 'unsafe')) return true
+  return admitChecked(context, log, record, { effect, offered, verdict })
 }
 
-async function ask(
-  context: RunContext,
-  log: RunLog,
-  effect: Call,
-  offered: OfferedTool,
-  { rule, reason }: FullVerdict,
-): Promise<false> {
-  if (!(await hasValidInput(context, log, effect))) return false
-  log.record({
-    type: 'policy-verdict',
-    key: effect.key,
-    verdict: 'ask',
-    rule,
-    ...(reason === undefined ? undefined : { reason }),
-  })
+/** A call while it is judged. */
+interface Judged {
+  readonly effect: Call
+  readonly offered: OfferedTool
+  /** Present where rules look into the arguments. */
+  readonly call?: PolicyCall
+  /** On the arguments as they were given. */
+  readonly verdict: Verdict
+}
+
+/** Nobody is asked about a call that could not be made, and none is announced. */
+function admitChecked(context: RunContext, log: RunLog, record: EffectRecord, judged: Judged): boolean | Promise<boolean> {
+  // Cancelled, or taken away, while its schema was still at work.
+  const isOver = (): boolean => record.outcome !== undefined || log.view.outcome !== undefined
+  const pass = (made: unknown): boolean => !isOver() && conclude(context, log, judged, made)
+  const fail = (error: unknown): false => {
+    if (isOver()) return false
+    if (judged.verdict.verdict === 'deny') return refuse(log, judged.effect.key, judged.offered, judged.verdict)
+    settle(log, judged.effect.key, 'failed', error)
+    return false
+  }
+  let checking: unknown
+  try {
+    checking = check(context, judged.effect)
+  } catch (error) {
+    return fail(error)
+  }
+  return checking instanceof Promise ? checking.then(pass, fail) : pass(checking)
+}
+
+/** What the body of a tool, or a child run, gets. */
+function check(context: RunContext, effect: Call): unknown {
+  if (effect.kind === 'tool') {
+    const ready = context.ready.tools.get(effect.tool)
+    return ready === undefined ? effect.input : validInput(ready, effect)
+  }
+  const ready = context.engine.agents.get(effect.agent)
+  return ready?.input === undefined ? effect.input : checkInput(ready, effect.input)
+}
+
+function conclude(context: RunContext, log: RunLog, { effect, offered, call, verdict: first }: Judged, made: unknown): boolean {
+  if (call === undefined && first.verdict === 'allow') return true
+  const input = judgedInput(effect, made)
+  const verdict =
+    call === undefined
+      ? first
+      : verdictOn(
+          context,
+          { ...call, input: ruledInput(offered, input), raw: typeof effect.input === 'string' ? call.input : effect.input },
+          offered,
+        )
+  if (verdict.verdict === 'allow') return true
+  const { key } = effect
+  if (verdict.verdict === 'deny') return refuse(log, key, offered, verdict)
+  noteVerdict(log, key, verdict)
+  const hash = approvalHash(offered.name, input)
   log.record({
     type: 'approval-request',
-    key: effect.key,
-    hash: hashCall(offered.name, effect.input),
-    question: reason ?? `May ${context.view.agent} call ${offered.name}?`,
+    key,
+    hash,
+    question: verdict.reason ?? `May ${context.view.agent} call ${offered.name}?`,
     expiresAt: log.now() + context.engine.policy.approvalMs,
+    ...(hash === approvalHash(offered.name, effect.input) ? undefined : { input }),
   })
   return false
 }
 
-type Call = Effect & { kind: 'tool' | 'run' }
-
-/** The tool that an effect uses; for an agent that is called directly, a stand-in of its name. */
-function offeredFor(context: RunContext, effect: Call): OfferedTool | undefined {
-  const { tools } = context.view
-  if (effect.kind === 'tool') return tools.find((tool) => tool.name === effect.tool && tool.delegate === undefined)
-  return tools.find((tool) => tool.delegate?.agent === effect.agent && (effect.tool === undefined || tool.alias === effect.tool))
+function refuse(log: RunLog, key: string, offered: OfferedTool, verdict: Verdict): false {
+  const { rule, reason } = verdict
+  noteVerdict(log, key, verdict)
+  const text = `${offered.name} may not be called here: ${reason ?? rule}`
+  settle(log, key, 'denied', new OpspawnError('POLICY_DENIED', text, { details: { rule } }))
+  return false
 }
 
-interface FullVerdict {
-  readonly verdict: 'allow' | 'ask' | 'deny'
-  readonly rule: string
-  readonly reason?: string | undefined
+function noteVerdict(log: RunLog, key: string, { verdict, rule, reason }: Verdict): void {
+  if (verdict === 'allow') return
+  log.record({ type: 'policy-verdict', key, verdict, rule, ...(reason === undefined ? undefined : { reason }) })
 }
 
-function verdictOn(context: RunContext, effect: Call, offered: OfferedTool): FullVerdict {
-  const { engine, view, ready } = context
-  const ruled = engine.policy.decide({ agent: view.agent, tool: offered, tenant: view.tenant, input: effect.input })
+function verdictOn({ engine, view, ready }: RunContext, call: PolicyCall, offered: OfferedTool): Verdict {
+  const ruled = engine.policy.decide(call)
   if (ruled.verdict !== 'allow') return ruled
   if (offered.labels.includes('outbound') && view.labels.has('private') && view.labels.has('untrusted')) {
     return {
@@ -98,27 +126,6 @@ function verdictOn(context: RunContext, effect: Call, offered: OfferedTool): Ful
   return ruled
 }
 
-/** Nobody is asked about a call that could not be made, and none is announced. */
-function hasValidInput(context: RunContext, log: RunLog, effect: Call): boolean | Promise<boolean> {
-  const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
-  if (ready === undefined) return true
-  const refuse = (error: unknown): false => {
-    settle(log, effect.key, 'failed', error)
-    return false
-  }
-  try {
-    const checking = validInput(ready, effect)
-    return checking instanceof Promise ? checking.then(() => true, refuse) : true
-  } catch (error) {
-    return refuse(error)
-  }
-}
-
 function settle(log: RunLog, key: string, status: 'failed' | 'denied', error: unknown): void {
   log.record({ type: 'effect-end', key, outcome: { status, error: toFailure(error, 'INTERNAL') }, durationMs: 0 })
-}
-
-/** What an approval binds to: a call by name with exactly these arguments. */
-export function hashCall(name: string, input: Json): string {
-  return hashJson({ name, input })
 }

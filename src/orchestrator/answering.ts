@@ -39,7 +39,10 @@ export async function requirePending(
   const record = view.effects.get(key)
   const request = lastOf(events, 'approval-request', key)
   if (record === undefined || request === undefined)
-    throw new OpspawnError('APPROVAL_UNKNOWN', `run ${runId} asked for no approval "${key}"`)
+    throw new OpspawnError(
+      'APPROVAL_UNKNOWN',
+      `run ${runId} asked for no approval "${key}"; one of a run below it is answered there: ops.run(pending.runId)`,
+    )
   if (view.outcome !== undefined && lastOf(events, 'approval-response', key) === undefined)
     throw new OpspawnError('RUN_FINISHED', `run ${runId} has ended`)
   if (!awaitsApproval(record))
@@ -56,16 +59,17 @@ export async function requirePending(
 /** What a person is shown. */
 export function describePending(view: RunView, record: EffectRecord, events: readonly RunEvent[]): PendingApproval {
   const { effect, dueAt } = record
+  const request = lastOf(events, 'approval-request', effect.key)
   const pending: { -readonly [K in keyof PendingApproval]: PendingApproval[K] } = {
     kind: kindOf(record),
     runId: view.id,
     key: effect.key,
     agent: view.agent,
-    question: lastOf(events, 'approval-request', effect.key)?.question ?? '',
+    question: request?.question ?? '',
   }
   if (effect.kind === 'tool' || effect.kind === 'run') {
     pending.tool = effect.kind === 'tool' ? effect.tool : effect.agent
-    pending.input = effect.input
+    pending.input = request?.input ?? effect.input
   }
   if (effect.kind === 'wait' && effect.for.type === 'approval' && effect.for.details !== undefined)
     pending.input = effect.for.details

@@ -51,11 +51,12 @@ const KINDS: readonly [kind: Kind, fits: readonly unknown[], unfit: readonly unk
   ['object', [{}, Object.create(null), new Map()], [null, [], 'x', () => {}]],
   ['number', [0, -1.5, 1e300], [Number.NaN, Number.POSITIVE_INFINITY, '5', null, 5n]],
   ['positive', [1, 0.1, Number.POSITIVE_INFINITY], [0, -1, Number.NaN, '1', null, 1n]],
+  ['upTo', [1, 2 ** 53 - 1, Number.POSITIVE_INFINITY], [0, 0.5, 1.5, -1, Number.NaN, '1', null]],
   ['amount', [0, 0.5], [-1, Number.NaN, Number.POSITIVE_INFINITY, '0', null]],
   ['whole', [1, 2 ** 53 - 1], [0, 1.5, -1, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, '1']],
   ['count', [0, 1], [-1, 0.5, Number.NaN, '0', null]],
 ]
-const LIMITS: readonly string[] = ['positive', 'amount', 'whole', 'count']
+const LIMITS: readonly string[] = ['positive', 'upTo', 'amount', 'whole', 'count']
 
 describe('requireShape', () => {
   describe.each(KINDS)('a %s', (kind, fits, unfit) => {

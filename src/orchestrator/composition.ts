@@ -16,7 +16,8 @@ import {
   type Tool,
 } from '../core/index.ts'
 import { requireAgent } from './checks/agent.ts'
-import { requirePlugin } from './checks/plugin.ts'
+import { requireExtension, requirePlugin } from './checks/plugin.ts'
+import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
 import { type DefinitionContext, prepareAgent, prepareTool, type ReadyAgent } from './definition.ts'
 import type { Hub } from './hub.ts'
@@ -74,13 +75,13 @@ export async function compose(parts: Parts, hub: Hub): Promise<Composition> {
       if (isOpen) return act()
       throw new OpspawnError('PLUGIN_INVALID', 'an extension can change the orchestrator only while it is set up')
     }
-    const host: ExtensionHost = {
+    const hostOf = (name: string): ExtensionHost => ({
       add: (plugin) => whileOpen(() => register(registry, plugin, disposers)),
       addRule: (rule) => whileOpen(() => void rules.push(rule)),
-      addMiddleware: (layer) => whileOpen(() => void middleware.push(layer)),
-      observe: (listener) => whileOpen(() => hub.observe(listener)),
-    }
-    await setUp(registry.extensions, host, disposers)
+      addMiddleware: (layer) => whileOpen(() => void middleware.push(requireFunction(name, 'addMiddleware', layer))),
+      observe: (listener) => whileOpen(() => hub.observe(requireFunction(name, 'observe', listener))),
+    })
+    await setUp(registry.extensions, hostOf, disposers)
     isOpen = false
     if (parts.policy !== undefined) requirePolicy(parts.policy)
     const policy = compilePolicy({ ...parts.policy, rules: [...(parts.policy?.rules ?? []), ...rules] })
@@ -139,6 +140,7 @@ function register(registry: Registry, plugin: Plugin, disposers: Disposer[]): vo
       add(registry.memories, 'memory', plugin)
       break
     case 'extension/1':
+      requireExtension(plugin)
       add(registry.extensions, 'extension', plugin)
       break
     case 'store/1':
@@ -186,7 +188,17 @@ function only<T extends { readonly name: string }>(kind: string, registered: Rea
   return first
 }
 
-async function setUp(extensions: ReadonlyMap<string, Extension>, host: ExtensionHost, disposers: Disposer[]): Promise<void> {
+/** What is no function would be passed over later, together with what stands behind it. */
+function requireFunction<T>(extension: string, method: string, given: T): T {
+  if (typeof given === 'function') return given
+  throw new OpspawnError('PLUGIN_INVALID', `extension "${extension}": ${method} takes a function, not ${show(given)}`)
+}
+
+async function setUp(
+  extensions: ReadonlyMap<string, Extension>,
+  hostOf: (name: string) => ExtensionHost,
+  disposers: Disposer[],
+): Promise<void> {
   const done = new Set<string>()
   for (const extension of extensions.values()) {
     const missing = (extension.requires ?? []).filter((name) => !done.has(name))
@@ -199,13 +211,17 @@ async function setUp(extensions: ReadonlyMap<string, Extension>, host: Extension
     }
     let undoIt: void | Disposer
     try {
-      undoIt = await extension.setup(host)
+      undoIt = await extension.setup(hostOf(extension.name))
     } catch (error) {
       if (OpspawnError.is(error)) throw error
       const why = toFailure(error, 'INTERNAL').message
       throw new OpspawnError('PLUGIN_INVALID', `extension "${extension.name}" could not be set up: ${why}`, { cause: error })
     }
     if (typeof undoIt === 'function') disposers.push(undoIt)
+    else if (undoIt !== undefined) {
+      const text = `extension "${extension.name}": setup gave ${show(undoIt)}; it may give a function that undoes it, or nothing`
+      throw new OpspawnError('PLUGIN_INVALID', text)
+    }
     done.add(extension.name)
   }
 }
@@ -236,6 +252,7 @@ async function prepareAll(
   policy: CompiledPolicy,
   planner: Planner | undefined,
 ): Promise<ReadonlyMap<string, ReadyAgent>> {
+  requireOneToolPerName(registry)
   const compiler = schemasOf(registry).some(isPlainJsonSchema) ? await loadJsonSchemaCompiler() : unreachable
   const context: DefinitionContext = {
     tools: registry.tools,
@@ -251,6 +268,30 @@ async function prepareAll(
   const agents = new Map<string, ReadyAgent>()
   for (const agent of registry.agents.values()) agents.set(agent.name, prepareAgent(agent, context))
   return agents
+}
+
+/** Rules, histories and approvals know a tool by its name alone: one name must not stand for two of them. */
+function requireOneToolPerName({ tools, agents }: Registry): void {
+  const known = new Map<string, { readonly tool: Tool; readonly where: string }>()
+  for (const tool of tools.values()) known.set(tool.name, { tool, where: 'the plugins' })
+  for (const agent of agents.values()) {
+    for (const tool of agent.tools) {
+      if (typeof tool === 'string') continue
+      const where = `agent "${agent.name}"`
+      const other = known.get(tool.name)
+      if (other === undefined) known.set(tool.name, { tool, where })
+      else if (!isSameTool(tool, other.tool)) {
+        const text = `${other.where} and ${where} have different tools called "${tool.name}"; rename one, or share the tool`
+        throw new OpspawnError('NAME_DUPLICATE', text, { details: { kind: 'tool', name: tool.name } })
+      }
+    }
+  }
+}
+
+/** The very same one, or a copy of it. */
+function isSameTool(left: Tool, right: Tool): boolean {
+  const members = Object.keys({ ...left, ...right }) as (keyof Tool)[]
+  return left === right || members.every((member) => Object.is(left[member], right[member]))
 }
 
 function schemasOf(registry: Registry): readonly unknown[] {

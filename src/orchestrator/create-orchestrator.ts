@@ -15,6 +15,7 @@ import {
 } from '../core/index.ts'
 import { createAgentBoard } from './agent-board.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
+import { show } from './checks/show.ts'
 import { compose, type Composition } from './composition.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
 import { prepareFork } from './forking.ts'
@@ -71,7 +72,16 @@ export interface OrchestratorOptions {
 export async function createOrchestrator(options: OrchestratorOptions = {}): Promise<Orchestrator> {
   requireShape('createOrchestrator', options, OPTIONS)
   const { timing = {}, prices = {}, queues = ['default'] } = options
+  if (options.announce !== undefined && options.announce !== false && typeof options.announce !== 'function') {
+    const text = `createOrchestrator: announce must be a function, or false for silence, not ${show(options.announce)}`
+    throw new OpspawnError('OPTIONS_INVALID', text)
+  }
   requireShape('timing', timing, Object.fromEntries(Object.keys(DEFAULT_TIMING).map((name) => [name, 'positive?'])))
+  const { leaseMs, heartbeatMs } = { ...DEFAULT_TIMING, ...timing }
+  if (!(heartbeatMs * 2 <= leaseMs)) {
+    const text = `timing: heartbeatMs (${heartbeatMs}) must be at most half of leaseMs (${leaseMs}), or claims run out between heartbeats`
+    throw new OpspawnError('LIMIT_INVALID', text, { details: { member: 'heartbeatMs' } })
+  }
   for (const [name, price] of Object.entries(prices)) requireShape(`prices, ${name}`, price, PRICE)
   if (queues.length === 0 || !queues.every((queue) => typeof queue === 'string' && queue !== '')) {
     throw new OpspawnError('OPTIONS_INVALID', 'createOrchestrator: queues must be a list of at least one name')

@@ -12,6 +12,7 @@ import {
   type Tool,
 } from '../core/index.ts'
 import { requirePlugin } from './checks/plugin.ts'
+import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { type CompiledSchema, compileSchema, type JsonSchemaCompiler } from './schema.ts'
@@ -156,13 +157,24 @@ export function prepareTool(tool: Tool, context: DefinitionContext): ReadyTool {
     limiter = createLimiter(tool.concurrency)
     context.limiters.set(tool, limiter)
   }
+  const input = compileSchema(tool.input, 'input', where, context.compiler)
+  requireObject(where, input.jsonSchema)
   return {
     tool,
-    input: compileSchema(tool.input, 'input', where, context.compiler),
+    input,
     output: tool.output === undefined ? undefined : compileSchema(tool.output, 'output', `${where}, output`, context.compiler),
     brings: brought(tool),
     limiter,
   }
+}
+
+/** Models send the arguments of a call as an object, whatever a schema says. */
+function requireObject(where: string, { type }: JsonObject): void {
+  if (type === undefined || type === 'object' || (Array.isArray(type) && type.includes('object'))) return
+  throw new OpspawnError(
+    'OPTIONS_INVALID',
+    `${where}: its input is of type ${show(type)}, but models can only send objects; make it a member of one`,
+  )
 }
 
 function brought(tool: Tool): readonly string[] | undefined {

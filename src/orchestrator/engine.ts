@@ -41,7 +41,7 @@ export interface Engine {
 export interface Timing {
   /** A claim lasts so long without a heartbeat. @default 15_000 */
   readonly leaseMs: number
-  /** @default 5_000 */
+  /** At most half of `leaseMs`. @default 5_000 */
   readonly heartbeatMs: number
   /** The longest between two looks for due and forgotten runs. @default 1_000 */
   readonly sweepMs: number

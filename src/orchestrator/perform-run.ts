@@ -14,6 +14,7 @@ import {
   toJson,
   type Validation,
 } from '../core/index.ts'
+import { requireApproved } from './approved.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine } from './engine.ts'
 import type { Execution, Performed } from './execution.ts'
@@ -40,6 +41,7 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
     )
   }
   const input = await checkInput(ready, effect.input)
+  requireApproved(context, effect, input)
   const runId = childId(view.id, effect.key)
   const child: RunOrigin = {
     runId,
@@ -55,7 +57,7 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
     limits: childLimits(ready.agent.limits, view.limits, view.now - context.startedAt, effect.timeoutMs),
     ...(view.labels.size === 0 ? undefined : { labels: [...view.labels] }),
   }
-  const run: NewRun = { origin: child, idempotencyKey: `child:${runId}` }
+  const run: NewRun = { origin: child, idempotencyKey: `opspawn.child:${runId}` }
   const { task, created } = await engine.store.create(run)
   if (created) engine.publish([task])
   // The run was stopped while its child was being accepted: nobody else knows of the child.

@@ -10,6 +10,7 @@ import {
   type Verification,
   type Issue,
 } from '../core/index.ts'
+import { requireApproved } from './approved.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { nowOrLater } from './later.ts'
@@ -41,6 +42,7 @@ function runInPlace(
   input: unknown,
   execution: Execution,
 ): Performed | Promise<Performed> {
+  requireApproved(context, effect, input)
   if (ready.limiter === undefined) return run(context, ready, effect, input, execution)
   return runLimited(context, ready, effect, input, execution, ready.limiter)
 }

@@ -92,6 +92,8 @@ describe('a condition', () => {
     ['/a~1b/c~0d', { 'a/b': { 'c~d': 1 } }, true],
     ['/~01', { '~1': 1 }, true],
     ['/', { '': 1 }, true],
+    ['', 'text', true],
+    ['', {}, true],
     ['/length', 'text', false],
     ['/v/length', { v: [1] }, true],
     ['/constructor', {}, false],

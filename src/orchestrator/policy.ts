@@ -8,7 +8,10 @@ export interface PolicyCall {
   readonly agent: string
   readonly tool: NamedTool
   readonly tenant: string
+  /** As the body gets it. */
   readonly input: Json
+  /** As it was given, where a schema may have made something else of it: what forbids or asks holds for this as well. */
+  readonly raw?: Json
 }
 
 /** What the rules say about a call, and which of them decided. */
@@ -21,6 +24,8 @@ export interface Verdict {
 /** Rules made ready once. */
 export interface CompiledPolicy {
   decide(call: PolicyCall): Verdict
+  /** Whether rules about the call depend on its arguments. */
+  looksInto(call: Omit<PolicyCall, 'input'>): boolean
   /** Denied whatever the arguments: not to be shown at all. */
   hides(call: Omit<PolicyCall, 'input'>): boolean
   readonly approvalMs: number
@@ -58,6 +63,7 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
   if (!Object.hasOwn(STRICTNESS, otherwise))
     throw new OpspawnError('OPTIONS_INVALID', `policy.otherwise "${String(otherwise)}" is none of allow, ask, deny`)
   const fallback: Verdict = { verdict: otherwise, rule: 'otherwise' }
+  const conditional = rules.filter((rule) => !rule.unconditional)
   return {
     approvalMs: policy.approvalMs ?? 86_400_000,
     decide(call) {
@@ -66,13 +72,14 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
         if (
           (found === undefined || STRICTNESS[rule.verdict.verdict] > STRICTNESS[found.verdict]) &&
           rule.names(call) &&
-          rule.fits(call.input)
+          (rule.fits(call.input) || (call.raw !== undefined && rule.verdict.verdict !== 'allow' && rule.fits(call.raw)))
         ) {
           found = rule.verdict
         }
       }
       return found ?? fallback
     },
+    looksInto: (call) => conditional.some((rule) => rule.names(call)),
     hides(call) {
       const named = rules.filter((rule) => rule.names(call))
       if (named.some((rule) => rule.verdict.verdict === 'deny' && rule.unconditional)) return true
@@ -103,11 +110,12 @@ function compileRule(rule: PolicyRule, index: number): CompiledRule {
   const tenant = pattern(rule.tenant)
   const conditions = Object.entries(rule.arguments ?? {}).map(([path, condition]) => {
     requireShape(`${where}, ${path}`, condition, CONDITION)
-    if (!path.startsWith('/'))
+    if (path !== '' && !path.startsWith('/'))
       throw new OpspawnError('OPTIONS_INVALID', `${where}: "${path}" is not a JSON Pointer; begin it with "/"`)
+    // The empty pointer is the whole of the arguments.
     const steps = path
-      .slice(1)
       .split('/')
+      .slice(1)
       .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     return (input: Json) => holds(condition, valueAt(input, steps))
   })

@@ -107,4 +107,6 @@ export function requireTexts(where: string, options: StartOptions): void {
     if (value === undefined || (value !== '' && value.length <= 256)) continue
     throw new OpspawnError('OPTIONS_INVALID', `${where}: ${member} must have 1 to 256 characters`)
   }
+  if (options.idempotencyKey?.startsWith('opspawn.') === true)
+    throw new OpspawnError('OPTIONS_INVALID', `${where}: an idempotencyKey that begins with opspawn. is the engine's own`)
 }

@@ -107,6 +107,7 @@ export class RunDriver {
         if (advancing !== undefined && !(await this.#finishes(advancing, progress))) {
           progress.turn += 1
           if (!this.#abandoned) continue
+          log.dropDecision()
         }
         // Decided once for the round: what is announced is begun, or a deploy would make it unknown.
         const begins = !this.#draining && !progress.paused

@@ -15,10 +15,11 @@ import { requireShape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
 import { APPROVAL, CANCEL, type Engine, PAUSE, RESOLVE, RESUME } from './engine.ts'
 import { openEventStream } from './event-stream.ts'
-import { answered, describePending, requireAnswerer, requirePending } from './answering.ts'
-import { type ApprovalPayload, awaitsApproval, openRecords } from './inbox.ts'
-import { pollStore, quarantinedError, readRun, requireRecord } from './look-up.ts'
+import { answered, requireAnswerer, requirePending } from './answering.ts'
+import type { ApprovalPayload } from './inbox.ts'
+import { pollStore, quarantinedError, requireRecord } from './look-up.ts'
 import { pauseSignal } from './pausing.ts'
+import { pendingApprovals } from './pending.ts'
 import { createId } from './system.ts'
 import { toResolution } from './unknown-outcomes.ts'
 
@@ -127,12 +128,8 @@ export class RunHandle<Output> implements Run<Output> {
     await this.#send({ id, name, payload: toJson(payload) }, options)
   }
 
-  async approvals(options?: OperationOptions): Promise<readonly PendingApproval[]> {
-    const { events, view } = await readRun(this.#context.engine, this.id, options)
-    if (view.outcome !== undefined) return []
-    return openRecords(view)
-      .filter(awaitsApproval)
-      .map((record) => describePending(view, record, events))
+  approvals(options?: OperationOptions): Promise<readonly PendingApproval[]> {
+    return pendingApprovals(this.#context.engine, this.id, options)
   }
 
   async #answer(key: string, approved: boolean, given: ApprovalAnswer): Promise<void> {

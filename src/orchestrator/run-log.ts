@@ -76,6 +76,14 @@ export class RunLog {
     this.#spending = rest
   }
 
+  /** Drops a decision whose effects were not all judged, and what came of it: whoever goes on with the run decides anew. */
+  dropDecision(): void {
+    const at = this.#batch.findIndex(({ type }) => type === 'decision')
+    if (at < 0) return
+    this.#batch = this.#batch.slice(0, at)
+    this.dropReserve()
+  }
+
   send(runId: string, signal: Signal): void {
     this.#signals ??= []
     this.#signals.push({ runId, signal })

@@ -126,7 +126,7 @@ describe('models are told that no other members exist', () => {
   })
   test('plain documents are shown as they are', () => {
     const document = { $schema: 'https://json-schema.org/draft/2020-12/schema', ...object({ a: {} }) }
-    expect(compile(document).jsonSchema).toBe(document)
+    expect(compile(document).jsonSchema).toEqual(document)
   })
 
   test('also where a library says of its own accord that others may come', () => {

@@ -2,6 +2,7 @@ import {
   OpspawnError,
   pointer,
   toFailure,
+  toJson,
   type DocumentedSchema,
   type Issue,
   type JsonObject,
@@ -42,6 +43,7 @@ export function compileSchema(
   if (schema === null) refuse(where, 'it is null')
   const standard = (schema as StandardSchema)['~standard']
   if (standard !== undefined) {
+    if (typeof standard?.validate !== 'function') refuse(where, 'its ~standard has no validate function')
     if (standard.jsonSchema === undefined) {
       refuse(where, `the ${standard.vendor} schema has no JSON Schema conversion; pass { validator, jsonSchema } instead`)
     }
@@ -55,8 +57,8 @@ export function compileSchema(
     if (typeof documented.validator?.['~standard']?.validate !== 'function') refuse(where, 'its validator is no Standard Schema')
     return { jsonSchema: document(() => documented.jsonSchema, where), validate: standardCheck(documented.validator) }
   }
-  const plain = schema as JsonObject
-  if (Object.prototype.toString.call(plain) !== '[object Object]') refuse(where, `it is ${show(plain)} and no document`)
+  if (Object.prototype.toString.call(schema) !== '[object Object]') refuse(where, `it is ${show(schema)} and no document`)
+  const plain = copyDocument(schema, where)
   let check: (value: unknown) => readonly Issue[]
   try {
     check = compiler(plain)
@@ -94,8 +96,22 @@ function document(convert: () => object | undefined, where: string): JsonObject 
   } catch (error) {
     refuse(where, toFailure(error, 'SCHEMA_NOT_CONVERTIBLE').message, error)
   }
-  if (typeof made !== 'object' || made === null) refuse(where, 'the conversion gave no document')
-  return closeObjects(made as JsonObject, true)
+  if (typeof made !== 'object' || made === null || Array.isArray(made)) refuse(where, 'the conversion gave no document')
+  if (typeof (made as { then?: unknown }).then === 'function') {
+    // What comes of it is nobody's concern any more, its failure included.
+    Promise.resolve(made).catch(() => {})
+    refuse(where, 'the conversion gave a promise; a document must be there at once')
+  }
+  return closeObjects(copyDocument(made, where), true)
+}
+
+/** A document is hashed and sent: all of it must be JSON, its defaults included, and nobody may change it later. */
+function copyDocument(made: object, where: string): JsonObject {
+  try {
+    return toJson(made, { maxDepth: 256 }) as JsonObject
+  } catch (error) {
+    return refuse(where, toFailure(error, 'SCHEMA_NOT_CONVERTIBLE').message, error)
+  }
 }
 
 /** Keywords whose values are data, and those whose branches must stay open, since they are met together with what stands beside them. */

@@ -1,6 +1,6 @@
 // What becomes of an unsafe call that was interrupted and may have happened: the planner or a person is told, or it is made again.
 import { type EffectRecord, type Failure, type Json, OpspawnError, toFailure, type Verification } from '../core/index.ts'
-import { hashCall } from './admission.ts'
+import { resolutionHash } from './approved.ts'
 import type { Execution } from './execution.ts'
 import { endEffect, type Progress } from './progress.ts'
 
@@ -26,7 +26,7 @@ export function settleUnknown(progress: Progress, { effect }: EffectRecord, fail
     return
   }
   const question = `${effect.tool} was interrupted and may have happened. May it be called again?`
-  log.record({ type: 'approval-request', key: effect.key, hash: hashCall(effect.tool, effect.input), question })
+  log.record({ type: 'approval-request', key: effect.key, hash: resolutionHash(effect.tool, effect.input), question })
 }
 
 /** Takes a person's word: the call settles with the output that it had, or is made again. */

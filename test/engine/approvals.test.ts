@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Agent, defineAgent, type WaitEffect } from '../../src/index.ts'
+import { z } from 'zod'
+import { type Agent, defineAgent, type Json, type WaitEffect } from '../../src/index.ts'
 import { manualClock, scriptedModel } from '../../src/testing/index.ts'
-import { call, gate, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
+import { call, child, gate, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, settle, until, world, type World } from './support/world.ts'
 import { memoryStore, sharedStore } from './support/wrappers.ts'
 
@@ -235,6 +236,81 @@ describe('time and binding', () => {
   })
 })
 
+describe('what the schema makes of the arguments', () => {
+  /** A run that waits for a person, of a tool with a schema of its own. */
+  async function askedWith(schema: object, input: Json = {}) {
+    const send = noting('send', undefined, { approval: true })
+    const agent = defineAgent({
+      name: 'clerk',
+      tools: [{ ...send, input: schema } as never],
+      planner: stepsPlanner([call('send', input, 'it')]),
+    })
+    const time = manualClock()
+    const store = sharedStore(memoryStore({ clock: time }))
+    const made = await world({ agents: [agent], store, clock: time })
+    const run = await made.ops.start(agent, 'go')
+    await until(made.clock, 'it asks', async () => (await run.approvals()).length === 1)
+    return { ...made, run, calls: send.calls, agent, store }
+  }
+
+  test('the person is shown what the body will get, and the answer is bound to it', async () => {
+    const schema = z.object({ amount: z.coerce.number().default(5000) })
+    const first = await askedWith(schema)
+    expect((await first.run.approvals())[0]?.input).toEqual({ amount: 5000 })
+    await first.run.approve('it', { by: 'ada' })
+    expect(await outcomeOf(first.clock, first.run)).toMatchObject({ output: ['send done'] })
+    expect(first.calls[0]?.input).toEqual({ amount: 5000 })
+    const second = await askedWith(schema, { amount: '5000' })
+    const hashes = [first, second].map(async ({ ops, run }) => {
+      for await (const event of (await ops.run(run.id)).events()) if (event.type === 'approval-request') return event.hash
+      return undefined
+    })
+    expect(await hashes[0]).toBe(await hashes[1])
+  })
+
+  test('an answer counts after another worker took the run over', async () => {
+    const { ops, clock, run, calls, agent, store } = await askedWith(z.object({ amount: z.coerce.number().default(5000) }))
+    await ops.drain(10)
+    const late = await world({ agents: [agent], store, clock })
+    const handle = await late.ops.run(run.id)
+    expect((await handle.approvals())[0]?.input).toEqual({ amount: 5000 })
+    await handle.approve('it', { by: 'ada' })
+    expect(await outcomeOf(clock, handle)).toMatchObject({ output: ['send done'] })
+    expect(calls.map(({ input }) => input)).toEqual([{ amount: 5000 }])
+  })
+
+  test('a schema that makes other arguments than those that were approved does not get the call made', async () => {
+    let draw = 1
+    const { clock, run, calls } = await askedWith(z.object({ amount: z.number().default(() => (draw += 1)) }))
+    await run.approve('it', { by: 'ada' })
+    expect(await outcomeOf(clock, run)).toMatchObject({ output: ['failed: TOOL_INPUT_INVALID'] })
+    expect(calls).toHaveLength(0)
+  })
+
+  test('a call whose schema was still at work when the worker stopped is judged by the next one', async () => {
+    const slow = gate<{ value: unknown }>()
+    let checks = 0
+    const send = noting('send', undefined, { approval: true })
+    const validate = (value: unknown): unknown => (checks++ === 0 ? slow.promise : { value })
+    const input = { validator: { '~standard': { version: 1, vendor: 'test', validate } }, jsonSchema: { type: 'object' } }
+    const planned = stepsPlanner([call('send', {}, 'it')])
+    const agent = defineAgent({ name: 'clerk', tools: [{ ...send, input } as never], planner: planned })
+    const time = manualClock()
+    const store = sharedStore(memoryStore({ clock: time }))
+    const { ops, clock } = await world({ agents: [agent], store, clock: time })
+    const run = await ops.start(agent, 'go')
+    await until(clock, 'the schema is at work', () => checks === 1)
+    const draining = ops.drain(10)
+    await clock.advance(1000)
+    await draining
+    const next = await world({ agents: [agent], store, clock: time })
+    await clock.advance(1000)
+    const handle = await next.ops.run(run.id)
+    expect(await handle.approvals()).toHaveLength(1)
+    expect(send.calls).toHaveLength(0)
+  })
+})
+
 describe('several calls at once', () => {
   test('approved, denied and free calls of one decision all come through', async () => {
     const free = noting('free')
@@ -294,6 +370,59 @@ describe('several calls at once', () => {
     await until(clock, 'both ask', async () => (await run.approvals()).length === 2)
     await Promise.all([run.approve('a', { by: 'ada' }), run.approve('b', { by: 'bob' })])
     expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['send done', 'send done'] })
+  })
+})
+
+describe('in runs below', () => {
+  /** A root, a child and a grandchild that each wait for a person. */
+  async function tree() {
+    const send = noting('send', undefined, { approval: true })
+    const waits = call('send', { to: 'ada' }, 'it')
+    const leaf = defineAgent({ name: 'leaf', tools: [send], planner: stepsPlanner([waits]) })
+    const middle = defineAgent({ name: 'middle', tools: [send], agents: [leaf], planner: stepsPlanner([child('leaf'), waits]) })
+    const root = defineAgent({ name: 'root', tools: [send], agents: [middle], planner: stepsPlanner([child('middle'), waits]) })
+    const made = await world({ agents: [root, middle, leaf] })
+    const run = await made.ops.start(root, 'go')
+    await until(made.clock, 'all ask', async () => (await run.approvals()).length === 3)
+    return { ...made, run, send }
+  }
+
+  test('what waits below a run is listed with the run that waits, its own first', async () => {
+    const { ops, run } = await tree()
+    const pending = await run.approvals()
+    expect(pending.map(({ agent, key }) => [agent, key])).toEqual([
+      ['root', 'it'],
+      ['middle', 'it'],
+      ['leaf', 'it'],
+    ])
+    for (const { runId, agent } of pending) expect((await ops.record(runId)).agent).toBe(agent)
+    const middle = await ops.run(pending[1]?.runId ?? '')
+    expect((await middle.approvals()).map(({ agent }) => agent)).toEqual(['middle', 'leaf'])
+  })
+
+  test('each is answered on a handle of its run, and another run of the store stays out of it', async () => {
+    const { ops, clock, run, send } = await tree()
+    const other = await ops.start('root', 'go')
+    await until(clock, 'the other asks', async () => (await other.approvals()).length === 3)
+    expect(await run.approvals()).toHaveLength(3)
+    for (const { runId, key } of (await run.approvals()).toReversed()) await (await ops.run(runId)).approve(key, { by: 'ada' })
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [[['send done'], 'send done'], 'send done'] })
+    expect(send.calls).toHaveLength(3)
+    expect(await run.approvals()).toEqual([])
+    expect(await other.approvals()).toHaveLength(3)
+  })
+
+  test('a key that only a run below knows is refused with where to answer', async () => {
+    const send = noting('send', undefined, { approval: true })
+    const leaf = defineAgent({ name: 'leaf', tools: [send], planner: stepsPlanner([call('send', {}, 'it')]) })
+    const root = defineAgent({ name: 'root', agents: [leaf], planner: stepsPlanner([child('leaf')]) })
+    const { ops, clock } = await world({ agents: [root, leaf] })
+    const run = await ops.start(root, 'go')
+    await until(clock, 'it asks', async () => (await run.approvals()).length === 1)
+    await expect(run.approve('it', { by: 'ada' })).rejects.toMatchObject({
+      code: 'APPROVAL_UNKNOWN',
+      message: expect.stringContaining('ops.run(pending.runId)') as string,
+    })
   })
 })
 

@@ -85,6 +85,21 @@ describe('duplicate and unknown parts', () => {
   test('one agent that lists a tool twice is refused', async () => {
     await expectCode(() => agent('subject', idle, { tools: [x, tool('x', () => 2)] }), 'NAME_DUPLICATE', '"x"', '"subject"')
   })
+  test('two agents with different tools of one name are refused with both', async () => {
+    const agents = [agent('first', idle, { tools: [x] }), agent('second', idle, { tools: [tool('x', () => 2)] })]
+    const error = await refusal({ agents })
+    expect(error).toMatchObject({ code: 'NAME_DUPLICATE', details: { kind: 'tool', name: 'x' } })
+    expect(error.message).toMatch(/agent "first" and agent "second" have different tools called "x"/)
+  })
+  test('a tool of the plugins and a different one of an agent are refused with both', async () => {
+    const error = await refusal({ agents: [agent('first', idle, { tools: [x] })], plugins: [tool('x', () => 2)] })
+    expect(error.code).toBe('NAME_DUPLICATE')
+    expect(error.message).toMatch(/the plugins and agent "first"/)
+  })
+  test('one tool may be listed by several agents, and stand among the plugins, also as a copy', async () => {
+    const agents = [agent('first', idle, { tools: [x] }), agent('second', idle, { tools: [{ ...x }] })]
+    await open({ agents: [...agents, agent('third', idle, { tools: ['x'] })], plugins: [x] })
+  })
   test('two tools that a model would see under one name are refused', async () => {
     const error = await refusal({ agents: [agent('subject', idle, { tools: [tool('a.b', () => 1), tool('a_b', () => 1)] })] })
     expect(error.code).toBe('NAME_DUPLICATE')
@@ -100,6 +115,18 @@ describe('duplicate and unknown parts', () => {
     const error = await refusal({ plugins: [defineExtension({ name: 'upper', requires: ['lower'], setup() {} })] })
     expect(error.code).toBe('PLUGIN_CAPABILITY_MISSING')
     expect(error.message).toMatch(/"upper".*"lower".*not registered/)
+  })
+  test.each(['f', [5], { f: true }, null])('an extension that requires %j is refused', async (requires) => {
+    const made = (): object => ({ name: 'upper', requires, setup() {} })
+    await expectCode(() => defineExtension(made() as never), 'PLUGIN_INVALID', '"upper"', /list of names/)
+    const error = await refusal({ plugins: [{ ...made(), spec: 'extension/1' } as never] })
+    expect(error).toMatchObject({ code: 'PLUGIN_INVALID', message: expect.stringContaining('"upper"') as string })
+  })
+  test.each(['yes', true, null, {}])('announce of %j is refused', async (announce) => {
+    expect(await refusal({ announce: announce as never })).toMatchObject({
+      code: 'OPTIONS_INVALID',
+      message: expect.stringContaining('announce') as string,
+    })
   })
   test('an extension that stands before the one it needs is told to move', async () => {
     const lower = defineExtension({ name: 'lower', setup() {} })
@@ -262,6 +289,77 @@ describe('schemas', () => {
   ])('a broken plain JSON Schema is refused at registration, not at the first call: %s', async (_name, schema) => {
     await expectCode(() => withInput(schema), 'SCHEMA_NOT_CONVERTIBLE', 'tool "odd"')
   })
+  const cyclic: { default: unknown[] } = { default: [] }
+  cyclic.default.push(cyclic)
+  const converting = (made: () => unknown): object => ({
+    '~standard': { version: 1, vendor: 'mine', validate: (value: unknown) => ({ value }), jsonSchema: { input: made } },
+  })
+  test.each<[string, unknown, RegExp]>([
+    [
+      'a plain document with a bigint',
+      { type: 'object', properties: { n: { default: 1n } } },
+      /bigint at \/properties\/n\/default/,
+    ],
+    ['a plain document with a cycle', { type: 'object', properties: { n: cyclic } }, /a cycle/],
+    ['a plain document with a function', { type: 'object', default: () => 1 }, /a function at \/default/],
+    [
+      'a conversion that gives a bigint',
+      converting(() => ({ type: 'object', properties: { n: { const: 1n } } })),
+      /\/properties\/n\/const/,
+    ],
+    ['a conversion that gives a cycle', converting(() => ({ type: 'object', properties: { n: cyclic } })), /a cycle/],
+    ['a conversion that gives a promise', converting(() => Promise.resolve({ type: 'object' })), /gave a promise/],
+    ['a conversion that gives a promise that fails', converting(() => Promise.reject(new Error('no'))), /gave a promise/],
+    ['a conversion that gives a list', converting(() => []), /gave no document/],
+    [
+      'a conversion that is no function',
+      { '~standard': { version: 1, vendor: 'x', validate() {}, jsonSchema: {} } },
+      /not a function/,
+    ],
+    [
+      'no validate function',
+      { '~standard': { version: 1, vendor: 'x', jsonSchema: { input: () => ({}) } } },
+      /no validate function/,
+    ],
+    ['a ~standard that is null', { '~standard': null }, /no validate function/],
+    ['a default with __proto__', { type: 'object', properties: { a: { default: hostile() } } }, /__proto__/],
+    ['a zod default with __proto__', z.object({ a: z.any().default(hostile()) }), /__proto__/],
+  ])('what cannot be hashed or sent is refused with tool and place: %s', async (_name, schema, text) => {
+    await expectCode(() => withInput(schema as never), 'SCHEMA_NOT_CONVERTIBLE', 'tool "odd"', text)
+  })
+  test('an agent is named too', async () => {
+    const bad = agent('subject', idle, { input: { type: 'object', default: 1n } as never })
+    await expectCode(() => open({ agents: [bad] }), 'SCHEMA_NOT_CONVERTIBLE', /agent "subject", input.*\/default/)
+  })
+  test('a plain document that is changed later changes nothing', async () => {
+    const document = { type: 'object', properties: { n: { type: 'number' } } }
+    let shown: unknown
+    const model = modelOf(({ tools }) => {
+      shown = tools
+      return reply('done')
+    })
+    const odd = tool('odd', () => 1, { input: document })
+    const ops = await open({ agents: [agent('subject', undefined, { model, tools: [odd] })] })
+    document.type = 'array'
+    await (
+      await ops.start('subject', 'go')
+    ).result
+    expect(shown).toMatchObject([{ inputSchema: { type: 'object' } }])
+  })
+  test.each([
+    ['a text', z.string()],
+    ['a list', { type: 'array' }],
+    ['a number or null', { type: ['number', 'null'] }],
+  ])('a tool input that is no object is refused, since models can only send objects: %s', async (_name, schema) => {
+    await expectCode(() => withInput(schema), 'OPTIONS_INVALID', 'tool "odd"', /models can only send objects/)
+  })
+  test.each([
+    ['anything', {}],
+    ['an object or null', { type: ['object', 'null'] }],
+    ['one of several objects', z.union([z.object({ a: z.string() }), z.object({ b: z.string() })])],
+  ])('a tool input that may be an object is taken: %s', async (_name, schema) => {
+    await withInput(schema)
+  })
   test('valibot is told how to bring its document along', async () => {
     const error = await thrownBy(() => withInput(v.object({ a: v.string() }) as never))
     expect(error.message).toMatch(/valibot.*\{ validator, jsonSchema \}/)
@@ -315,6 +413,24 @@ describe('limits', () => {
       'agent "subject"',
     )
     expect(error.details).toEqual({ member })
+  })
+  test.each(['steps', 'tokens', 'decisions', 'payload', 'parallel', 'effects', 'depth'])(
+    'limits.%s of 0.5 is refused',
+    async (member) => {
+      await expectCode(() => agent('subject', idle, { limits: { [member]: 0.5 } }), 'LIMIT_INVALID', member, /whole number/)
+    },
+  )
+  test('limits that count may be Infinity, those of time and money need not be whole', () => {
+    const limits = { steps: Infinity, tokens: Infinity, decisions: Infinity, payload: Infinity, cost: 0.5, durationMs: 0.5 }
+    expect(agent('subject', idle, { limits }).limits).toEqual(limits)
+  })
+  test.each([
+    [{ leaseMs: 100, heartbeatMs: 1000 }, /heartbeatMs \(1000\).*leaseMs \(100\)/],
+    [{ leaseMs: 9_000 }, /heartbeatMs \(5000\).*leaseMs \(9000\)/],
+    [{ heartbeatMs: 8_000 }, /heartbeatMs \(8000\).*leaseMs \(15000\)/],
+  ])('timing %j, under which claims run out between heartbeats, is refused', async (timing, text) => {
+    const error = await refusal({ timing })
+    expect(error).toMatchObject({ code: 'LIMIT_INVALID', message: expect.stringMatching(text) as string })
   })
   test.each([-1, Number.NaN, 'many'] as never[])('limits.repairs of %s is refused', async (repairs) => {
     await expectCode(() => agent('subject', idle, { limits: { repairs } }), 'LIMIT_INVALID', 'repairs')

@@ -237,6 +237,21 @@ describe('runs that exist already', () => {
     await ops.start('echo', 'a', { idempotencyKey: 'k' })
     await expectCode(() => ops.start('echo', 'b', { idempotencyKey: 'k' }), 'RUN_EXISTS', '"k"')
   })
+  test("an idempotency key of the engine's own is refused, and no other takes the place of a child run", async () => {
+    const leaf = agent(
+      'leaf',
+      plan(() => ({ type: 'finish', output: 'leaf' })),
+    )
+    const chief = agent('chief', once({ kind: 'run', key: 'a', agent: 'leaf', input: 'go' }), { agents: [leaf] })
+    const ops = await open({ agents: [chief, leaf] })
+    const own = { idempotencyKey: 'opspawn.child:x' }
+    await expectCode(() => ops.start('leaf', 'go', own), 'OPTIONS_INVALID', /begins with opspawn\./)
+    await (
+      await ops.start('chief', 'go')
+    ).result
+    const { runs } = await ops.list({ agent: 'leaf' })
+    expect(runs.map(({ idempotencyKey }) => idempotencyKey)).toEqual([`opspawn.child:${runs[0]?.runId}`])
+  })
   test('the same idempotency key in another tenant is another run', async () => {
     const ops = await opened()
     const one = await ops.start('echo', 'a', { idempotencyKey: 'k', tenant: 'one' })

@@ -6,6 +6,7 @@ import {
   defineExtension,
   type EffectMiddleware,
   type Extension,
+  type ExtensionHost,
   type Json,
   OpspawnError,
 } from '../../src/index.ts'
@@ -67,6 +68,23 @@ describe('extensions', () => {
         written.map(({ seq, type }) => `${runId} ${seq} ${type}`),
       )
     }
+  })
+
+  test.each<[string, (host: ExtensionHost) => unknown, RegExp]>([
+    [
+      'a middleware that is missing',
+      (host) => host.addMiddleware(undefined as never),
+      /addMiddleware takes a function, not undefined/,
+    ],
+    ['a middleware that is a text', (host) => host.addMiddleware('x' as never), /addMiddleware takes a function, not "x"/],
+    ['an observer that is missing', (host) => host.observe(undefined as never), /observe takes a function, not undefined/],
+    ['an undoing that is no function', () => ({ close() {} }), /setup gave an object/],
+    ['an undoing that comes later and is no function', () => Promise.resolve('x'), /setup gave "x"/],
+  ])('%s is refused with the name of the extension', async (_what, setup, text) => {
+    const extension = defineExtension({ name: 'shaky', setup: setup as never })
+    const error: unknown = await world({ plugins: [extension] }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'PLUGIN_INVALID', message: expect.stringMatching(text) as string })
+    expect((error as Error).message).toContain('extension "shaky"')
   })
 
   test('requires: an extension is set up behind those that it needs, or refused', async () => {

@@ -533,10 +533,11 @@ describe('forks that differ', () => {
   })
 
   test('what cannot be forked is refused', async () => {
-    const agent = defineAgent({ name: 'a', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
+    const step = noting('step')
+    const agent = defineAgent({ name: 'a', tools: [step], planner: stepsPlanner([call('step')]) })
     const reactive = defineAgent({
       name: 'r',
-      tools: [noting('step')],
+      tools: [step],
       planner: { ...stepsPlanner([call('step')]), reactive: true },
     })
     const { ops, clock } = await world({ agents: [agent, reactive] })

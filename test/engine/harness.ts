@@ -182,7 +182,7 @@ export function reply(text: string, usage: { input?: number; output?: number } =
   }
 }
 
-const healthy = agent('healthy', once(callTool('a', 'ping')), { tools: [tool('ping', () => 'pong')] })
+const healthy = agent('healthy', once(callTool('a', 'beat')), { tools: [tool('beat', () => 'thump')] })
 
 /** What a run came to, with all that can be known of it. */
 export interface Played {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { defineAgent, type Policy, type PolicyRule } from '../../src/index.ts'
+import { z } from 'zod'
+import { defineAgent, type Json, type Policy, type PolicyRule, type StandardSchema } from '../../src/index.ts'
 import { scriptedModel } from '../../src/testing/index.ts'
 import { ask, call, child, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, world } from './support/world.ts'
@@ -124,6 +125,89 @@ describe('which rule decides', () => {
   })
 })
 
+describe('what a schema makes of the arguments', () => {
+  const amount = z.object({ amount: z.coerce.number().default(5000) })
+
+  /** Calls a tool with this schema; tells what became of the call and what the body got. */
+  async function paid(schema: StandardSchema | object, rules: readonly PolicyRule[], input: Json, otherwise?: 'deny') {
+    const tool = { ...noting('pay'), input: schema }
+    const agent = defineAgent({ name: 'clerk', tools: [tool as never], planner: stepsPlanner([call('pay', input, 'it')]) })
+    const { ops, clock } = await world({ agents: [agent], policy: { rules, ...(otherwise && { otherwise }) } })
+    const run = await ops.start(agent, 'go')
+    const outcome = await now(clock, run.result)
+    const bodies = tool.calls.map((each) => each.input)
+    if (outcome === undefined) return ['asked', (await run.approvals())[0]?.input]
+    const end = outcomeAt(await historyOf(ops, run.id), 'it')
+    return end?.status === 'completed' ? ['made', ...bodies] : [end?.code, ...bodies]
+  }
+  const asynchronous = z.object({
+    amount: z.coerce
+      .number()
+      .default(5000)
+      .refine(async () => Promise.resolve(true)),
+  })
+
+  test.each([
+    ['at once', amount],
+    ['later', asynchronous],
+  ])('rules judge what the body gets, checked %s', async (_when, schema) => {
+    const deny: PolicyRule[] = [{ verdict: 'deny', arguments: { '/amount': { above: 100 } } }]
+    expect(await paid(schema, deny, { amount: '500' })).toEqual(['POLICY_DENIED'])
+    expect(await paid(schema, deny, {})).toEqual(['POLICY_DENIED'])
+    expect(await paid(schema, deny, { amount: '50' })).toEqual(['made', { amount: 50 }])
+    const asking: PolicyRule[] = [{ verdict: 'ask', arguments: { '/amount': { above: 100 } } }]
+    expect(await paid(schema, asking, {})).toEqual(['asked', { amount: 5000 }])
+    expect(await paid(schema, asking, { amount: '500' })).toEqual(['asked', { amount: 500 }])
+  })
+  test('what forbids or asks counts on the arguments as given too', async () => {
+    const upper = z.object({ to: z.string().toUpperCase() })
+    const rule = { arguments: { '/to': { equals: 'eve' } } } as const
+    expect(await paid(upper, [{ verdict: 'deny', ...rule }], { to: 'eve' })).toEqual(['POLICY_DENIED'])
+    expect(await paid(upper, [{ verdict: 'ask', ...rule }], { to: 'eve' })).toEqual(['asked', { to: 'EVE' }])
+  })
+  test('what allows must hold for what the body gets, and for nothing else', async () => {
+    const allow: PolicyRule[] = [{ verdict: 'allow', arguments: { '/amount': { below: 100 } } }]
+    expect(await paid(amount, allow, { amount: '50' }, 'deny')).toEqual(['made', { amount: 50 }])
+    expect(await paid(amount, allow, {}, 'deny')).toEqual(['POLICY_DENIED'])
+    const grows = z.object({ amount: z.number().transform((value) => value * 1000) })
+    const documented = { validator: grows, jsonSchema: { type: 'object' } }
+    expect(await paid(documented, allow, { amount: 5 }, 'deny')).toEqual(['POLICY_DENIED'])
+  })
+  test('dates are judged as their text, what is no JSON as it was given', async () => {
+    const dated = { validator: z.object({ at: z.coerce.date() }), jsonSchema: { type: 'object' } }
+    const late: PolicyRule[] = [{ verdict: 'deny', arguments: { '/at': { matches: '2030-*' } } }]
+    expect(await paid(dated, late, { at: Date.UTC(2030, 1) })).toEqual(['POLICY_DENIED'])
+    const listed = {
+      validator: z.object({ to: z.array(z.string()).transform((names) => new Set(names)) }),
+      jsonSchema: { type: 'object' },
+    }
+    const eve: PolicyRule[] = [{ verdict: 'deny', arguments: { '/to/0': { equals: 'eve' } } }]
+    expect(await paid(listed, eve, { to: ['eve'] })).toEqual(['POLICY_DENIED'])
+    expect(await paid(listed, eve, { to: ['ada'] })).toEqual(['made', { to: new Set(['ada']) }])
+  })
+  test('arguments that do not fit are told as that, unless a rule forbids them as they are', async () => {
+    const deny: PolicyRule[] = [{ verdict: 'deny', arguments: { '/amount': { equals: 'much' } } }]
+    expect(await paid(amount, deny, { amount: 'more' })).toEqual(['TOOL_INPUT_INVALID'])
+    expect(await paid(amount, deny, { amount: 'much' })).toEqual(['POLICY_DENIED'])
+  })
+  test('a schema is asked no more often than before where no rule looks into the arguments', async () => {
+    let checks = 0
+    const counting = {
+      validator: z.object({}).refine(() => (checks += 1)),
+      jsonSchema: { type: 'object' },
+    }
+    await paid(counting, [{ verdict: 'allow' }, { verdict: 'deny', tool: 'other', arguments: { '/a': { equals: 1 } } }], {})
+    expect(checks).toBe(1)
+  })
+  test('the input of another agent is judged as it gets it', async () => {
+    const helper = defineAgent({ name: 'helper', input: amount, planner: planner(() => ({ type: 'finish', output: 'helped' })) })
+    const agent = defineAgent({ name: 'clerk', agents: [helper], planner: stepsPlanner([child('helper', {}, 'it')]) })
+    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'helper', arguments: { '/amount': { above: 100 } } }]
+    const { ops } = await world({ agents: [agent, helper] as never, policy: { rules } })
+    expect(await (await ops.start(agent, 'hi')).result).toEqual({ status: 'completed', output: ['denied: POLICY_DENIED'] })
+  })
+})
+
 describe('what the model is shown', () => {
   test('a tool that is denied whatever its arguments is not offered', async () => {
     const model = scriptedModel([{ text: 'ok', expect: { toolNames: ['read'] } }])
@@ -212,7 +296,7 @@ describe('a rule on another agent holds for every way to call it', () => {
 
   test.each(both)('deny %s, %s', async (tool, way) => {
     expect(await fateOfBilling({ verdict: 'deny', tool }, way)).toBe('not shown')
-    expect(await fateOfBilling({ verdict: 'deny', tool, arguments: { '/no': { exists: false } } }, way)).toBe('refused')
+    expect(await fateOfBilling({ verdict: 'deny', tool, arguments: { '/input': { matches: '*900' } } }, way)).toBe('refused')
     expect(await fateOfBilling({ verdict: 'deny', tool: `${tool}s` }, way)).toBe('made')
   })
   test.each(both)('ask about %s, %s', async (tool, way) => {
@@ -264,12 +348,29 @@ describe('what a refusal says', () => {
 
 describe('agents as tools', () => {
   test('a rule about an agent holds where the agent is called like a tool', async () => {
-    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'helper', arguments: { '/input': { exists: false } } }]
+    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'helper', arguments: { '/input': { equals: 'go' } } }]
     const helper = defineAgent({ name: 'helper', planner: planner(() => ({ type: 'finish', output: 'helped' })) })
     const agent = defineAgent({ name: 'clerk', agents: [helper], planner: stepsPlanner([child('helper')]) })
     const { ops } = await world({ agents: [agent, helper], policy: { rules } })
     expect(await (await ops.start(agent, 'hi')).result).toEqual({ status: 'completed', output: ['denied: POLICY_DENIED'] })
     expect((await ops.list({ agent: 'helper' })).runs).toHaveLength(0)
+  })
+
+  test.each<[string, Json, PolicyRule['arguments'], boolean]>([
+    ['the text', 'delete all', { '/input': { matches: '*delete*' } }, true],
+    ['another text', 'list all', { '/input': { matches: '*delete*' } }, false],
+    ['that there is one', 'delete all', { '/input': { exists: false } }, false],
+    ['all of it', 'go', { '': { equals: { input: 'go' } } }, true],
+    ['data of a planner, in the form of a model', { a: 1 }, { '/input/a': { equals: 1 } }, true],
+    ['data of a planner, as it is', { a: 1 }, { '/a': { equals: 1 } }, true],
+    ['data that looks like the form of a model', { input: 'delete' }, { '/input': { equals: 'delete' } }, true],
+  ])('rules look into what an agent that takes a text is called with: %s', async (_what, input, conditions, denied) => {
+    const helper = defineAgent({ name: 'helper', planner: planner(() => ({ type: 'finish', output: 'helped' })) })
+    const agent = defineAgent({ name: 'clerk', agents: [helper], planner: stepsPlanner([child('helper', input)]) })
+    const rules: PolicyRule[] = [{ verdict: 'deny', tool: 'helper', arguments: conditions ?? {} }]
+    const { ops } = await world({ agents: [agent, helper], policy: { rules } })
+    const output = [denied ? 'denied: POLICY_DENIED' : 'helped']
+    expect(await (await ops.start(agent, 'hi')).result).toEqual({ status: 'completed', output })
   })
 
   test('an agent that may never be called is not offered', async () => {

@@ -340,8 +340,9 @@ describe('a run that keeps crashing its workers (S6)', () => {
   test('it is set aside after ten claims, a fault says so, and others are unaffected', async () => {
     const clock = manualClock()
     const store = memoryStore({ clock })
-    const bad = defineAgent({ name: 'bad', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
-    const good = defineAgent({ name: 'good', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
+    const step = noting('step')
+    const bad = defineAgent({ name: 'bad', tools: [step], planner: stepsPlanner([call('step')]) })
+    const good = defineAgent({ name: 'good', tools: [step], planner: stepsPlanner([call('step')]) })
     const { ops, faults } = await world({
       agents: [bad, good],
       clock,
@@ -431,11 +432,12 @@ describe('children and places', () => {
     "with limits.parallel %i a run that is taken up again with its children's ends in the inbox goes on",
     async (parallel) => {
       const keys = Array.from({ length: parallel }, (_, index) => `child-${index}`)
-      const helper = defineAgent({ name: 'helper', tools: [noting('look')], planner: stepsPlanner([call('look')]) })
+      const look = noting('look')
+      const helper = defineAgent({ name: 'helper', tools: [look], planner: stepsPlanner([call('look')]) })
       const agent = defineAgent({
         name: 'chief',
         agents: [helper],
-        tools: [noting('look')],
+        tools: [look],
         limits: { parallel },
         planner: stepsPlanner(
           keys.map((key) => child('helper', key, key)),

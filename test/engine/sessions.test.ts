@@ -2,8 +2,8 @@ import { afterEach, expect, test } from 'vitest'
 import { defineAgent, systemMessage, userMessage } from '../../src/index.ts'
 import { toolsPlanner } from '../../src/plugins/planner-tools/index.ts'
 import { promptText, scriptedModel } from '../../src/testing/index.ts'
-import { gate, noting, planner } from './support/parts.ts'
-import { closeAll, historyOf, now, ofType, settle, world } from './support/world.ts'
+import { child, gate, noting, planner, stepsPlanner } from './support/parts.ts'
+import { closeAll, historyOf, now, ofType, outcomeOf, settle, world } from './support/world.ts'
 
 afterEach(closeAll)
 
@@ -176,3 +176,21 @@ test.each([
   expect(await (await ops.start(agent, 'second', { session: 's' })).result).toMatchObject({ status: 'completed' })
   model.assertComplete()
 })
+
+test('a run that starts many children does not hide the conversation before it, and only the last 50 runs count', async () => {
+  const model = scriptedModel([
+    ...Array.from({ length: 52 }, (_, index) => `answer ${index}.`),
+    (prompt: Parameters<typeof promptText>[0]) => promptText(prompt),
+  ])
+  const talker = defineAgent({ name: 'talker', model })
+  const leaf = defineAgent({ name: 'leaf', planner: planner(() => ({ type: 'finish', output: 'leaf' })) })
+  const children = Array.from({ length: 210 }, (_, index) => child('leaf', 'go', `leaf ${index}`))
+  const chief = defineAgent({ name: 'chief', agents: [leaf], planner: stepsPlanner(children), limits: { effects: 300 } })
+  const { ops, clock } = await world({ agents: [talker, leaf, chief] })
+  for (let index = 0; index < 52; index += 1) await (await ops.start(talker, `question ${index}.`, { session: 's' })).result
+  expect(await outcomeOf(clock, await ops.start(chief, 'go', { session: 's' }))).toMatchObject({ status: 'completed' })
+  const { output } = (await (await ops.start(talker, 'and now?', { session: 's' })).result) as { output?: string }
+  expect(output).toContain('answer 51.')
+  expect(output).toContain('answer 3.')
+  expect(output).not.toContain('answer 2.')
+}, 30_000)

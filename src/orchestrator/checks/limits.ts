@@ -2,16 +2,16 @@ import type { RunLimits } from '../../core/index.ts'
 import { requireShape, type Shape } from './shape.ts'
 
 const LIMITS: Shape = {
-  steps: 'positive?',
-  tokens: 'positive?',
+  steps: 'upTo?',
+  tokens: 'upTo?',
   cost: 'positive?',
   durationMs: 'positive?',
-  decisions: 'positive?',
+  decisions: 'upTo?',
   parallel: 'whole?',
   effects: 'whole?',
   depth: 'count?',
   repairs: 'count?',
-  payload: 'positive?',
+  payload: 'upTo?',
 }
 
 /** Checks limits. @throws OpspawnError `LIMIT_INVALID`, also for a limit that does not exist */

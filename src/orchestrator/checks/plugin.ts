@@ -1,4 +1,5 @@
 import { type Extension, OpspawnError, type Plugin } from '../../core/index.ts'
+import { show } from './show.ts'
 
 /** The contracts that this version speaks. */
 export const SPECS = ['tool/1', 'agent/1', 'planner/1', 'memory/1', 'scheduler/1', 'store/1', 'extension/1'] as const
@@ -41,10 +42,16 @@ export function requirePlugin(value: unknown): asserts value is Plugin {
   }
 }
 
-/** Checks what `defineExtension` was given. @throws OpspawnError `PLUGIN_INVALID` */
+/** Checks an extension, however it was made. @throws OpspawnError `PLUGIN_INVALID` */
 export function requireExtension(extension: Omit<Extension, 'spec'>): void {
-  if (typeof extension.name !== 'string' || extension.name === '')
+  if (typeof extension?.name !== 'string' || extension.name === '')
     throw new OpspawnError('PLUGIN_INVALID', 'an extension needs a name')
   if (typeof extension.setup !== 'function')
     throw new OpspawnError('PLUGIN_INVALID', `extension "${extension.name}" has no setup function`)
+  const { requires = [] } = extension
+  if (Array.isArray(requires) && requires.every((name) => typeof name === 'string')) return
+  throw new OpspawnError(
+    'PLUGIN_INVALID',
+    `extension "${extension.name}": requires must be a list of names of extensions, not ${show(requires)}`,
+  )
 }
