@@ -239,7 +239,7 @@ function checkWait(planner: Planner, effect: Effect & { kind: 'wait' }): void {
   try {
     requireShape(`wait "${effect.key}"`, effect.for, shape)
     if (effect.for.type === 'signal' && effect.for.name.startsWith('opspawn.'))
-      throw new TypeError("names that begin with opspawn. are the engine's own")
+      throw new Error("names that begin with opspawn. are the engine's own")
   } catch (error) {
     throw invalid(planner, `cannot be carried out: ${describe(error)}`, error)
   }
@@ -249,7 +249,7 @@ function copy<T>(planner: Planner, what: string, value: T, view: RunView): T {
   try {
     return toJson(value, { maxSize: view.limits.payload }) as T
   } catch (error) {
-    throw invalid(planner, `has an ${what} that cannot be recorded: ${describe(error)}`, error)
+    throw invalid(planner, `cannot be recorded, because of its ${what}: ${describe(error)}`, error)
   }
 }
 

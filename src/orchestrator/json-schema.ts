@@ -45,8 +45,7 @@ const NAMED: readonly string[] = ['$defs', 'definitions', 'dependentSchemas', 'p
 /** The validator reads documents as it meets them, so a broken one would fail only at the first call: looked over here. */
 function requireSchemaDocument(root: object, node: unknown, path: string): void {
   if (typeof node === 'boolean') return
-  if (typeof node !== 'object' || node === null || Array.isArray(node))
-    throw new TypeError(`${path} is no schema but ${show(node)}`)
+  if (typeof node !== 'object' || node === null || Array.isArray(node)) throw new Error(`${path} is no schema but ${show(node)}`)
   const schema = node as Readonly<Record<string, unknown>>
   requireKeywords(schema, path)
   if (schema['$ref'] !== undefined) requireTarget(root, requireText(schema['$ref'], `${path}/$ref`), path)
@@ -57,11 +56,11 @@ function requireSchemaDocument(root: object, node: unknown, path: string): void 
 function requireKeywords(schema: Readonly<Record<string, unknown>>, path: string): void {
   const { type = 'object', pattern, enum: values, required } = schema
   const wrong = [type].flat().find((name) => !TYPES.includes(name))
-  if (wrong !== undefined) throw new TypeError(`${path}/type is ${show(wrong)}`)
+  if (wrong !== undefined) throw new Error(`${path}/type is ${show(wrong)}`)
   if (pattern !== undefined) void new RegExp(requireText(pattern, `${path}/pattern`), 'u')
-  if (values !== undefined && !Array.isArray(values)) throw new TypeError(`${path}/enum is no list`)
+  if (values !== undefined && !Array.isArray(values)) throw new Error(`${path}/enum is no list`)
   if (required !== undefined && !(Array.isArray(required) && required.every((name) => typeof name === 'string')))
-    throw new TypeError(`${path}/required is no list of names`)
+    throw new Error(`${path}/required is no list of names`)
 }
 
 /** Bounds that are counts, and bounds that are numbers. */
@@ -82,7 +81,7 @@ function requireBounds(schema: Readonly<Record<string, unknown>>, path: string):
     const bound = schema[keyword]
     const isBound = Number.isFinite(bound) && (NUMBERS.includes(keyword) || (Number.isInteger(bound) && (bound as number) >= 0))
     if (bound !== undefined && (!isBound || (keyword === 'multipleOf' && (bound as number) <= 0)))
-      throw new TypeError(`${path}/${keyword} is ${show(bound)}`)
+      throw new Error(`${path}/${keyword} is ${show(bound)}`)
   }
 }
 
@@ -94,14 +93,14 @@ function requireBelow(root: object, schema: Readonly<Record<string, unknown>>, p
   }
   for (const keyword of LISTS) {
     const value = schema[keyword] ?? []
-    if (!Array.isArray(value)) throw new TypeError(`${path}/${keyword} is no list`)
+    if (!Array.isArray(value)) throw new Error(`${path}/${keyword} is no list`)
     for (const item of value as readonly unknown[]) requireSchemaDocument(root, item, `${path}/${keyword}`)
   }
   for (const keyword of NAMED) requireNamed(root, schema[keyword] ?? {}, keyword, path)
 }
 
 function requireNamed(root: object, value: unknown, keyword: string, path: string): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${path}/${keyword} is no object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${path}/${keyword} is no object`)
   for (const [name, item] of Object.entries(value)) {
     if (keyword === 'patternProperties') void new RegExp(name, 'u')
     requireSchemaDocument(root, item, `${path}/${keyword}/${name}`)
@@ -109,7 +108,7 @@ function requireNamed(root: object, value: unknown, keyword: string, path: strin
 }
 
 function requireText(value: unknown, path: string): string {
-  if (typeof value !== 'string') throw new TypeError(`${path} is no text`)
+  if (typeof value !== 'string') throw new Error(`${path} is no text`)
   return value
 }
 
@@ -118,13 +117,13 @@ function requireTarget(root: object, reference: string, path: string): void {
   const passed = new Set<string>()
   for (let next: unknown = reference; typeof next === 'string'; next = (targetOf(root, next) as { $ref?: unknown }).$ref) {
     const isHere = next === '#' || next.startsWith('#/')
-    if (!isHere && !next.startsWith('#')) throw new TypeError(`${path}/$ref leads out of the document: ${next}`)
+    if (!isHere && !next.startsWith('#')) throw new Error(`${path}/$ref leads out of the document: ${next}`)
     if (!isHere) {
       if (JSON.stringify(root).includes(`"$anchor":${JSON.stringify(next.slice(1))}`)) return
-      throw new TypeError(`${path}/$ref leads nowhere: ${next}`)
+      throw new Error(`${path}/$ref leads nowhere: ${next}`)
     }
-    if (targetOf(root, next) === undefined) throw new TypeError(`${path}/$ref leads nowhere: ${next}`)
-    if (passed.has(next)) throw new TypeError(`${path}/$ref leads back to itself: ${next}`)
+    if (targetOf(root, next) === undefined) throw new Error(`${path}/$ref leads nowhere: ${next}`)
+    if (passed.has(next)) throw new Error(`${path}/$ref leads back to itself: ${next}`)
     passed.add(next)
     const target = targetOf(root, next)
     if (typeof target !== 'object' || target === null) return

@@ -32,7 +32,7 @@ export interface RawAnswer {
  */
 export function recordAnswer(model: Model, raw: RawAnswer, maxSize: number): ModelAnswer {
   try {
-    if (!Array.isArray(raw.content)) throw new TypeError(`content is ${show(raw.content)}, not a list`)
+    if (!Array.isArray(raw.content)) throw new Error(`content is ${show(raw.content)}, not a list`)
     requireWhole(model, raw)
     const { finishReason, response } = raw
     const [only] = raw.content as readonly ModelPart[]
@@ -62,7 +62,7 @@ function recordExtras(answer: Answer, { structuredOutputText, response, warnings
   }
   if (response?.id !== undefined) answer.responseId = requireText('response id', response.id)
   if (warnings === undefined) return
-  if (!Array.isArray(warnings)) throw new TypeError(`warnings are ${show(warnings)}, not a list`)
+  if (!Array.isArray(warnings)) throw new Error(`warnings are ${show(warnings)}, not a list`)
   if (warnings.length > 0) answer.warnings = toJson(warnings, { maxSize }) as readonly Json[]
 }
 
@@ -101,7 +101,7 @@ export function invalidAnswer(model: Model, what: string, cause?: unknown): Opsp
 
 function requireText(what: string, value: unknown): string {
   if (typeof value === 'string') return value
-  throw new TypeError(`${what} is ${show(value)}, not a text`)
+  throw new Error(`${what} is ${show(value)}, not a text`)
 }
 
 function recordPart(part: ModelPart | undefined, maxSize: number): AnswerPart {

@@ -213,7 +213,7 @@ function recordOutput(ready: ReadyTool, output: unknown, context: RunContext): J
       )
     }
     if (!OpspawnError.is(error)) throw error
-    throw new OpspawnError('TOOL_OUTPUT_INVALID', `${what} is not JSON: ${error.message}`, {
+    throw new OpspawnError('TOOL_OUTPUT_INVALID', `${what} cannot be recorded: ${error.message}`, {
       cause: error,
       details: error.details,
     })

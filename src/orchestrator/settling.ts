@@ -2,6 +2,8 @@ import {
   type Effect,
   type EffectRecord,
   type Failure,
+  type ModelEffect,
+  OpspawnError,
   type Outcome,
   type RetryPolicy,
   toFailure,
@@ -68,7 +70,7 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   const { context, log } = progress
   const { engine, ready } = context
   const { effect } = execution
-  const { failure, retryAfterMs } = understand(effect.kind, thrown, engine.clock.now())
+  const { failure, retryAfterMs } = understand(ready, effect, thrown, engine.clock.now())
   if (failure.code === 'EFFECT_UNKNOWN') {
     settleUnknown(progress, record, failure, execution)
     return
@@ -111,8 +113,20 @@ function mayRepeat({ end, stage }: Execution, failure: Failure, tool: Tool | und
   return failure.retryable && (tool?.effect !== 'unsafe' || tool.retry !== undefined || wasNotBegun)
 }
 
-function understand(kind: string, thrown: unknown, now: number): Fault {
-  if (kind === 'model') return modelFault(thrown, now)
+function understand(ready: ReadyAgent, effect: Effect, thrown: unknown, now: number): Fault {
+  const { kind } = effect
+  if (kind === 'model') return withModel(ready, effect, thrown, modelFault(thrown, now))
   if (kind === 'tool') return toolFault(thrown)
   return { failure: toFailure(thrown, kind === 'run' ? 'INTERNAL' : 'MEMORY_FAILED') }
+}
+
+/** A provider's error names neither the model nor, mostly, the status: both are said with it. */
+function withModel({ agent }: ReadyAgent, effect: ModelEffect, thrown: unknown, fault: Fault): Fault {
+  const name = effect.model ?? 'default'
+  const model = Object.hasOwn(agent.models, name) ? agent.models[name] : undefined
+  if (model === undefined || OpspawnError.is(thrown)) return fault
+  const { failure } = fault
+  const { status } = (failure.details ?? {}) as { readonly status?: number }
+  const failed = status === undefined ? 'failed' : `failed with status ${status}`
+  return { ...fault, failure: { ...failure, message: `model ${model.provider}/${model.modelId} ${failed}: ${failure.message}` } }
 }

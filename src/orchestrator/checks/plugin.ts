@@ -19,10 +19,7 @@ const MEMBERS: Readonly<Record<(typeof SPECS)[number], readonly string[]>> = {
 export function requirePlugin(value: unknown): asserts value is Plugin {
   const plugin = (typeof value === 'object' && value !== null ? value : {}) as Partial<Plugin>
   if (typeof plugin.spec !== 'string') {
-    throw new OpspawnError(
-      'PLUGIN_INVALID',
-      `a plugin is an object with a spec, found ${value === null ? 'null' : typeof value}${typeof value === 'function' ? '; did you forget to call the factory?' : ''}`,
-    )
+    throw new OpspawnError('PLUGIN_INVALID', `a plugin is an object with a spec, found ${found(value)}`)
   }
   const name = typeof plugin.name === 'string' && plugin.name !== '' ? `"${plugin.name}"` : undefined
   if (name === undefined) throw new OpspawnError('PLUGIN_INVALID', `a plugin of spec ${plugin.spec} has no name`)
@@ -40,6 +37,12 @@ export function requirePlugin(value: unknown): asserts value is Plugin {
       })
     }
   }
+}
+
+function found(value: unknown): string {
+  if (Array.isArray(value)) return 'a list; put what it holds into the list around it'
+  if (typeof value === 'function') return 'function; did you forget to call the factory?'
+  return value === null ? 'null' : typeof value
 }
 
 /** Checks an extension, however it was made. @throws OpspawnError `PLUGIN_INVALID` */
