@@ -87,7 +87,8 @@ export class Hub {
   }
 
   live(runId: string, event: LiveEvent): void {
-    frozen(event)
+    // Deltas are flat, and thousands of them come.
+    if (event.type === 'tool-progress' || event.type === 'tool-log') frozen(event)
     const watchers = this.#watchers.get(runId)
     if (watchers !== undefined) for (const watcher of watchers) watcher.live?.(event)
     if (this.#bus.listenerCount('live') > 0) this.#bus.emit('live', runId, event)

@@ -12,7 +12,9 @@ import { frozen } from './frozen.ts'
 
 /** What a model is shown cannot be changed by it: most of it is the history itself. What was shown before is not walked again. */
 function shown(message: Message): ModelMessage {
-  return frozen(toModelMessage(frozen(message)))
+  const made = toModelMessage(message)
+  if (made !== (message as unknown)) frozen(message)
+  return frozen(made)
 }
 
 /** A recorded message in the model's own form: URL texts become URL objects. Messages without files are passed on as they are. */
