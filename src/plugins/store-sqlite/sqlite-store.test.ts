@@ -1,49 +1,17 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import * as sqlite from 'node:sqlite'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
-import type { Claim, NewRun, RunEvent, Store } from '../../core/index.ts'
+import { describe, expect, test, vi } from 'vitest'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { manualClock } from '../../testing/clock.ts'
 import { storeConformance } from '../../testing/store-conformance.ts'
-import { inlineThreads } from '../../../test/durable/inline-threads.ts'
-import { requireLocalFolder } from './file-system.ts'
-import { sqliteStore, type SqliteStoreOptions } from './index.ts'
-import { toAccepted } from './encoding.ts'
-import { fromRefusal, toRefusal } from './failures.ts'
+import { sqliteStore } from './index.ts'
 import { lockFolder } from './liveness.ts'
-import type { Replies } from './message.ts'
-import { migrate, MIGRATIONS } from './migrations.ts'
-import { SharedState } from './shared-state.ts'
-import { openWriter } from './writer.ts'
 import { MOST_URGENT } from './claim.ts'
 import { checkOptions } from './options.ts'
-import { FileStore, type SqliteStore } from './sqlite-store.ts'
-
-const folder = mkdtempSync(join(tmpdir(), 'opspawn-sqlite-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-let count = 0
-const newPath = (): string => join(folder, `${(count += 1)}.db`)
-
-const opened: SqliteStore[] = []
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store[Symbol.asyncDispose]()
-})
-
-/** A store whose threads run in this one. */
-function open(options: Partial<SqliteStoreOptions> = {}): SqliteStore {
-  const store = new FileStore(checkOptions({ path: newPath(), ...options }), inlineThreads)
-  opened.push(store)
-  return store
-}
-
-/** A store as users have it. */
-function openThreaded(options: Partial<SqliteStoreOptions> = {}): SqliteStore {
-  const store = sqliteStore({ path: newPath(), ...options })
-  opened.push(store)
-  return store
-}
+import { FileStore } from './sqlite-store.ts'
+import { inlineThreads } from '../../../test/durable/inline-threads.ts'
+import { newPath, opened, open, openThreaded, newRun, own, end, note, idsOf } from '../../../test/durable/stores.ts'
 
 describe('store/1', () => {
   const clock = manualClock()
@@ -55,30 +23,6 @@ describe.skipIf(process.env['CI'] !== 'true')('store/1, in threads (CI runs it; 
   const clock = manualClock()
   storeConformance({ test, clock, createStore: (options) => openThreaded({ clock, ...options }) })
 })
-
-function newRun(runId: string, rest: Omit<NewRun, 'origin'> = {}, more: Partial<NewRun['origin']> = {}): NewRun {
-  const origin = { runId, agent: 'agent', definition: 'v1', tenant: 't', input: 1, rootId: runId, depth: 0, limits: {} }
-  return { ...rest, origin: { ...origin, ...more } }
-}
-
-async function own(store: Store, runId: string, leaseMs: number = 60_000): Promise<Claim> {
-  const [claim] = await store.claim({ workerId: 'w', leaseMs, runId })
-  if (claim === undefined) throw new Error(`${runId} is not ready`)
-  return claim
-}
-
-async function end(store: Store, runId: string): Promise<void> {
-  const { fence, run } = await own(store, runId)
-  const outcome = { status: 'completed', output: null } as const
-  const event: RunEvent = { type: 'run-end', outcome, version: 1, seq: run.seq + 1, at: 0 }
-  await store.append(fence, run.seq, [event], { end: { outcome } })
-}
-
-function note(seq: number, state: string = 'x'): RunEvent {
-  return { type: 'decision', effects: [], state, version: 1, seq, at: seq }
-}
-
-const idsOf = async (store: Store): Promise<string[]> => (await store.list({}, {})).runs.map(({ runId }) => runId)
 
 describe('options', () => {
   test('it is a plugin, and says what it survives', () => {
@@ -118,150 +62,6 @@ describe('options', () => {
       expect(() => sqliteStore({ path: 'x', ...options } as never)).toThrow(expect.objectContaining({ code: 'LIMIT_INVALID' }))
     },
   )
-})
-
-describe('a file that cannot be used is refused with a reason', () => {
-  async function reasonOf(options: SqliteStoreOptions): Promise<unknown> {
-    const store = open(options)
-    const thrown: unknown = await store.open().catch((error: unknown) => error)
-    expect(thrown).toMatchObject({ code: 'STORE_FAILED', retryable: false })
-    expect((thrown as Error).message).toContain(options.path)
-    // Every call says so, not only the first.
-    await expect(store.create(newRun('a'))).rejects.toMatchObject({ code: 'STORE_FAILED' })
-    return (thrown as { details: { reason: string } }).details.reason
-  }
-
-  test('in threads every call gets the same answer, also while the thread before is ending', async () => {
-    const path = newPath()
-    writeFileSync(path, 'no database '.repeat(1000))
-    const store = openThreaded({ path })
-    for (let count = 0; count < 4; count += 1)
-      await expect(store.create(newRun('a'))).rejects.toMatchObject({ details: { reason: 'not-a-database' } })
-  })
-  test('no folder', async () => {
-    expect(await reasonOf({ path: join(folder, 'nowhere', 'runs.db') })).toBe('no-folder')
-  })
-  test('a folder in its place', async () => {
-    expect(await reasonOf({ path: folder })).toBe('cannot-open')
-  })
-  test('no database', async () => {
-    const path = newPath()
-    writeFileSync(path, 'This is a text, and long enough not to be taken for an empty database file. '.repeat(20))
-    expect(await reasonOf({ path })).toBe('not-a-database')
-  })
-  test('the database of another program', async () => {
-    const path = newPath()
-    const db = new sqlite.DatabaseSync(path)
-    db.exec('CREATE TABLE notes (text TEXT)')
-    db.close()
-    expect(await reasonOf({ path })).toBe('foreign')
-    const after = new sqlite.DatabaseSync(path)
-    expect(after.prepare('SELECT name FROM sqlite_schema').all()).toEqual([expect.objectContaining({ name: 'notes' })])
-    expect(after.prepare('PRAGMA journal_mode').get()).toMatchObject({ journal_mode: 'delete' })
-    after.close()
-  })
-  test('a newer schema', async () => {
-    const path = newPath()
-    const store = open({ path })
-    await store.open()
-    await store[Symbol.asyncDispose]()
-    const db = new sqlite.DatabaseSync(path)
-    db.exec('PRAGMA user_version = 99')
-    db.close()
-    expect(await reasonOf({ path })).toBe('newer-schema')
-  })
-  test('a damaged file', async () => {
-    const path = newPath()
-    const store = open({ path })
-    for (let index = 0; index < 50; index += 1) await store.create(newRun(`run-${index}`))
-    await store[Symbol.asyncDispose]()
-    const size = statSync(path).size
-    writeFileSync(path, Buffer.alloc(size - 4096, 7), { flag: 'r+' })
-    expect(['not-a-database', 'corrupt']).toContain(await reasonOf({ path }))
-  })
-  test('a network file system, unless it is allowed', () => {
-    for (const type of [0x6969, 0x517b, 0xff534d42 | 0, 0xfe534d42, 0x01021997, 0x65735546])
-      expect(() => requireLocalFolder('/net', () => type)).toThrow(/^\/net is on a network file system \(\w+\)/)
-    expect(() => requireLocalFolder('/home', () => 0xef53)).not.toThrow()
-  })
-  test.skipIf(process.getuid?.() === 0)('a file that may not be written (root may write all)', async () => {
-    const path = newPath()
-    const store = open({ path })
-    await store.open()
-    await store[Symbol.asyncDispose]()
-    const { chmodSync } = await import('node:fs')
-    chmodSync(path, 0o400)
-    expect(await reasonOf({ path })).toBe('read-only')
-  })
-})
-
-test.each([
-  [13, 'disk-full', true],
-  [8, 'read-only', false],
-  [3 + 256, 'read-only', false],
-  [11, 'corrupt', false],
-  [1, 'failed', true],
-])('what SQLite says with code %i is told as %s', (errcode, reason, retryable) => {
-  const cause = Object.assign(new Error('as SQLite says it'), { errcode })
-  const error = fromRefusal(structuredClone(toRefusal(cause, '/runs.db')))
-  expect(error).toMatchObject({ code: 'STORE_FAILED', retryable, details: { reason } })
-  expect(error.message).toContain('/runs.db')
-  expect((error.cause as Error).message).toBe('as SQLite says it')
-})
-
-test('a full disk refuses what does not fit, changes nothing, and takes up again', async () => {
-  const path = newPath()
-  const made: sqlite.DatabaseSync[] = []
-  class Watched extends sqlite.DatabaseSync {
-    constructor(file: string) {
-      super(file)
-      made.push(this)
-    }
-  }
-  const writer = openWriter({ DatabaseSync: Watched } as never, {
-    path,
-    durability: 'disk',
-    owner: 'o',
-    shared: new SharedState().buffer,
-    busyMs: 100,
-    anyFileSystem: false,
-  })
-  const create = (...ids: string[]): Replies => {
-    const all: Replies[number][] = []
-    const requests = ids.map((id, index) => {
-      const input = id === 'large' ? 'x'.repeat(500_000) : 1
-      return [index, 'create', { now: 1, mono: 1 }, 100, toAccepted(newRun(id, {}, { input }), 1)] as const
-    })
-    writer.serve(
-      requests,
-      (replies) => all.push(...replies),
-      () => undefined,
-    )
-    return all
-  }
-  const db = made[0] as sqlite.DatabaseSync
-  const { page_count } = db.prepare('PRAGMA page_count').get() as { page_count: number }
-  db.exec(`PRAGMA max_page_count = ${page_count + 20}`)
-  const replies = create('a', 'large', 'b')
-  expect(replies.map(([, , refusal]) => refusal?.details)).toEqual([undefined, { reason: 'disk-full' }, undefined])
-  db.exec('PRAGMA max_page_count = 100000')
-  expect(create('large').map(([, , refusal]) => refusal)).toEqual([undefined])
-  await writer.close()
-  expect(await idsOf(open({ path }))).toEqual(['large', 'b', 'a'])
-})
-
-test('a newer version brings the schema up to date, once, and keeps what is there', async () => {
-  const path = newPath()
-  const store = open({ path })
-  await store.create(newRun('a'))
-  await store[Symbol.asyncDispose]()
-  const db = new sqlite.DatabaseSync(path)
-  const next = [...MIGRATIONS, 'CREATE TABLE schedules (name TEXT PRIMARY KEY) STRICT']
-  for (let count = 0; count < 2; count += 1) migrate(db, path, next)
-  expect(db.prepare('PRAGMA user_version').get()).toMatchObject({ user_version: next.length })
-  expect(db.prepare('SELECT run_id FROM runs').all()).toEqual([expect.objectContaining({ run_id: 'a' })])
-  db.close()
-  await expect(open({ path }).open()).rejects.toMatchObject({ details: { reason: 'newer-schema' } })
 })
 
 describe('several stores of one file', () => {
@@ -371,83 +171,6 @@ test('large payloads stand in blobs, are read as ever, and go with their run', a
   expect((await store.read('b', 4, 1))[0]).toEqual(note(4, large))
   await expect(store.read('a', 1)).rejects.toMatchObject({ code: 'RUN_UNKNOWN' })
   db.close()
-})
-
-describe('retention', () => {
-  test('finished runs go by age and number, unfinished ones and members of an unfinished tree never', async () => {
-    const clock = manualClock(1_000_000)
-    const store = open({ clock, retain: { finishedForMs: 5_000, finishedRuns: 3 } })
-    await store.create(newRun('root'))
-    await store.create(newRun('child', {}, { rootId: 'root', parent: { runId: 'root', key: 'k' }, depth: 1 }))
-    await end(store, 'child')
-    for (const id of ['old', 'open']) await store.create(newRun(id, { idempotencyKey: id }))
-    await end(store, 'old')
-    await clock.advance(6_000)
-    for (const id of ['1', '2', '3', '4']) {
-      await store.create(newRun(id))
-      await end(store, id)
-    }
-    expect(await store.prune()).toBe(3)
-    expect(await idsOf(store)).toEqual(['4', '3', 'open', 'child', 'root'])
-    expect(await store.prune()).toBe(0)
-    expect((await store.create(newRun('again', { idempotencyKey: 'old' }))).created).toBe(true)
-    expect((await store.create(newRun('again', { idempotencyKey: 'open' }))).created).toBe(false)
-    await end(store, 'root')
-    await clock.advance(120_000)
-    expect(await idsOf(store)).toEqual(['again', 'open'])
-  })
-
-  test('more than a batch goes at one call', async () => {
-    const store = open({ retain: { finishedRuns: 10 }, durability: 'process' })
-    for (let index = 0; index < 130; index += 1) {
-      await store.create(newRun(`${index}`))
-      await end(store, `${index}`)
-    }
-    expect(await store.prune()).toBe(120)
-    expect(await idsOf(store)).toEqual(Array.from({ length: 10 }, (_, index) => `${129 - index}`))
-  })
-})
-
-describe('the file itself', () => {
-  test('a backup is the whole store at one moment, and is used like one', async () => {
-    const store = openThreaded()
-    for (const id of ['a', 'b']) await store.create(newRun(id))
-    const { fence, run } = await own(store, 'a')
-    await store.append(fence, run.seq, [note(3)])
-    const to = newPath()
-    const writes = Promise.all(Array.from({ length: 50 }, (_, index) => store.create(newRun(`later-${index}`))))
-    await store.backup(to)
-    await writes
-    await expect(store.backup(to)).rejects.toMatchObject({ code: 'STORE_FAILED', details: { reason: 'backup-exists' } })
-    await expect(store.backup('')).rejects.toMatchObject({ code: 'OPTIONS_INVALID' })
-    const copy = open({ path: to })
-    expect(await copy.read('a', 1)).toEqual(await store.read('a', 1))
-    expect((await copy.list({ runId: 'a' }, {})).runs).toEqual((await store.list({ runId: 'a' }, {})).runs)
-    // Nobody holds the locks of the copy, so the run that was under way is free at once.
-    await copy.sweep(1000)
-    expect((await own(copy, 'a')).fence.epoch).toBe(fence.epoch + 1)
-    await store.append(fence, 3, [note(4)])
-  })
-
-  test('vacuum gives space back', async () => {
-    const path = newPath()
-    const store = openThreaded({ path, retain: { finishedRuns: 1 }, durability: 'process' })
-    for (const id of ['a', 'b']) {
-      await store.create(newRun(id, {}, { input: 'x'.repeat(2_000_000) }))
-      await end(store, id)
-    }
-    await store.prune()
-    const pages = (): number => {
-      const db = new sqlite.DatabaseSync(path)
-      const { page_count } = db.prepare('PRAGMA page_count').get() as { page_count: number }
-      db.close()
-      return page_count
-    }
-    const before = pages()
-    await store.vacuum()
-    expect(pages()).toBeLessThan(before * 0.7)
-    expect(await store.read('b', 1)).toHaveLength(3)
-  })
 })
 
 describe('leases', () => {
