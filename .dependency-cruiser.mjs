@@ -17,20 +17,40 @@ export default {
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only('core-is-alone', '^src/core/', ['^src/core/'], { builtins: false, packages: false }),
-    only('plugins-see-core', '^src/plugins/(?!planner-)([^/]+)/', [core, '^src/plugins/$1/']),
+    only('plugins-see-core', '^src/plugins/(?!planner-|memory-)([^/]+)/', [core, '^src/plugins/$1/']),
+    only('memories-see-remembering', '^src/plugins/(memory-[^/]+)/', [core, '^src/remembering/index\\.ts$', '^src/plugins/$1/']),
+    only('remembering-sees-core', '^src/remembering/', [core, '^src/remembering/', '^(node:)?crypto$'], {
+      packages: false,
+      builtins: false,
+    }),
     only('planners-see-planning', '^src/plugins/(planner-[^/]+)/', [core, '^src/planning/index\\.ts$', '^src/plugins/$1/']),
     only('planning-sees-core', '^src/planning/', [core, '^src/planning/'], { builtins: false, packages: false }),
     only(
       'orchestrator-sees-core',
       '^src/orchestrator/',
-      [core, '^src/orchestrator/', '^node_modules/(@cfworker/json-schema|eventemitter3|fastq|yaml|zod)/'],
+      [core, '^src/orchestrator/', '^node_modules/(@cfworker/json-schema|croner|eventemitter3|fastq|yaml|zod)/'],
       { packages: false },
     ),
+    only('documents-see-core', '^src/documents/', [core, '^src/documents/', '^node_modules/(parse5|unpdf)/'], {
+      packages: false,
+    }),
+    {
+      name: 'documents-load-late',
+      severity: 'error',
+      from: { path: '^src/documents/' },
+      to: { path: '^node_modules/', dependencyTypesNot: ['dynamic-import', 'type-only'] },
+    },
     only('testing-sees-core', '^src/testing/', [core, '^src/testing/'], { packages: false }),
     only(
       'cli-sees-the-public-surface',
       '^src/cli/',
-      [core, '^src/cli/', '^src/index\\.ts$', '^src/plugins/[^/]+/index\\.ts$', '^node_modules/(commander|yaml)/'],
+      [
+        core,
+        '^src/cli/',
+        '^src/(orchestrator/)?index\\.ts$',
+        '^src/(documents|plugins/[^/]+)/index\\.ts$',
+        '^node_modules/(commander|yaml)/',
+      ],
       { packages: false },
     ),
     {
@@ -39,7 +59,7 @@ export default {
       severity: 'error',
       from: { path: '^src/cli/' },
       to: {
-        path: ['^src/index\\.ts$', '^src/plugins/', '^node_modules/yaml/'],
+        path: ['^src/(orchestrator/)?index\\.ts$', '^src/(documents|plugins)/', '^node_modules/yaml/'],
         dependencyTypesNot: ['dynamic-import', 'type-only'],
       },
     },

@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, loadavg, platform, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { measureInChild } from './child.ts'
-import { contenders, type ContenderName } from './contenders/contender.ts'
+import { contenders, isGeneral, type ContenderName } from './contenders/contender.ts'
 import { allocFlags } from './measures/alloc.ts'
 import { measureDurable } from './measures/durable.ts'
+import { measureCrowded } from './measures/crowded.ts'
 import { measureImports } from './measures/import.ts'
 import { measureInstall } from './measures/install.ts'
+import { measureMemory } from './measures/memory.ts'
 import { measureRecovery } from './measures/recovery.ts'
+import { measureWaiting } from './measures/waiting.ts'
 import { renderTable, type Results } from './table.ts'
 import type { TaskName } from './worker.ts'
 
@@ -26,8 +29,15 @@ const timed = {
   workflow: { rounds: 4, seconds: 30 },
 } satisfies Partial<Record<TaskName, Plan>>
 
+/** Those in which no peer takes part. */
+const ownMeasures: Readonly<Record<string, typeof measureMemory>> = {
+  crowded: measureCrowded,
+  waiting: measureWaiting,
+  memory: measureMemory,
+}
+
 const slow = 'install'
-const everyMeasure = [...Object.keys(timed), 'durable', 'recovery', 'import', slow]
+const everyMeasure = [...Object.keys(timed), 'durable', 'recovery', 'crowded', 'waiting', 'memory', 'import', slow]
 
 const results: Results = new Map()
 const refused = new Map<ContenderName, string>()
@@ -83,7 +93,15 @@ async function measureTimed(task: keyof typeof timed, names: readonly ContenderN
 async function measureOnce(task: string, names: readonly ContenderName[]): Promise<void> {
   note(`${task} …`)
   if (task === 'durable') {
-    measureDurable(names, (name, row, value) => (typeof value === 'string' ? refuse(name, value) : record(row, name, value)))
+    const report = (name: ContenderName, row: string, value: number | string): void =>
+      typeof value === 'string' ? refuse(name, value) : record(row, name, value)
+    measureDurable(names, report, skip)
+    return
+  }
+  const own = ownMeasures[task]
+  if (own !== undefined) {
+    if (!names.includes('opspawn')) return
+    for (const [row, name, value] of own()) record(row, name, value)
     return
   }
   if (task === 'recovery') {
@@ -93,13 +111,18 @@ async function measureOnce(task: string, names: readonly ContenderName[]): Promi
     record('recovery-p99', 'opspawn', p99)
     return
   }
-  if (task === 'import') {
-    measureImports(names, (name, row, ms) => {
-      if (typeof ms === 'string') skip(name, ms)
-      else record(row, name, ...ms)
-    })
-    return
-  }
+  if (task === 'import') recordImports(names.filter(isGeneral))
+  else recordInstalls(names.filter(isGeneral))
+}
+
+function recordImports(names: readonly ContenderName[]): void {
+  measureImports(names, (name, row, ms) => {
+    if (typeof ms === 'string') skip(name, ms)
+    else record(row, name, ...ms)
+  })
+}
+
+function recordInstalls(names: readonly ContenderName[]): void {
   for (const name of names) {
     note(`install: ${contenders[name].title}`)
     const installed = measureInstall(name)
@@ -111,7 +134,12 @@ async function measureOnce(task: string, names: readonly ContenderName[]): Promi
 function header(names: readonly ContenderName[]): string {
   const cores = availableParallelism()
   const load = loadavg()[0]?.toFixed(1)
-  const packages = new Set([...names.map((name) => contenders[name].package), '@langchain/langgraph', '@langchain/core'])
+  const packages = new Set([
+    ...names.map((name) => contenders[name].package),
+    '@langchain/langgraph',
+    '@langchain/core',
+    '@langchain/langgraph-checkpoint-sqlite',
+  ])
   return [
     `Node ${process.versions.node}, V8 ${process.versions.v8}, ${platform()} ${release()}, ${cores} cores, ` +
       `${Math.round(totalmem() / 2 ** 30)} GiB, load ${load} at the start`,
@@ -145,7 +173,7 @@ function choices(): { measures: string[]; names: ContenderName[] } {
 const { measures, names } = choices()
 console.log(header(names))
 const needsProbe = measures.some((measure) => measure in timed)
-const able = needsProbe ? await admit(names) : names
+const able = needsProbe ? await admit(names.filter(isGeneral)) : names
 for (const measure of everyMeasure.filter((one) => measures.includes(one))) {
   if (measure in timed) await measureTimed(measure as keyof typeof timed, able)
   else await measureOnce(measure, names)

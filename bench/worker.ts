@@ -6,9 +6,8 @@ import { measureLoop } from './measures/loop.ts'
 import { measureStream } from './measures/stream.ts'
 import { measureWorkflow } from './measures/workflow.ts'
 import type { Contender, ContenderName } from './contenders/contender.ts'
+import type { Figures } from './figures.ts'
 
-/** Numbers by row of the table. */
-export type Figures = Readonly<Record<string, number>>
 export type Reply = { readonly figures: Figures } | { readonly skipped: string } | { readonly refused: string }
 
 export type TaskName = 'probe' | 'loop' | 'stream' | 'alloc' | 'concurrent' | 'workflow'

@@ -10,7 +10,8 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { availableParallelism } from 'node:os'
 import { dirname, join, posix, relative } from 'node:path'
 import ts from 'typescript'
-import { AGENT_TRANSITIONS, DEFAULT_LIMITS, ERROR_CODES, errorInfo, RUN_TRANSITIONS } from '../src/core/index.ts'
+import { DEFAULT_LIMITS, ERROR_CODES, errorInfo, RUN_TRANSITIONS } from '../src/core/index.ts'
+import { AGENT_TRANSITIONS } from '../src/orchestrator/agent-board.ts'
 import { DEFAULT_RETRY, DEFAULT_TIMING } from '../src/orchestrator/index.ts'
 import { checkBudgets, checkLengths } from './budgets.ts'
 import { NUMBERS } from './limit-numbers.ts'
@@ -77,7 +78,11 @@ const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>
   'docs/reference/cli.md': {
     common: commonOptions,
     commands: commandPages,
-    shapes: () => ['RunSummary', 'RunResult', 'Step'].map((name) => shapeOf(read('src/cli/timeline.ts'), name)).join('\n\n'),
+    shapes: () =>
+      [
+        ...['RunSummary', 'RunResult', 'Step'].map((name) => shapeOf(read('src/cli/timeline.ts'), name)),
+        ...['Paused', 'Quarantined', 'Parked'].map((name) => shapeOf(read('src/cli/attention.ts'), name)),
+      ].join('\n\n'),
   },
   'docs/reference/status.md': {
     run: () => diagram(RUN_TRANSITIONS, 'queued'),

@@ -17,9 +17,9 @@ export const COMMAND: { readonly name: string; readonly built: string; readonly 
   source: 'src/cli/main.ts',
 }
 
-const fixed = ['index', 'core/index', 'orchestrator/index', 'testing/index']
+const fixed = ['index', 'core/index', 'orchestrator/index', 'documents/index', 'testing/index']
 
-/** The four fixed entries, then one for each plugin folder that has an `index.ts`. */
+/** The five fixed entries, then one for each plugin folder that has an `index.ts`. */
 export function packageEntries(root: string): readonly Entry[] {
   const plugins = join(root, 'src/plugins')
   const folders = existsSync(plugins) ? readdirSync(plugins).sort() : []

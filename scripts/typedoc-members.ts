@@ -11,6 +11,7 @@ import {
   type Context,
   Converter,
   DeclarationReflection,
+  type ProjectReflection,
   type Reflection,
   SignatureReflection,
   type SomeType,
@@ -34,14 +35,34 @@ export function load(app: Application): void {
       }
       comment?.removeTags('@property')
     }
+    shareTexts(project)
   })
+}
+
+/** TypeDoc writes some types out wherever they are used; what stands at one place of the source has one text. */
+function shareTexts(project: ProjectReflection): void {
+  const reflections = Object.values(project.reflections)
+  const placeOf = (reflection: Reflection): string | undefined => {
+    const symbol = project.getSymbolIdFromReflection(reflection)
+    return symbol === undefined ? undefined : `${symbol.packagePath}:${symbol.pos}:${reflection.name}`
+  }
+  const texts = new Map<string, Comment>()
+  for (const reflection of reflections) {
+    const place = placeOf(reflection)
+    if (place !== undefined && reflection.comment !== undefined) texts.set(place, reflection.comment)
+  }
+  for (const reflection of reflections) {
+    const text = texts.get(placeOf(reflection) ?? '')
+    if (text !== undefined) reflection.comment ??= text.clone()
+  }
 }
 
 function membersOf(reflection: Reflection, name: string): readonly Reflection[] {
   if (reflection instanceof SignatureReflection) return inType(reflection.type, name)
   if (!(reflection instanceof DeclarationReflection)) return []
   const own = (reflection.children ?? []).filter((child) => child.name === name)
-  return own.length > 0 ? own : inType(reflection.type, name)
+  if (own.length > 0) return own
+  return [...inType(reflection.type, name), ...(reflection.signatures ?? []).flatMap(({ type }) => inType(type, name))]
 }
 
 /** Members of that name in all literals that a type is put together from. */

@@ -20,15 +20,27 @@ export async function createOrchestrator(options: LocalOptions = {}): Promise<Or
   // What is no object, or no list, is for the inner function to refuse.
   if (typeof options !== 'object' || options === null) return createBareOrchestrator(options)
   const { store, ...rest } = options
-  const given: readonly unknown[] = Array.isArray(options.plugins) ? options.plugins : []
-  const has = (spec: string): boolean => given.some((plugin) => (plugin as { spec?: unknown } | null | undefined)?.spec === spec)
-  const defaults: { -readonly [K in keyof OrchestratorOptions]: OrchestratorOptions[K] } = { ...rest }
-  if (options.scheduler === undefined && !has('scheduler/1')) defaults.scheduler = fastqScheduler()
-  if (options.planner === undefined && !has('planner/1')) defaults.planner = toolsPlanner()
-  if (typeof store === 'string') return createWithFile(store, defaults)
-  if (store !== undefined) defaults.store = store
-  else if (!has('store/1')) defaults.store = memoryStore(options.clock === undefined ? {} : { clock: options.clock })
-  return createBareOrchestrator(defaults)
+  const parts = withDefaults(rest)
+  if (typeof store === 'string') return createWithFile(store, parts)
+  if (store !== undefined) parts.store = store
+  else if (!brings(rest, 'store/1')) parts.store = memoryStore(rest.clock === undefined ? {} : { clock: rest.clock })
+  return createBareOrchestrator(parts)
+}
+
+type Parts = { -readonly [K in keyof OrchestratorOptions]: OrchestratorOptions[K] }
+
+/** Everything but a store. */
+function withDefaults(options: OrchestratorOptions): Parts {
+  const parts: Parts = { ...options }
+  if (options.scheduler === undefined && !brings(options, 'scheduler/1')) parts.scheduler = fastqScheduler()
+  if (options.planner === undefined && !brings(options, 'planner/1')) parts.planner = toolsPlanner()
+  return parts
+}
+
+/** Whether a part of a kind is among the plugins. */
+function brings({ plugins }: OrchestratorOptions, spec: string): boolean {
+  const given: readonly unknown[] = Array.isArray(plugins) ? plugins : []
+  return given.some((plugin) => (plugin as { spec?: unknown } | null | undefined)?.spec === spec)
 }
 
 /** The store of a file is loaded only when there is one, and opened before anything starts. */

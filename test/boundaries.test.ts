@@ -10,10 +10,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const core = /^src\/core\/index\.ts$/
 const planning = /^src\/planning\/index\.ts$/
+const remembering = /^src\/remembering\/index\.ts$/
 const builtin = /^builtin:/
 const anyPackage = /^package:/
 const cliPackage = /^package:(commander|yaml)$/
-const smallPackage = /^package:(@cfworker\/json-schema|eventemitter3|fastq|yaml|zod)$/
+const documentPackage = /^package:(parse5|unpdf)$/
+const smallPackage = /^package:(@cfworker\/json-schema|croner|eventemitter3|fastq|yaml|zod)$/
 
 /** First row whose pattern fits the importing file; the targets that it may import. */
 const table: readonly { from: RegExp; to: (folder: string) => readonly RegExp[] }[] = [
@@ -23,15 +25,28 @@ const table: readonly { from: RegExp; to: (folder: string) => readonly RegExp[] 
     from: /^src\/plugins\/(planner-[^/]+)\//,
     to: (name) => [core, planning, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
   },
+  { from: /^src\/remembering\//, to: () => [core, /^src\/remembering\//, /^builtin:crypto$/] },
+  {
+    from: /^src\/plugins\/(memory-[^/]+)\//,
+    to: (name) => [core, remembering, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
+  },
   {
     from: /^src\/plugins\/([^/]+)\//,
     to: (name) => [core, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
   },
   { from: /^src\/orchestrator\//, to: () => [core, /^src\/orchestrator\//, builtin, smallPackage] },
+  { from: /^src\/documents\//, to: () => [core, /^src\/documents\//, builtin, documentPackage] },
   { from: /^src\/testing\//, to: () => [core, /^src\/testing\//, builtin] },
   {
     from: /^src\/cli\//,
-    to: () => [core, /^src\/cli\//, /^src\/index\.ts$/, /^src\/plugins\/[^/]+\/index\.ts$/, builtin, cliPackage],
+    to: () => [
+      core,
+      /^src\/cli\//,
+      /^src\/(orchestrator\/)?index\.ts$/,
+      /^src\/(documents|plugins\/[^/]+)\/index\.ts$/,
+      builtin,
+      cliPackage,
+    ],
   },
   {
     from: /^src\/[^/]+\.ts$/,
@@ -114,6 +129,8 @@ describe('boundaries', () => {
       plant('src/plugins/x-y/own.ts', `import { a } from '../../core/index.ts'\n`)
       plant('src/planning/index.ts', `import { a } from '../core/index.ts'\n`)
       plant('src/plugins/planner-p/index.ts', `import '../../planning/index.ts'\n`)
+      plant('src/remembering/index.ts', `import { a } from '../core/index.ts'\nimport { createHash } from 'node:crypto'\n`)
+      plant('src/plugins/memory-m/index.ts', `import '../../remembering/index.ts'\n`)
       plant('src/testing/index.ts', `import { a } from '../core/index.ts'\nimport { readFileSync } from 'node:fs'\n`)
       plant('src/cli/main.ts', `import 'commander'\nvoid import('../index.ts')\nvoid import('../plugins/x-y/index.ts')\n`)
       plant('src/index.ts', `export { a } from './core/index.ts'\nexport * from './plugins/x-y/index.ts'\n`)
@@ -140,6 +157,36 @@ describe('boundaries', () => {
         'src/orchestrator/index.ts',
       ],
       ['a plugin', 'what planners share', 'src/plugins/z/index.ts', `import '../../planning/index.ts'`, 'src/planning/index.ts'],
+      [
+        'a plugin',
+        'what memories share',
+        'src/plugins/z/index.ts',
+        `import '../../remembering/index.ts'`,
+        'src/remembering/index.ts',
+      ],
+      [
+        'a memory',
+        'another memory',
+        'src/plugins/memory-z/index.ts',
+        `import '../memory-m/index.ts'`,
+        'src/plugins/memory-m/index.ts',
+      ],
+      [
+        'a memory',
+        'insides of what memories share',
+        'src/plugins/memory-z/index.ts',
+        `import '../../remembering/a.ts'`,
+        'src/remembering/a.ts',
+      ],
+      ['remembering', 'a plugin', 'src/remembering/b.ts', `import '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
+      ['remembering', 'a builtin but crypto', 'src/remembering/b.ts', `import 'node:fs'`, 'builtin:fs'],
+      [
+        'the orchestrator',
+        'what memories share',
+        'src/orchestrator/b.ts',
+        `import '../remembering/index.ts'`,
+        'src/remembering/index.ts',
+      ],
       ['planning', 'a plugin', 'src/planning/b.ts', `import '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
       ['planning', 'a builtin', 'src/planning/b.ts', `import 'node:fs'`, 'builtin:fs'],
       [
@@ -153,6 +200,10 @@ describe('boundaries', () => {
       ['the orchestrator', 'a big package', 'src/orchestrator/b.ts', `import 'express'`, 'package:express'],
       ['testing', 'a package', 'src/testing/b.ts', `import { it } from 'vitest'`, 'package:vitest'],
       ['testing', 'the orchestrator', 'src/testing/b.ts', `import '../orchestrator/index.ts'`, 'src/orchestrator/index.ts'],
+      ['documents', 'a plugin', 'src/documents/b.ts', `import '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
+      ['documents', 'what memories share', 'src/documents/b.ts', `import '../remembering/index.ts'`, 'src/remembering/index.ts'],
+      ['documents', 'a package of its own choice', 'src/documents/b.ts', `import('marked')`, 'package:marked'],
+      ['a plugin', 'documents', 'src/plugins/z/index.ts', `import '../../documents/index.ts'`, 'src/documents/index.ts'],
       ['the command line', "core's insides", 'src/cli/b.ts', `import '../core/a.ts'`, 'src/core/a.ts'],
       [
         'the command line',
@@ -161,7 +212,13 @@ describe('boundaries', () => {
         `import('../../plugins/x-y/own.ts')`,
         'src/plugins/x-y/own.ts',
       ],
-      ['the command line', 'the orchestrator', 'src/cli/b.ts', `import '../orchestrator/index.ts'`, 'src/orchestrator/index.ts'],
+      [
+        'the command line',
+        "the orchestrator's insides",
+        'src/cli/b.ts',
+        `import('../orchestrator/b.ts')`,
+        'src/orchestrator/b.ts',
+      ],
       ['the command line', 'what planners share', 'src/cli/b.ts', `import '../planning/index.ts'`, 'src/planning/index.ts'],
       ['the command line', 'a package of its own choice', 'src/cli/b.ts', `import 'yargs'`, 'package:yargs'],
       ['a part', 'the command line', 'src/orchestrator/b.ts', `import '../cli/main.ts'`, 'src/cli/main.ts'],

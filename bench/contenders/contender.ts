@@ -18,7 +18,7 @@ export interface Prepared {
   stream(onDelta: (text: string) => void): Promise<void>
 }
 
-/** File name of each contender, the package that it measures, and its column's title. */
+/** File name of each contender, the package that it measures, and its column's title. Those of `durable` alone have no file. */
 export const contenders = {
   floor: { package: 'zod', title: 'floor' },
   opspawn: { package: 'opspawn', title: 'opspawn' },
@@ -26,6 +26,10 @@ export const contenders = {
   'openai-agents': { package: '@openai/agents', title: '@openai/agents' },
   mastra: { package: '@mastra/core', title: '@mastra/core' },
   langchain: { package: 'langchain', title: 'langchain' },
+  dbos: { package: '@dbos-inc/dbos-sdk', title: 'DBOS (Postgres)' },
 } as const
 
 export type ContenderName = keyof typeof contenders
+
+/** Whether it takes part in more than `durable`. */
+export const isGeneral = (name: ContenderName): boolean => name !== 'dbos'

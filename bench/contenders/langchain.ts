@@ -5,7 +5,7 @@ import { ChatGenerationChunk, type ChatResult } from '@langchain/core/outputs'
 import type { CallbackManagerForLLMRun } from '@langchain/core/callbacks/manager'
 import type { Runnable } from '@langchain/core/runnables'
 import { convertToOpenAITool } from '@langchain/core/utils/function_calling'
-import { Annotation, END, Send, START, StateGraph } from '@langchain/langgraph'
+import { Annotation, type BaseCheckpointSaver, END, Send, START, StateGraph } from '@langchain/langgraph'
 import { createAgent, tool } from 'langchain'
 import {
   add,
@@ -71,19 +71,34 @@ function turn(work: Job, messages: BaseMessage[]): AIMessage {
   })
 }
 
+function makeAgent(work: Job, checkpointer?: BaseCheckpointSaver) {
+  return createAgent({
+    model: new ScriptedChatModel(work),
+    tools: [
+      tool(async (input: { a: number; b: number }) => add(input), {
+        name: addName,
+        description: addDescription,
+        schema: addInput,
+      }),
+    ],
+    systemPrompt: instructions,
+    ...(checkpointer !== undefined && { checkpointer }),
+  })
+}
+
+/** The agent with a checkpoint behind each step, written before the next one begins; asked once for each thread. */
+export function durableAgent(work: Job, checkpointer: BaseCheckpointSaver): (thread: string) => Promise<string> {
+  const agent = makeAgent(work, checkpointer)
+  return async (thread) => {
+    const options = { recursionLimit: 10_000, configurable: { thread_id: thread }, durability: 'sync' } as const
+    const state = await agent.invoke({ messages: [new HumanMessage(question)] }, options)
+    return state.messages.at(-1)?.text ?? ''
+  }
+}
+
 export const contender: Contender = {
   async prepare(work) {
-    const agent = createAgent({
-      model: new ScriptedChatModel(work),
-      tools: [
-        tool(async (input: { a: number; b: number }) => add(input), {
-          name: addName,
-          description: addDescription,
-          schema: addInput,
-        }),
-      ],
-      systemPrompt: instructions,
-    })
+    const agent = makeAgent(work)
     const history = earlier<BaseMessage>(
       work,
       (content, index) => new HumanMessage({ content, id: `message-${index}` }),

@@ -1,7 +1,7 @@
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Contender } from '../contenders/contender.ts'
-import type { Figures } from '../worker.ts'
+import type { Figures } from '../figures.ts'
 import { job } from '../task.ts'
 import { runChecked } from './checked-run.ts'
 

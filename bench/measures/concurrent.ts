@@ -1,5 +1,5 @@
 import type { Contender } from '../contenders/contender.ts'
-import type { Figures } from '../worker.ts'
+import type { Figures } from '../figures.ts'
 import { answerOf, job, tally } from '../task.ts'
 import { time } from './batches.ts'
 import { checkCalls, runChecked } from './checked-run.ts'

@@ -1,5 +1,5 @@
 import type { Contender } from '../contenders/contender.ts'
-import type { Figures } from '../worker.ts'
+import type { Figures } from '../figures.ts'
 import { job, type Job } from '../task.ts'
 import { timePerRepetition } from './batches.ts'
 import { runChecked } from './checked-run.ts'

@@ -1,5 +1,5 @@
 import type { Contender } from '../contenders/contender.ts'
-import type { Figures } from '../worker.ts'
+import type { Figures } from '../figures.ts'
 import { job, tally } from '../task.ts'
 import { runChecked, streamChecked } from './checked-run.ts'
 

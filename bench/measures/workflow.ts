@@ -1,6 +1,6 @@
 import type { Contender, WorkflowShape } from '../contenders/contender.ts'
 import { tally } from '../task.ts'
-import type { Figures } from '../worker.ts'
+import type { Figures } from '../figures.ts'
 import { timePerRepetition } from './batches.ts'
 
 /** What each shape has in steps, and the sum that it must come to. */

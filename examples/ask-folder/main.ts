@@ -7,6 +7,7 @@ import { explain, Narrator, plural, say } from './narrate.ts'
 import { quotePlanner } from './quote-planner.ts'
 import { readArguments, type Task, USAGE } from './read-arguments.ts'
 import { type Folder, readFolder } from './read-folder.ts'
+import { describeReport, type Remembered, rememberFolder } from './remember.ts'
 import { folderTools } from './tools.ts'
 
 const INSTRUCTIONS = `You answer questions about a folder of documents.
@@ -37,12 +38,13 @@ async function ask({ path, question, pauseMs }: Task): Promise<number> {
   const started = performance.now()
   const folder = await readFolder(path, stop.signal)
   const chosen = await chooseModel(process.env)
-  introduce(folder, question, chosen)
+  await using remembered = await rememberFolder(folder, process.env, stop.signal)
+  introduce(folder, remembered, question, chosen)
 
   const agent = defineAgent({
     name: 'librarian',
     instructions: INSTRUCTIONS,
-    tools: folderTools(folder),
+    tools: folderTools(folder, remembered.handle),
     // With a model, the default planner lets it call the tools; without one, ours decides what to call.
     ...(chosen === undefined ? { planner: quotePlanner() } : { model: chosen.model }),
     limits: { steps: 20, durationMs: 300_000 },
@@ -87,11 +89,18 @@ function pausing(ms: number): Extension {
   })
 }
 
-function introduce({ path, documents, remarks }: Folder, question: string, chosen: ChosenModel | undefined): void {
-  const kilobytes = Math.ceil(documents.reduce((sum, document) => sum + document.bytes, 0) / 1_000)
+function introduce(
+  { path, documents, remarks }: Folder,
+  { report, loss }: Remembered,
+  question: string,
+  chosen: ChosenModel | undefined,
+): void {
+  const kilobytes = Math.ceil(documents.reduce((sum, document) => sum + document.content.length, 0) / 1_000)
   say(`Folder    ${path} (${plural(documents.length, 'document')}, ${kilobytes.toLocaleString('en')} kB)`)
   for (const { file, remark } of remarks.slice(0, 10)) say(`          ${file}: ${remark}`, 'yellow')
   if (remarks.length > 10) say(`          … and ${plural(remarks.length - 10, 'more remark')}`, 'yellow')
+  say(`Memory    ${describeReport(report)}; ${plural(report.passages, 'passage')}`)
+  if (loss !== undefined) say(`          It is not kept for the next time: ${loss}`, 'yellow')
   if (chosen === undefined) {
     say(`Model     none is configured, so passages are found and quoted, not understood.`)
     say(`          Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or OPENAI_BASE_URL and OPENAI_MODEL for a local server.`, 'dim')

@@ -6,6 +6,10 @@ import { searchWords, wordStems } from './words.ts'
 const MAX_READS = 5
 const MAX_QUOTES = 4
 const MAX_QUOTE_LENGTH = 420
+/** From some half of this length on a quote is no longer too short. */
+const TELLING_LENGTH = 200
+/** What a word counts that stands in the headings above a quote alone. */
+const HEADING_SHARE = 0.7
 
 /**
  * Answers without a model: search, read the best passages, quote the sentences that hold most of the question. A planner
@@ -63,13 +67,8 @@ function read(at: number, input: Json): Effect {
 
 /** Takes the best quote, then the best that says something else, and so on. */
 function quoteAnswer({ words, passages, hits }: SearchResult, parts: readonly FilePart[]): string {
-  const weights = new Map<string, number>()
-  for (const [word, count] of Object.entries(words)) {
-    for (const stem of wordStems(word)) weights.set(stem, Math.log(1 + passages / Math.max(1, count)))
-  }
-  let left = parts.flatMap((part, rank) =>
-    quotesOf(part).map((quote) => ({ ...quote, rank, stems: new Set(wordStems(quote.text)) })),
-  )
+  const weights = weightsOf(words, passages)
+  let left = parts.flatMap((part) => quotesOf(part).map((quote, at) => withPassage(quote, at, hits)))
   const chosen: string[] = []
   let leastScore = 0
   while (left.length > 0 && chosen.length < MAX_QUOTES) {
@@ -79,7 +78,7 @@ function quoteAnswer({ words, passages, hits }: SearchResult, parts: readonly Fi
     if (bestScore === 0 || bestScore < leastScore) break
     leastScore ||= bestScore / 4
     chosen.push(cite(best))
-    for (const stem of best.stems) weights.set(stem, (weights.get(stem) ?? 0) / 2)
+    lower(weights, best)
     left = left.filter((quote) => !overlap(quote, best))
   }
   const missing = Object.keys(words).filter((word) => words[word] === 0)
@@ -87,6 +86,19 @@ function quoteAnswer({ words, passages, hits }: SearchResult, parts: readonly Fi
   const places = hits.map(({ file, from, headings }) => `  ${file}:${from}${headings === '' ? '' : ` (${headings})`}`)
   const quotes = chosen.length > 0 ? chosen : [`No whole sentence fits; the best passages stand in\n${places.join('\n')}`]
   return [...note, ...quotes].join('\n\n')
+}
+
+/** Rare words say more. */
+function weightsOf(words: SearchResult['words'], passages: number): Map<string, number> {
+  const weights = new Map<string, number>()
+  for (const [word, count] of Object.entries(words))
+    for (const stem of wordStems(word)) weights.set(stem, Math.log(1 + passages / Math.max(1, count)))
+  return weights
+}
+
+/** What was quoted already need not be said again. */
+function lower(weights: Map<string, number>, { stems, headingStems }: ScoredQuote): void {
+  for (const [stem, weight] of weights) weights.set(stem, weight * (stems.has(stem) ? 0.5 : headingStems.has(stem) ? 0.8 : 1))
 }
 
 interface Quote {
@@ -98,8 +110,18 @@ interface Quote {
 
 interface ScoredQuote extends Quote {
   readonly stems: ReadonlySet<string>
-  /** Place of its passage among those found. */
-  readonly rank: number
+  /** Of the headings above it. */
+  readonly headingStems: ReadonlySet<string>
+  /** How well the passage fits that it stands in; what comes first in a passage says most. */
+  readonly fit: number
+}
+
+function withPassage(quote: Quote, at: number, hits: SearchResult['hits']): ScoredQuote {
+  const passage = hits.find(({ file, from, to }) => file === quote.file && from <= quote.from && quote.from <= to)
+  const headingStems = new Set(wordStems(passage?.headings ?? ''))
+  // What lies between two passages that were found came along.
+  const fit = (passage?.score ?? 0) ** 2 / (1 + at / 8)
+  return { ...quote, stems: new Set(wordStems(quote.text)), headingStems, fit }
 }
 
 /** Every sentence, together with the next one of its paragraph where both are short enough. */
@@ -116,11 +138,15 @@ function join(first: Sentence, second: Sentence): Sentence {
   return { ...first, text: `${first.text} ${second.text}`, to: second.to }
 }
 
-/** How much of the question a quote holds. Short quotes are better, and so are those from passages found first. */
-function score({ stems, text, rank }: ScoredQuote, weights: ReadonlyMap<string, number>): number {
+/**
+ * How much of the question a quote holds, or the headings above it: below the right heading an answer rarely repeats the
+ * question. Long quotes are worse, and so are very short ones, which say little, and those of passages that fit less.
+ */
+function score({ stems, headingStems, text, fit }: ScoredQuote, weights: ReadonlyMap<string, number>): number {
   let sum = 0
-  for (const stem of stems) sum += weights.get(stem) ?? 0
-  return sum / (1 + text.length / MAX_QUOTE_LENGTH) / (1 + rank / 5)
+  for (const [stem, weight] of weights) sum += stems.has(stem) ? weight : headingStems.has(stem) ? weight * HEADING_SHARE : 0
+  const telling = Math.min(1, 0.4 + text.length / TELLING_LENGTH)
+  return (sum * fit * telling) / (1 + text.length / MAX_QUOTE_LENGTH)
 }
 
 function overlap(left: Quote, right: Quote): boolean {

@@ -1,7 +1,8 @@
-import { defineTool, OpspawnError, type Tool } from 'opspawn'
+import { defineTool, type MemoryHandle, OpspawnError, type Tool } from 'opspawn'
+import { passageOf } from 'opspawn/documents'
 import { z } from 'zod'
+import { countWords, type WordCounts } from './count-words.ts'
 import type { Folder } from './read-folder.ts'
-import { indexDocuments, type SearchIndex } from './search.ts'
 import { searchWords } from './words.ts'
 
 /** What `list_files` gives. */
@@ -18,6 +19,8 @@ export interface SearchResult {
     readonly to: number
     readonly headings: string
     readonly text: string
+    /** From 0 to 1; comparable within one search. */
+    readonly score: number
   }[]
   readonly passages: number
   /** The words searched for, and how many passages hold each. */
@@ -41,10 +44,10 @@ const MAX_SNIPPET_LENGTH = 600
 /** None of the tools changes anything, so any of them may run again; what they give is the user's own, written by anybody. */
 const common = { effect: 'pure', labels: ['private', 'untrusted'] } as const
 
-/** The tools over one folder. */
-export function folderTools(folder: Folder): readonly Tool[] {
+/** The tools over one folder, and the memory that was made of it. */
+export function folderTools(folder: Folder, memory: MemoryHandle): readonly Tool[] {
   const byName = new Map(folder.documents.map((document) => [document.file, document]))
-  let index: Promise<SearchIndex> | undefined
+  let counting: Promise<WordCounts> | undefined
 
   const listFiles = defineTool({
     ...common,
@@ -69,18 +72,20 @@ export function folderTools(folder: Folder): readonly Tool[] {
       query: z.string().min(1).max(1_000),
       limit: z.number().int().min(1).max(20).default(8),
     }),
-    async execute({ query, limit }): Promise<SearchResult> {
-      index ??= indexDocuments(folder.documents)
-      const ready = await index
-      const hits = ready.search(query, limit).map(({ passage }) => ({
-        file: passage.file,
-        from: passage.from,
-        to: passage.to,
-        headings: passage.headings.join(' › '),
-        text: cut(passage.text, MAX_SNIPPET_LENGTH),
-      }))
-      const words = Object.fromEntries(searchWords(query).map((word) => [word, ready.frequency(word)]))
-      return { hits, passages: ready.passages.length, words }
+    async execute({ query, limit }, { signal }): Promise<SearchResult> {
+      counting ??= countWords(memory, signal)
+      const counts = await counting
+      // Another spelling stands for a word that stands nowhere.
+      const asked = searchWords(query).map((word) => (counts.count(word) > 0 ? word : (counts.similar(word) ?? word)))
+      const { items } = await memory.recall(`${query} ${asked.join(' ')}`, { budget: { items: limit, tokens: 100_000 }, signal })
+      const hits = items.flatMap(({ record, score }) => {
+        const passage = passageOf(record)
+        if (passage === undefined) return []
+        const { document, from, to, headings, text } = passage
+        return [{ file: document, from, to, headings: headings.join(' › '), text: cut(text, MAX_SNIPPET_LENGTH), score }]
+      })
+      const words = Object.fromEntries(asked.map((word) => [word, counts.count(word)]))
+      return { hits, passages: counts.passages, words }
     },
   })
 

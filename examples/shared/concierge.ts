@@ -3,13 +3,16 @@ import { type Agent, defineAgent, defineTool } from 'opspawn'
 import { scriptedModel } from 'opspawn/testing'
 import { z } from 'zod'
 
+/** How long the weather service takes, in milliseconds. */
+const WEATHER_MS = Number(process.env['WEATHER_MS'] ?? 700)
+
 const weather = defineTool({
   name: 'weather',
   description: 'The weather in a city.',
   input: z.object({ city: z.string() }),
   effect: 'pure',
   async execute({ city }, { signal }) {
-    await sleep(700, undefined, { signal })
+    await sleep(WEATHER_MS, undefined, { signal })
     return { city, sky: 'rain', degrees: 9 }
   },
 })

@@ -1,44 +1,76 @@
-import { OpspawnError, type Orchestrator } from '../core/index.ts'
+import { OpspawnError, type Orchestrator, type PendingApproval } from '../core/index.ts'
 import type { Call, CliArgument, CliOption } from './command.ts'
 import { withRuns } from './open.ts'
 import { usageError } from './report-error.ts'
 
-/** Arguments of the commands that answer an approval. */
+/** Arguments of the commands that answer what a run waits for. */
 export const ANSWER_ARGUMENTS: readonly CliArgument[] = [
-  { name: '<run>', meaning: 'id of the run that waits' },
-  { name: '[key]', meaning: 'key of the call; may be left out when the run waits for one approval alone' },
+  { name: '<run>', meaning: 'id of the run that waits, or of one above it' },
+  { name: '[key]', meaning: 'key of the call; may be left out when only one waits' },
 ]
 
-/** Options of the commands that answer an approval. */
+/** Options of these commands. */
 export const ANSWER_OPTIONS: readonly CliOption[] = [
   { flags: '--by <name>', meaning: 'who answers, for the record (needed)' },
   { flags: '--reason <text>', meaning: 'why, for the record; a refusal is also told to the planner' },
 ]
 
-/** What they print with `--json`. */
+/** What `approve` and `deny` print with `--json`. */
 export const ANSWER_JSON = '{ runId: string; key: string; approved: boolean; by: string; reason?: string }'
+
+/** Who answers, and why. */
+export interface Answer {
+  readonly by: string
+  readonly reason?: string
+}
 
 /** Answers an approval. */
 export function answer(call: Call, approved: boolean): Promise<number> {
-  const [runId = '', given] = call.args
+  return answerPending(call, 'approval', async (runs, { runId, key }, given) => {
+    const run = await runs.run(runId)
+    await (approved ? run.approve(key, given) : run.deny(key, given))
+    call.output.give({ runId, key, approved, ...given }, () => `${approved ? 'approved' : 'denied'} ${key} of run ${runId}`)
+  })
+}
+
+/** Finds what the call answers, and hands it over with the answer. @throws OpspawnError `OPTIONS_INVALID`, `APPROVAL_UNKNOWN` */
+export function answerPending(
+  call: Call,
+  kind: PendingApproval['kind'],
+  act: (runs: Orchestrator, asked: Pick<PendingApproval, 'runId' | 'key'>, given: Answer) => Promise<void>,
+): Promise<number> {
+  const [runId = '', key] = call.args
   const by = call.options.text('by')
   const reason = call.options.text('reason')
   if (by === undefined || by === '') throw usageError('--by is needed: who answers', 'the answer is recorded with the name')
   return withRuns(call, async (runs) => {
-    const run = await runs.run(runId)
-    const key = given ?? (await onlyKey(runs, runId))
-    const because = reason === undefined ? undefined : { reason }
-    await (approved ? run.approve(key, { by, ...because }) : run.deny(key, { by, ...because }))
-    call.output.give({ runId, key, approved, by, ...because }, () => `${approved ? 'approved' : 'denied'} ${key} of run ${runId}`)
+    const asked = await find(runs, runId, key, kind)
+    await act(runs, asked, { by, ...(reason === undefined ? undefined : { reason }) })
     return 0
   })
 }
 
-async function onlyKey(runs: Orchestrator, runId: string): Promise<string> {
+const WORDS: Readonly<Record<PendingApproval['kind'], string>> = {
+  approval: 'approval',
+  outcome: 'word on an interrupted call',
+}
+
+async function find(
+  runs: Orchestrator,
+  runId: string,
+  key: string | undefined,
+  kind: PendingApproval['kind'],
+): Promise<Pick<PendingApproval, 'runId' | 'key'>> {
   const pending = await (await runs.run(runId)).approvals()
-  const [first, second] = pending
-  if (first === undefined) throw new OpspawnError('APPROVAL_UNKNOWN', `run ${runId} waits for no approval`)
-  if (second === undefined) return first.key
-  const keys = pending.map(({ key }) => key).join(', ')
-  throw usageError(`run ${runId} waits for ${pending.length} approvals: ${keys}`, 'name the one that is meant')
+  const fitting = pending.filter((one) => (key === undefined ? one.kind === kind : one.key === key))
+  const own = fitting.find((one) => key !== undefined && one.runId === runId)
+  const [first, second] = own === undefined ? fitting : [own]
+  if (first !== undefined && second === undefined) return first
+  if (first !== undefined) {
+    const keys = fitting.map((one) => `${one.key} of run ${one.runId}`).join(', ')
+    throw usageError(`run ${runId} waits for ${fitting.length} answers: ${keys}`, 'name the run and the key that is meant')
+  }
+  // Whether it was ever asked, and how it was answered, the run itself tells.
+  if (key !== undefined) return { runId, key }
+  throw new OpspawnError('APPROVAL_UNKNOWN', `run ${runId} waits for no ${WORDS[kind]}`)
 }

@@ -21,7 +21,7 @@ export interface CliArgument {
 }
 
 /** What a command works with, beside its own options. */
-export type CliNeed = 'config' | 'store'
+export type CliNeed = 'config' | 'store' | 'memory'
 
 /** What a command is called with. */
 export interface Call {
@@ -39,7 +39,7 @@ export interface CliCommand {
   readonly summary: string
   readonly arguments?: readonly CliArgument[]
   readonly options?: readonly CliOption[]
-  /** Which of the common options it has: `--config`, `--store`. */
+  /** Which of the common options it has: `--config`, `--store`, `--memory` with those that name a scope. */
   readonly needs?: readonly CliNeed[]
   /** What stands on standard output with `--json`, written as TypeScript. */
   readonly json: string

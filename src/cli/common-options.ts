@@ -6,6 +6,14 @@ const NEEDS: Readonly<Record<CliNeed, readonly CliOption[]>> = {
     { flags: '--no-config', meaning: 'use none, even if there is one' },
   ],
   store: [{ flags: '--store <file>', meaning: 'SQLite file of the runs, in place of the configured store' }],
+  memory: [
+    { flags: '--memory <file>', meaning: 'file of the memory, JSON lines or SQLite, in place of a configured one' },
+    { flags: '--name <name>', meaning: 'which memory of the configuration, where it has several' },
+    { flags: '--tenant <name>', meaning: 'whose memory it is; needed' },
+    { flags: '--agent <name>', meaning: 'scope: an agent (default: none)' },
+    { flags: '--user <name>', meaning: 'scope: a user (default: none)' },
+    { flags: '--session <name>', meaning: 'scope: a session (default: none)' },
+  ],
 }
 
 const ALWAYS: readonly CliOption[] = [

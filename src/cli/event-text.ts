@@ -91,12 +91,14 @@ const RECORDED: Tellers = {
   signal: ({ name, payload }) => info(`${oneLine(name)} ${brief(payload)}`),
   'cancel-request': ({ reason, timeout }) => warn(timeout === true ? 'the time is up' : oneLine(reason) || 'no reason given'),
   'output-reject': ({ issues }) => warn(oneLine(issues.map(({ message }) => message).join('; '))),
-  'run-end': ({ outcome }) => ({
+  'run-end': ({ outcome, successor }) => ({
     level: outcome.status === 'failed' ? 'error' : outcome.status === 'cancelled' ? 'warn' : 'info',
     text:
-      outcome.status === 'completed'
-        ? `completed ${brief(outcome.output)}`
-        : `${outcome.status} ${outcome.error.code}: ${oneLine(outcome.error.message)}`,
+      successor !== undefined
+        ? `goes on as ${oneLine(successor)}`
+        : outcome.status === 'completed'
+          ? `completed ${brief(outcome.output)}`
+          : `${outcome.status} ${outcome.error.code}: ${oneLine(outcome.error.message)}`,
   }),
 }
 

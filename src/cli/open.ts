@@ -31,7 +31,7 @@ export async function withRuns<T>(
     throw usageError(`which store? There is no opspawn.config.ts in ${cwd}`, 'give --store runs.db, or --config', 'store-missing')
   }
   const parts = config === undefined ? {} : storeParts(config.options)
-  if (file === undefined && config !== undefined) requireShared(config)
+  if (file === undefined && config !== undefined) requireVisible(config)
   return withOrchestrator({ ...(file === undefined ? parts : { store: file }), work: false, announce: false }, (runs) =>
     act(runs, config),
   )
@@ -86,10 +86,21 @@ export function configuredStore({ store, plugins = [] }: LocalOptions): Store | 
   return store ?? plugins.find((plugin): plugin is Store => plugin.spec === 'store/1')
 }
 
-/** Runs in the memory of another process cannot be seen from here. */
-function requireShared({ path, options }: LoadedConfig): void {
+/** @throws OpspawnError `OPTIONS_INVALID` where runs would be in this process alone */
+export function requireShared({ options }: Call, config: LoadedConfig | undefined, message: string): void {
+  if (options.text('store') !== undefined || isShared(config?.options ?? {})) return
+  throw usageError(message, 'name a file in the configuration, or give --store runs.db')
+}
+
+/** Whether several processes see the runs of a configuration. */
+export function isShared(options: LocalOptions): boolean {
   const store = configuredStore(options)
-  if (typeof store === 'string' || store?.capabilities.multiProcess === true) return
+  return typeof store === 'string' || store?.capabilities.multiProcess === true
+}
+
+/** Runs in the memory of another process cannot be seen from here. */
+function requireVisible({ path, options }: LoadedConfig): void {
+  if (isShared(options)) return
   throw new OpspawnError(
     'PLUGIN_CAPABILITY_MISSING',
     `${path} keeps runs in the memory of the process that started them, so there is nothing to look at from here`,

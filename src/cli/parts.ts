@@ -1,4 +1,4 @@
-import type { Agent, Disposer, ExtensionHost, Tool } from '../core/index.ts'
+import type { Agent, Disposer, ExtensionHost, Plugin, PolicyRule, Tool } from '../core/index.ts'
 import type { LocalOptions } from '../index.ts'
 
 /** What a configuration registers. */
@@ -8,6 +8,10 @@ export interface Parts {
   readonly agents: readonly Agent[]
   /** Names of the tools that an orchestrator finds by name: all but those that agents bring. */
   readonly registered: ReadonlySet<string>
+  /** All that is registered beside agents, what extensions add too. */
+  readonly plugins: readonly Plugin[]
+  /** Rules that extensions add to the policy. */
+  readonly rules: readonly PolicyRule[]
 }
 
 /**
@@ -15,16 +19,17 @@ export interface Parts {
  * again before `use` resolves.
  */
 export async function withParts<T>({ agents = [], plugins = [] }: LocalOptions, use: (parts: Parts) => Promise<T>): Promise<T> {
-  const found: { readonly tools: Map<string, Tool>; readonly agents: Map<string, Agent> } = {
-    tools: new Map(),
-    agents: new Map(),
-  }
+  const tools = new Map<string, Tool>()
+  const found = new Map<string, Agent>()
+  const others: Plugin[] = []
+  const rules: PolicyRule[] = []
   const disposers: Disposer[] = []
-  const add = (part: { readonly spec: string }): void => {
-    if (part.spec === 'tool/1') found.tools.set((part as Tool).name, part as Tool)
-    if (part.spec === 'agent/1') found.agents.set((part as Agent).name, part as Agent)
+  const add = (part: Plugin): void => {
+    if (part.spec === 'agent/1') found.set(part.name, part)
+    else others.push(part)
+    if (part.spec === 'tool/1') tools.set(part.name, part)
   }
-  const host: ExtensionHost = { add, addRule() {}, addMiddleware() {}, observe() {} }
+  const host: ExtensionHost = { add, addRule: (rule) => void rules.push(rule), addMiddleware() {}, observe() {} }
   try {
     for (const part of [...plugins, ...agents]) {
       if (part.spec !== 'extension/1') add(part)
@@ -33,9 +38,9 @@ export async function withParts<T>({ agents = [], plugins = [] }: LocalOptions, 
         if (undo !== undefined) disposers.push(undo)
       }
     }
-    const registered = new Set(found.tools.keys())
-    for (const agent of found.agents.values()) for (const tool of agent.tools) if (typeof tool !== 'string') add(tool)
-    return await use({ tools: [...found.tools.values()], agents: [...found.agents.values()], registered })
+    const registered = new Set(tools.keys())
+    for (const agent of found.values()) for (const tool of agent.tools) if (typeof tool !== 'string') tools.set(tool.name, tool)
+    return await use({ tools: [...tools.values()], agents: [...found.values()], registered, plugins: others, rules })
   } finally {
     for (const undo of disposers.reverse()) await undo()
   }

@@ -66,7 +66,11 @@ function createProgram(version: string, output: Output, act: Act): Command {
 }
 
 /** What stands above commands of two words, by the first. */
-const GROUPS: Readonly<Record<string, string>> = { events: 'Histories of runs as files.' }
+const GROUPS: Readonly<Record<string, string>> = {
+  events: 'Histories of runs as files.',
+  memory: 'What agents remember, and documents for them.',
+  schedules: 'What starts runs at certain times.',
+}
 
 function addCommand(program: Command, definition: CliCommand, act: Act): void {
   const words = definition.name.split(' ')

@@ -16,11 +16,11 @@ export async function readInput(call: Call, words: readonly string[]): Promise<J
   if (ways > 1) throw usageError('the input is given in more than one way', 'give words, --input or --set, not several of them')
   if (words.length > 0) return words.join(' ')
   if (set.length > 0) return fromPairs(set)
-  return given === undefined ? null : fromText(call, given)
+  return given === undefined ? null : readValue(call, given)
 }
 
-/** `-` is standard input, `@file` a file, anything else JSON, or a text where it is none. */
-async function fromText(call: Call, given: string): Promise<Json> {
+/** `-` is standard input, `@file` a file, anything else JSON, or a text where it is none. @throws OpspawnError `OPTIONS_INVALID` */
+export async function readValue(call: Call, given: string): Promise<Json> {
   const { stdin, cwd } = call.surroundings
   if (given === '-') return parseFile('standard input', await readAll(stdin))
   if (!given.startsWith('@')) return jsonOrText(given)

@@ -6,12 +6,20 @@ import { requireConfig } from './config-file.ts'
 import { configuredStore, storeFile } from './open.ts'
 import { usageError } from './report-error.ts'
 
-/** Opens the SQLite file of a call, for what is done to the file itself. @throws OpspawnError `OPTIONS_INVALID`, `STORE_FAILED` */
-export async function withSqliteFile<T>(call: Call, act: (store: SqliteStore) => Promise<T>): Promise<T> {
-  const given = storeFile(call, true) ?? configuredStore((await requireConfig(call)).options)
+/**
+ * Opens the SQLite file of a call, for what is done to the file itself; only `mayBeNew` makes one.
+ *
+ * @throws OpspawnError `OPTIONS_INVALID`, `STORE_FAILED`
+ */
+export async function withSqliteFile<T>(
+  call: Call,
+  act: (store: SqliteStore) => Promise<T>,
+  { mayBeNew = false }: { readonly mayBeNew?: boolean } = {},
+): Promise<T> {
+  const given = storeFile(call, !mayBeNew) ?? configuredStore((await requireConfig(call)).options)
   const store = await toSqliteStore(given)
   try {
-    if (!existsSync(store.path)) throw usageError(`there is no file ${store.path}`, undefined, 'store-missing')
+    if (!mayBeNew && !existsSync(store.path)) throw usageError(`there is no file ${store.path}`, undefined, 'store-missing')
     await store.open()
     return await act(store)
   } finally {

@@ -85,19 +85,30 @@ function tokensOf(record: EffectRecord, prices: NonNullable<LocalOptions['prices
 export interface RunSummary {
   readonly runId: string
   readonly agent: string
+  /** That it is pinned to. */
+  readonly definition: string
   readonly status: RunRecord['status']
   readonly tenant: string
   readonly session?: string
   readonly parent?: RunRecord['parent']
   readonly rootId: string
+  readonly forkOf?: RunRecord['forkOf']
   readonly createdAt: number
   readonly updatedAt: number
   readonly dueAt?: number
+  /** That it waits at. */
+  readonly gate?: string
   readonly deliveries: number
   readonly seq: number
   /** Of the run with all its children. */
   readonly used: RunRecord['spending']['used']
   readonly outcome?: RunRecord['outcome']
+  /** The run in whose place it goes on. */
+  readonly continues?: string
+  /** The run that goes on in its place. */
+  readonly successor?: string
+  /** The run that it makes good; the `details` of that one's error name this one. */
+  readonly compensates?: string
 }
 
 /** What a run came to. */
@@ -108,21 +119,28 @@ export interface RunResult extends RunSummary {
 
 /** The part of a record that commands print. */
 export function summaryOf(record: RunRecord): RunSummary {
-  const { runId, agent, status, tenant, session, parent, rootId, createdAt, updatedAt, dueAt, deliveries, seq, outcome } = record
+  const { runId, agent, definition, status, tenant, session, parent, rootId, forkOf, continues, successor, compensates } = record
+  const { createdAt, updatedAt, dueAt, gate, deliveries, seq, outcome } = record
   return {
     runId,
     agent,
+    definition,
     status,
     tenant,
     ...(session === undefined ? undefined : { session }),
     ...(parent === undefined ? undefined : { parent }),
     rootId,
+    ...(forkOf === undefined ? undefined : { forkOf }),
     createdAt,
     updatedAt,
     ...(dueAt === undefined ? undefined : { dueAt }),
+    ...(gate === undefined ? undefined : { gate }),
     deliveries,
     seq,
     used: record.spending.used,
     ...(outcome === undefined ? undefined : { outcome }),
+    ...(continues === undefined ? undefined : { continues }),
+    ...(successor === undefined ? undefined : { successor }),
+    ...(compensates === undefined ? undefined : { compensates }),
   }
 }

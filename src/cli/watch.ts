@@ -28,8 +28,11 @@ export function watch(call: Call, run: Run): Watch {
     else if (bar !== undefined) bar.say(text)
     else output.note(text)
   }
+  const begun = new Set<string>()
   const show = (event: RunStreamEvent): void => {
-    if (event.type === 'approval-request') say(howToAnswer(run, event.key))
+    if (event.type === 'effect-start') begun.add(event.key)
+    if (event.type === 'effect-retry') begun.delete(event.key)
+    if (event.type === 'approval-request') say(howToAnswer(run, event.key, begun.has(event.key)))
     if (!isWatched) return
     if (output.isJson) output.jsonLine({ event })
     else if (view === undefined) output.note(lineOf(event))
@@ -63,6 +66,7 @@ function lineOf(event: RunStreamEvent): string {
 }
 
 /** A run that waits for a person would seem to hang. */
-function howToAnswer({ id }: Run, key: string): string {
-  return `run ${id} waits for a person: opspawn approve ${id} ${oneLine(key)} --by YOU, or deny`
+function howToAnswer({ id }: Run, key: string, isBegun: boolean): string {
+  const [answer, other] = isBegun ? ['resolve', '--happened, or --not-happened'] : ['approve', 'or deny']
+  return `run ${id} waits for a person: opspawn ${answer} ${id} ${oneLine(key)} --by YOU${isBegun ? ' ' : ', '}${other}`
 }

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Agent } from '../core/index.ts'
 import type { Workflow } from '../plugins/planner-workflow/index.ts'
-import type { Parts } from './parts.ts'
+import type { Call } from './command.ts'
+import type { LoadedConfig } from './config-file.ts'
+import { type Parts, withParts } from './parts.ts'
 import { readText } from './read-input.ts'
 import { usageError } from './report-error.ts'
 
@@ -26,4 +29,12 @@ export async function loadWorkflowFile(cwd: string, file: string, parts?: Parts)
     typeof tool !== 'string' && parts?.registered.has(tool.name) === true ? tool.name : tool,
   )
   return { ...workflow, tools }
+}
+
+/** The workflow documents of `--workflow`. @throws OpspawnError as {@link loadWorkflowFile} */
+export async function loadWorkflowFiles(call: Call, config: LoadedConfig | undefined): Promise<readonly Agent[]> {
+  const files = call.options.list('workflow')
+  const { cwd } = call.surroundings
+  const load = (parts?: Parts): Promise<readonly Agent[]> => Promise.all(files.map((file) => loadWorkflowFile(cwd, file, parts)))
+  return config === undefined || files.length === 0 ? load() : withParts(config.options, load)
 }

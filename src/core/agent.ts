@@ -1,4 +1,5 @@
 import type { RunLimits } from './budget.ts'
+import type { Gate } from './gate.ts'
 import type { Memory } from './memory.ts'
 import type { Model, ModelSettings } from './model.ts'
 import type { Planner } from './planner.ts'
@@ -43,6 +44,8 @@ export interface Agent<Input = unknown, Output = unknown> {
   readonly limits: RunLimits
   /** Runs of this agent at once in this process. */
   readonly concurrency?: number | undefined
+  /** Bounds on its runs in all workers together, kept by the store; no caller can loosen them. At most one of each `by`. */
+  readonly gates?: readonly Gate[] | undefined
   /** For every model call that does not say otherwise. */
   readonly settings?: ModelSettings | undefined
   /** Longest model call in milliseconds. @default the orchestrator's `timing.modelMs` */

@@ -1,19 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import { type Amounts, applySpending, DEFAULT_LIMITS, NO_AMOUNTS, NO_SPENDING, type RunLimits, type Spending } from './index.ts'
+import { type Amounts, applySpending, DEFAULT_LIMITS, NO_SPENDING, type RunLimits, type Spending } from './index.ts'
 
 const amounts = (steps: number, tokens = 0, cost = 0): Amounts => ({ steps, tokens, cost })
-const spending = (used: Amounts, reserved: Amounts = NO_AMOUNTS, unreported = 0): Spending => ({ used, reserved, unreported })
+const spending = (used: Amounts, reserved: Amounts = NO_SPENDING.used, unreported = 0): Spending => ({
+  used,
+  reserved,
+  unreported,
+})
 
 describe('applySpending', () => {
   test('sets aside, gives back and takes', () => {
     const reserved = applySpending(NO_SPENDING, { reserve: amounts(1, 100, 0.5) }, {})
-    expect(reserved).toEqual(spending(NO_AMOUNTS, amounts(1, 100, 0.5)))
+    expect(reserved).toEqual(spending(NO_SPENDING.used, amounts(1, 100, 0.5)))
     const used = applySpending(
       reserved as Spending,
       { release: amounts(1, 100, 0.5), use: amounts(1, 40, 0.2), unreported: 1 },
       {},
     )
-    expect(used).toEqual(spending(amounts(1, 40, 0.2), NO_AMOUNTS, 1))
+    expect(used).toEqual(spending(amounts(1, 40, 0.2), NO_SPENDING.used, 1))
   })
   test('changes nothing it was given', () => {
     const before = Object.freeze(spending(Object.freeze(amounts(1)), Object.freeze(amounts(1))))

@@ -54,8 +54,7 @@ export type Amounts = { readonly steps: number; readonly tokens: number; readonl
  */
 export type Spending = { readonly used: Amounts; readonly reserved: Amounts; readonly unreported: number }
 
-/** Nothing. */
-export const NO_AMOUNTS: Amounts = { steps: 0, tokens: 0, cost: 0 }
+const NO_AMOUNTS: Amounts = { steps: 0, tokens: 0, cost: 0 }
 
 /** Nothing used, nothing reserved. */
 export const NO_SPENDING: Spending = { used: NO_AMOUNTS, reserved: NO_AMOUNTS, unreported: 0 }
@@ -63,14 +62,12 @@ export const NO_SPENDING: Spending = { used: NO_AMOUNTS, reserved: NO_AMOUNTS, u
 /**
  * A change of spending, made in the same transaction as the events that it belongs to. It applies to the run and to each
  * of its ancestors, so that every run's limits hold for its whole subtree.
+ *
+ * @property reserve Set aside before a call; refused with `BUDGET_EXCEEDED` when used and reserved together would pass a limit of any of them.
+ * @property release Given back after it: what had been reserved.
+ * @property use Taken for good.
  */
-export interface SpendingChange {
-  /** Set aside before a call; refused with `BUDGET_EXCEEDED` when used and reserved together would pass a limit of any of them. */
-  readonly reserve?: Amounts
-  /** Given back after it: what had been reserved. */
-  readonly release?: Amounts
-  /** Taken for good. */
-  readonly use?: Amounts
+export interface SpendingChange extends Readonly<Partial<Record<'reserve' | 'release' | 'use', Amounts>>> {
   /** How many more finished calls reported no usage. @default 0 */
   readonly unreported?: number
 }
@@ -95,16 +92,15 @@ function sum(left: Amounts, right: Amounts, sign: 1 | -1): Amounts {
   return { steps: left.steps + sign * steps, tokens: left.tokens + sign * tokens, cost: left.cost + sign * cost }
 }
 
-/** What one run used, without its children. */
-export interface RunUsage {
-  /** Model effects that settled, however they ended, but for those without budget; one that was tried again counts once. */
-  readonly modelCalls: number
-  /** Tool effects that settled, however they ended, refused ones too. Child runs do not count. */
-  readonly toolCalls: number
-  /** Sum of what was reported. */
-  readonly inputTokens: number
-  /** Sum of what was reported. */
-  readonly outputTokens: number
-  /** Model calls that reported no usage: with any, the sums are lower bounds. */
-  readonly unreported: number
-}
+/**
+ * What one run used, without its children.
+ *
+ * @property modelCalls Model effects that settled, however they ended, but for those without budget; one that was tried again counts once.
+ * @property toolCalls Tool effects that settled, however they ended, refused ones too. Child runs do not count.
+ * @property inputTokens Sum of what was reported.
+ * @property outputTokens Sum of what was reported.
+ * @property unreported Model calls that reported no usage: with any, the sums are lower bounds.
+ */
+export interface RunUsage extends Readonly<Record<UsageCount, number>> {}
+
+type UsageCount = 'modelCalls' | 'toolCalls' | 'inputTokens' | 'outputTokens' | 'unreported'

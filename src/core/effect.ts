@@ -1,7 +1,7 @@
 import type { Amounts } from './budget.ts'
 import type { Failure } from './failure.ts'
 import type { Json } from './json.ts'
-import type { MemoryEntry } from './memory.ts'
+import type { MemoryEntry, RecallOptions } from './memory.ts'
 import type { Message } from './message.ts'
 import type { ModelAnswer, ModelSettings, ResponseFormat, ToolChoice } from './model.ts'
 
@@ -73,24 +73,25 @@ export interface RunEffect extends Keyed {
   readonly timeoutMs?: number
 }
 
-/** Ask a memory. */
-export interface RecallEffect extends Keyed {
+/**
+ * Ask a memory, in the scope of the run: its tenant, agent and session. `across` may name `session` alone: what other
+ * sessions of the same agent have left, and what was kept outside of any. The value is a `Recall`; its labels are those of
+ * the records, see {@link RememberEffect}.
+ */
+export interface RecallEffect extends Keyed, Pick<RecallOptions, 'across' | 'budget' | 'context' | 'filter'> {
   /** Marks a question to a memory. */
   readonly kind: 'recall'
   /** @default the agent's memory */
   readonly memory?: string
   /** What to look for, in words. */
   readonly query: string
-  /**
-   * Upper bounds of what comes back.
-   *
-   * @property tokens Of all items together, as the memory counts them.
-   * @property items How many.
-   */
-  readonly budget?: { readonly tokens?: number; readonly items?: number }
 }
 
-/** Write to a memory. */
+/**
+ * Write to a memory, in the scope of the run. The engine notes the labels of the data that the run had seen in the metadata
+ * field `opspawn.labels` of each entry, a text with blanks between them; a record without that field counts as private and
+ * untrusted when it is recalled.
+ */
 export interface RememberEffect extends Keyed {
   /** Marks a write to a memory. */
   readonly kind: 'remember'
@@ -165,14 +166,14 @@ export interface EffectRecord {
   readonly argumentsHash?: string | undefined
 }
 
-/** Around the performing of an effect. */
-export interface EffectContext {
-  /** The run that asked for the effect. */
-  readonly runId: string
-  /** Name of the run's agent. */
-  readonly agent: string
-  /** Whose run it is; memories are bound to it. */
-  readonly tenant: string
+/**
+ * Around the performing of an effect.
+ *
+ * @property runId The run that asked for the effect.
+ * @property agent Name of the run's agent.
+ * @property tenant Whose run it is; memories are bound to it.
+ */
+export interface EffectContext extends Readonly<Record<'runId' | 'agent' | 'tenant', string>> {
   /** The run's, if it belongs to one. */
   readonly session: string | undefined
   /** 1 for the first execution; middleware runs anew for each. */
@@ -182,6 +183,5 @@ export interface EffectContext {
 }
 
 /** The answer of a settled model effect, or `undefined` when it failed. */
-export function modelAnswer({ effect, outcome }: EffectRecord): ModelAnswer | undefined {
-  return effect.kind === 'model' && outcome?.status === 'completed' ? (outcome.value as unknown as ModelAnswer) : undefined
-}
+export const modelAnswer = ({ effect, outcome }: EffectRecord): ModelAnswer | undefined =>
+  effect.kind === 'model' && outcome?.status === 'completed' ? (outcome.value as unknown as ModelAnswer) : undefined

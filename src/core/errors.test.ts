@@ -4,22 +4,35 @@ import { ERROR_CODES, errorInfo, type Failure, OpspawnError, toError, toFailure 
 /** What programs outside may rely on; a row that changes breaks them. New codes may be added. */
 const PUBLISHED: readonly (readonly [http: number, grpc: string, exit: number, retryable: boolean, codes: string])[] = [
   [400, 'INVALID_ARGUMENT', 2, false, 'INPUT_INVALID JSON_INVALID NAME_INVALID OPTIONS_INVALID PAYLOAD_TOO_LARGE SIGNAL_INVALID'],
-  [400, 'INVALID_ARGUMENT', 2, false, 'TOOL_INPUT_INVALID'],
+  [400, 'INVALID_ARGUMENT', 2, false, 'MEMORY_INPUT_INVALID SCHEDULE_INVALID TOOL_INPUT_INVALID'],
   [404, 'NOT_FOUND', 3, false, 'AGENT_UNKNOWN APPROVAL_UNKNOWN MEMORY_UNKNOWN MODEL_UNKNOWN RUN_UNKNOWN TOOL_UNKNOWN'],
-  [409, 'FAILED_PRECONDITION', 4, false, 'APPROVAL_DECIDED LEASE_LOST RUN_FINISHED SEQUENCE_CONFLICT STATE_INVALID'],
+  [404, 'NOT_FOUND', 3, false, 'MEMORY_RECORD_UNKNOWN SCHEDULE_UNKNOWN'],
+  [
+    409,
+    'FAILED_PRECONDITION',
+    4,
+    false,
+    'APPROVAL_DECIDED DOCUMENT_CONFLICT LEASE_LOST MEMORY_CONFLICT RUN_FINISHED SEQUENCE_CONFLICT STATE_INVALID',
+  ],
   [409, 'ALREADY_EXISTS', 4, false, 'RUN_EXISTS'],
   [403, 'PERMISSION_DENIED', 5, false, 'APPROVAL_DENIED APPROVAL_EXPIRED POLICY_DENIED'],
   [429, 'RESOURCE_EXHAUSTED', 6, true, 'MODEL_RATE_LIMITED QUEUE_FULL'],
   [422, 'RESOURCE_EXHAUSTED', 7, false, 'BUDGET_EXCEEDED'],
   [422, 'ABORTED', 1, false, 'CASSETTE_MISMATCH EFFECT_UNKNOWN MODEL_ANSWER_INVALID MODEL_FAILED OUTPUT_INVALID PLAN_FAILED'],
-  [422, 'ABORTED', 1, false, 'PLANNER_DECISION_INVALID PLANNER_FAILED PLANNER_STALLED RUN_QUARANTINED TOOL_FAILED'],
+  [
+    422,
+    'ABORTED',
+    1,
+    false,
+    'PLANNER_DECISION_INVALID PLANNER_FAILED PLANNER_STALLED RUN_QUARANTINED SCHEDULE_MISSED TOOL_FAILED',
+  ],
   [422, 'ABORTED', 1, false, 'TOOL_OUTPUT_INVALID'],
   [504, 'DEADLINE_EXCEEDED', 8, true, 'RUN_TIMEOUT TOOL_TIMEOUT WAIT_EXPIRED'],
   [503, 'UNAVAILABLE', 9, true, 'MEMORY_FAILED MODEL_INTERRUPTED MODEL_UNAVAILABLE ORCHESTRATOR_DRAINING STORE_FAILED'],
   [499, 'CANCELLED', 130, false, 'RUN_CANCELLED'],
   [500, 'FAILED_PRECONDITION', 78, false, 'AGENT_INVALID BUDGET_PRICE_UNKNOWN LIMIT_INVALID MODEL_UNSUPPORTED NAME_DUPLICATE'],
   [500, 'FAILED_PRECONDITION', 78, false, 'PLUGIN_CAPABILITY_MISSING PLUGIN_INVALID PLUGIN_PACKAGE_MISSING'],
-  [500, 'FAILED_PRECONDITION', 78, false, 'PLUGIN_SPEC_UNSUPPORTED SCHEMA_NOT_CONVERTIBLE'],
+  [500, 'FAILED_PRECONDITION', 78, false, 'MEMORY_MISMATCH PLUGIN_SPEC_UNSUPPORTED SCHEMA_NOT_CONVERTIBLE'],
   [500, 'INTERNAL', 70, false, 'INTERNAL'],
 ]
 const published = PUBLISHED.flatMap(([http, grpc, exit, retryable, codes]) =>
@@ -104,12 +117,12 @@ describe('toFailure', () => {
     ['a plain object with a message', { message: 'plain' }, 'plain'],
     ['a plain object with name and message', { name: 'Odd', message: 'plain' }, 'Odd: plain'],
     ['a name that is no text', { name: 5, message: 'plain' }, 'plain'],
-    ['an object without a message', { status: 500 }, 'a thrown object without a message'],
-    ['a message that is no text', { message: 5 }, 'a thrown object without a message'],
-    ['a list', [1, 2], 'a thrown object without a message'],
-    ['a function that cannot be printed', Object.assign(() => {}, { toString: trap }), 'an unprintable value'],
-    ['a getter that throws', Object.defineProperty({}, 'message', { get: trap }), 'a thrown object without a message'],
-    ['a proxy whose members throw', new Proxy({}, { get: trap }), 'a thrown object without a message'],
+    ['an object without a message', { status: 500 }, 'something thrown without a message'],
+    ['a message that is no text', { message: 5 }, 'something thrown without a message'],
+    ['a list', [1, 2], 'something thrown without a message'],
+    ['a function that cannot be printed', Object.assign(() => {}, { toString: trap }), 'something thrown without a message'],
+    ['a getter that throws', Object.defineProperty({}, 'message', { get: trap }), 'something thrown without a message'],
+    ['a proxy whose members throw', new Proxy({}, { get: trap }), 'something thrown without a message'],
   ])('describes %s', (_name, thrown, message) => {
     expect(toFailure(thrown, 'TOOL_FAILED')).toEqual({ code: 'TOOL_FAILED', message, retryable: false })
   })

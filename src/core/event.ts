@@ -4,7 +4,7 @@ import type { Failure } from './failure.ts'
 import type { Json } from './json.ts'
 import type { Message } from './message.ts'
 import type { Issue } from './schema.ts'
-import type { RunOrigin, RunOutcome } from './run.ts'
+import type { RunOrigin, RunOutcome, SessionRun } from './run.ts'
 
 interface Recorded {
   /** Version of this event's form. */
@@ -24,6 +24,7 @@ interface Recorded {
  * @property worker Id of the worker.
  * @property messages Transcripts of the session's latest completed runs, oldest first.
  * @property labels Labels of data that came into the run; absent: none.
+ * @property runs Whose messages these are, in the same order; for agents with a memory.
  * @property effects What the planner asked for.
  * @property state Replaces the planner's state; absent: it stays.
  * @property reserved For each model call, by key; absent where neither tokens nor cost are limited.
@@ -49,6 +50,7 @@ interface Recorded {
  * @property timeout Present when the run's own time was up.
  * @property output What the planner finished with.
  * @property issues Why it did not fit.
+ * @property successor Id of the run that goes on in the place of this one.
  */
 export type RunEventBody = Readonly<
   /** The run was accepted. Always the first event. */
@@ -56,7 +58,7 @@ export type RunEventBody = Readonly<
   /** A worker took the run over. */
   | { type: 'run-claim'; epoch: number; worker: string }
   /** Messages of earlier runs of the session, as they were when this run began; `labels` are those of the data in them. */
-  | { type: 'session-load'; messages: readonly Message[]; labels?: readonly string[] }
+  | { type: 'session-load'; messages: readonly Message[]; labels?: readonly string[]; runs?: readonly SessionRun[] }
   /** The planner asked for effects. `reserved` was set aside for model calls under a token or cost limit. */
   | { type: 'decision'; effects: readonly Effect[]; state?: Json; reserved?: readonly Reserved[] }
   /** A policy rule asked for an approval of a call, or forbade it. What is allowed without more ado is not noted. */
@@ -77,8 +79,8 @@ export type RunEventBody = Readonly<
   | { type: 'cancel-request'; reason: string; timeout?: true }
   /** The planner's output did not fit the schema; the planner is asked once more. */
   | { type: 'output-reject'; output: Json; issues: readonly Issue[] }
-  /** The run ended. Always the last event. */
-  | { type: 'run-end'; outcome: RunOutcome }
+  /** The run ended. Always the last event. With a `successor`, that run goes on in its place. */
+  | { type: 'run-end'; outcome: RunOutcome; successor?: string }
 >
 
 type Reserved = { readonly key: string; readonly amounts: Amounts }

@@ -25,26 +25,26 @@ type ThrownText = { readonly name: string; readonly message: string }
  * @param code the code for what is not an {@link OpspawnError}.
  */
 export function toFailure(thrown: unknown, code: ErrorCode): Failure {
-  const causes: ThrownText[] = []
-  for (
-    let cause = member(thrown, 'cause');
-    cause !== undefined && cause !== null && causes.length < 4;
-    cause = member(cause, 'cause')
-  ) {
-    causes.push(describe(cause))
-  }
-  const isOwn = OpspawnError.is(thrown)
+  const own = OpspawnError.is(thrown) ? thrown : undefined
   const { name, message } = describe(thrown)
-  const ownCode = isOwn ? member(thrown, 'code') : undefined
-  const retryable = isOwn ? member(thrown, 'retryable') : undefined
-  const details = isOwn ? safely(() => toJson(thrown.details, { maxSize: 65_536 })) : undefined
+  const ownCode = member(own, 'code')
+  const retryable = member(own, 'retryable')
+  const details = safely(() => toJson(own?.details, { maxSize: 65_536 }))
+  const causes = causesOf(thrown)
   return {
     code: typeof ownCode === 'string' ? ownCode : code,
-    message: isOwn || name === 'Error' ? message : `${name}: ${message}`,
+    message: own !== undefined || name === 'Error' ? message : `${name}: ${message}`,
     retryable: typeof retryable === 'boolean' ? retryable : errorInfo(code).retryable,
     ...(details === undefined || details === null ? undefined : { details }),
     ...(causes.length === 0 ? undefined : { causes }),
   }
+}
+
+function causesOf(thrown: unknown): readonly ThrownText[] {
+  const causes: ThrownText[] = []
+  let cause = member(thrown, 'cause')
+  for (; cause !== undefined && cause !== null && causes.length < 4; cause = member(cause, 'cause')) causes.push(describe(cause))
+  return causes
 }
 
 /** Turns a {@link Failure} back into an error to throw. */
@@ -55,12 +55,12 @@ export function toError({ code, message, retryable, details }: Failure): Opspawn
 
 function describe(thrown: unknown): ThrownText {
   const isObject = typeof thrown === 'object' && thrown !== null
-  const message = isObject ? member(thrown, 'message') : (safely(() => String(thrown as string)) ?? 'an unprintable value')
+  const message = isObject ? member(thrown, 'message') : safely(() => String(thrown as string))
   const name = member(thrown, 'name')
-  if (typeof message !== 'string') return { name: 'Error', message: 'a thrown object without a message' }
+  if (typeof message !== 'string') return { name: 'Error', message: 'something thrown without a message' }
   return {
     name: isObject && typeof name === 'string' ? name.slice(0, 100) : 'Error',
-    message: message.slice(0, 10_000) || 'an empty message',
+    message: message.slice(0, 10_000) || 'no message',
   }
 }
 

@@ -11,27 +11,40 @@ import type { OperationOptions, PageOptions } from './operation.ts'
  */
 export type MemoryScope = Readonly<{ tenant: string; agent?: string; user?: string; session?: string }>
 
-/** What a memory can do; what it lacks it declares instead of failing silently. */
-export interface MemoryCapabilities {
-  /** Recall finds by words. */
-  readonly lexical: boolean
-  /** Recall finds by meaning. */
-  readonly vector: boolean
-  /** Entries may expire. */
-  readonly ttl: boolean
-  /** Concurrent appends in one process lose nothing. */
-  readonly atomicAppend: boolean
-  /** Several processes may share it. */
-  readonly multiProcess: boolean
-  /** `forget` with mode `erase` removes the bytes. */
-  readonly erase: boolean
-  /** What an acknowledged write survives. */
-  readonly durability: 'none' | 'process' | 'disk' | 'replicated'
+/** The labels of a scope below the tenant. */
+export type ScopeLabel = 'agent' | 'user' | 'session'
+
+/**
+ * What a memory can do; what it lacks it declares instead of failing silently.
+ *
+ * @property lexical Recall finds by words.
+ * @property vector Recall finds by meaning: there is an embedder.
+ * @property ttl Entries may expire.
+ * @property atomicAppend Concurrent appends in one process lose nothing.
+ * @property multiProcess Several processes may share it.
+ * @property erase `forget` with mode `erase` removes the bytes, and looks whether they are gone.
+ * @property durability What an acknowledged write survives.
+ */
+export type MemoryCapabilities = Readonly<{ lexical: boolean; vector: boolean; ttl: boolean; atomicAppend: boolean }> &
+  Readonly<{ multiProcess: boolean; erase: boolean; durability: 'none' | 'process' | 'disk' | 'replicated' }>
+
+/**
+ * What turns texts into vectors: structurally an AI SDK embedding model of version 2, 3 or 4.
+ *
+ * @property provider Of the model; with `modelId` it names the space that its vectors are of.
+ * @property modelId The provider's name of the model.
+ * @property maxEmbeddingsPerCall Most texts in one call; absent: no limit.
+ * @property doEmbed Gives one vector for each text, in order.
+ * @property doEmbed.embeddings The vectors.
+ */
+export type EmbeddingModel = Readonly<{ provider: string; modelId: string }> & {
+  readonly maxEmbeddingsPerCall?: PromiseLike<number | undefined> | number | undefined
+  doEmbed(options: { values: string[]; abortSignal?: AbortSignal }): PromiseLike<{ embeddings: number[][] }>
 }
 
 /** Something to remember. */
 export interface MemoryEntry {
-  /** Caller's id; made up when absent. The same id with the same content is a no-op, with another a conflict. */
+  /** Caller's id, unique in the scope; made up when absent. The same id with the same content is a no-op, with another a conflict. */
   readonly id?: string
   /** What the text is; filters may name it. */
   readonly kind: 'message' | 'fact' | 'summary' | 'document'
@@ -51,9 +64,9 @@ export interface MemoryEntry {
   readonly expiresAt?: number
   /** The entry that this one replaces; it stays, closed. */
   readonly supersedes?: string
-  /** Where it comes from: a file and its lines, a run, a person. */
+  /** Where it comes from: a file and its lines, a run, a person. A summary whose `ids` name a record is forgotten with it. */
   readonly source?: JsonObject
-  /** Flat, typed values that filters may name. */
+  /** Flat, typed values that filters may name. Names that begin with `opspawn.` are this package's: `opspawn.labels` is read by the engine. */
   readonly metadata?: { readonly [field: string]: Scalar }
 }
 
@@ -63,16 +76,28 @@ type Scalar = string | number | boolean | null
 export interface MemoryRecord extends MemoryEntry {
   /** The caller's, or the one that was made up. */
   readonly id: string
+  /** Of the handle that wrote it. */
+  readonly scope: MemoryScope
+  /** Place in its scope, in the order of recording, from 1; none is left out by an append. */
+  readonly seq: number
   /** When it was recorded (epoch milliseconds). */
   readonly createdAt: number
-  /** Raised by every update. */
+  /** 1, raised by every update. */
   readonly version: number
+  /** SHA-256 of the entry without its id, as canonical JSON, in base64url. */
+  readonly contentHash: string
   /** Id of the entry that replaced this one; absent while it holds. */
   readonly supersededBy?: string
+  /** When that was recorded (epoch milliseconds). */
+  readonly supersededAt?: number
 }
 
 /**
- * A condition on entries: a tree, never text. Fields are `kind`, `role`, the time members, and `metadata.<field>`.
+ * A condition on entries: a tree, never text. Fields are `id`, `kind`, `role`, `text`, `seq`, `version`, the time members,
+ * and `metadata.<field>` with a name of at most 64 letters (a to z), digits, `_`, `-` and `.`, beginning with a letter or `_`.
+ * Values are equal when type and value are; they are ordered within numbers, and within texts by code point; `contains`
+ * looks for a text in a text. A condition on a member that is absent does not hold, but for `ne` and `not`. An empty `in`
+ * or `or` fits nothing, an empty `and` everything. At most 32 levels deep and 20,000 conditions and values.
  *
  * @property op How field and value are compared, or conditions are joined.
  * @property field Name of a member or `metadata.<field>`.
@@ -88,36 +113,55 @@ export type MemoryFilter =
   | { readonly op: 'and' | 'or'; readonly filters: readonly MemoryFilter[] }
   | { readonly op: 'not'; readonly filter: MemoryFilter }
 
+/** What reading calls take. */
+export interface ReadOptions extends OperationOptions {
+  /** Labels that may differ from the handle's: `['session']` reads all sessions. Only what `bind` granted. @default none */
+  readonly across?: readonly ScopeLabel[]
+  /** Only entries that it fits. */
+  readonly filter?: MemoryFilter
+}
+
 /** How to recall. */
-export interface RecallOptions extends OperationOptions {
+export interface RecallOptions extends ReadOptions {
   /**
    * Upper bounds of what comes back.
    *
-   * @property tokens Of all items together, as the memory counts them.
-   * @property items How many.
+   * @property tokens Of all items together, as the memory counts them. @default 2_000
+   * @property items How many, 1 to 1,000. @default 10
    */
   readonly budget?: { readonly tokens?: number; readonly items?: number }
-  /** Only entries that it fits. */
-  readonly filter?: MemoryFilter
-  /** The state of knowledge at that time (epoch milliseconds), superseded entries included. */
+  /**
+   * How many neighbours in the same scope come with each item while the budget lasts.
+   *
+   * @property before Recorded before it, 0 to 10. @default 0
+   * @property after Recorded after it, 0 to 10. @default 0
+   */
+  readonly context?: { readonly before?: number; readonly after?: number }
+  /** The state of knowledge at that time (epoch milliseconds): what was recorded, not yet superseded and valid then. */
   readonly asOf?: number
   /** Fail instead of answering with a leg missing. @default false */
   readonly strict?: boolean
 }
 
-/** What recall found, best first. */
+/**
+ * A record that was recalled.
+ *
+ * @property record As stored.
+ * @property score 0 to 1, higher is better; comparable within one answer only.
+ * @property parts What each leg gave to the score, by name; `context` for a neighbour that came along.
+ */
+export type RecallItem = Readonly<{ record: MemoryRecord; score: number; parts: Readonly<Record<string, number>> }>
+
+/** What recall found, best first; equals by time, then id. */
 export interface Recall {
-  /**
-   * What the budget allowed.
-   *
-   * @property record As stored.
-   * @property score 0 to 1, higher is better.
-   */
-  readonly items: readonly { readonly record: MemoryRecord; readonly score: number }[]
+  /** What the budget allowed. */
+  readonly items: readonly RecallItem[]
   /** Ways of searching that failed this time, such as `vector`. */
   readonly degraded: readonly string[]
   /** Found, but cut by the budget. */
   readonly omitted: number
+  /** Of the items together. */
+  readonly tokens: number
 }
 
 /**
@@ -137,8 +181,8 @@ export type AppendReceipt = { readonly outcomes: readonly Readonly<{ id: string;
  */
 export type MemoryPage = { readonly records: readonly MemoryRecord[]; readonly cursor?: string }
 
-/** What an update changes. */
-export type MemoryPatch = Partial<Omit<MemoryEntry, 'id'>>
+/** What an update changes; `null` takes an optional member away, and a member that is absent or undefined stays. */
+export type MemoryPatch = { readonly [M in keyof Omit<MemoryEntry, 'id' | 'supersedes'>]?: MemoryEntry[M] | null | undefined }
 
 /**
  * What to forget.
@@ -149,29 +193,47 @@ export type MemoryPatch = Partial<Omit<MemoryEntry, 'id'>>
 export type MemorySelector = { readonly ids: readonly string[] } | { readonly filter: MemoryFilter } | 'all'
 
 /**
- * What forgetting came to; `verified` when the bytes were looked for and not found.
+ * What forgetting came to.
  *
- * @property count Records hidden or removed.
- * @property verified The bytes were looked for and not found.
+ * @property count Records hidden or removed, summaries of them included.
+ * @property verified The bytes were looked for everywhere and not found; never true for `soft`.
  */
 export type ForgetReceipt = { readonly count: number; readonly verified: boolean }
 
 /**
- * A memory bound to one scope: it cannot name another. Every call rejects with the signal's reason on abort; an append
- * that was under way may then have been written, and its ids make a repetition harmless.
+ * What a memory tells about itself; more members may follow.
+ *
+ * @property records Held, superseded ones included.
+ * @property pending Records whose vector is still to be made.
+ * @property failures Times that upkeep or an embedder failed since it was opened.
+ */
+export type MemoryStats = JsonObject & { readonly records: number; readonly pending: number; readonly failures: number }
+
+/**
+ * A memory bound to one scope: it cannot name another. What was acknowledged is seen by the next call of any handle of this
+ * memory. Every call rejects with the signal's reason on abort; a write that was under way may then have happened, and its ids
+ * make a repetition harmless. Every call rejects with `MEMORY_INPUT_INVALID` for what it cannot use, `MEMORY_FAILED` when
+ * the memory is closed (`details.reason`) or its storage fails.
  */
 export interface MemoryHandle {
-  /** Keeps entries; one whose id is kept already is left as it is. Rejects with `MEMORY_FAILED`. */
-  append(entries: readonly MemoryEntry[], options?: OperationOptions): Promise<AppendReceipt>
-  /** Finds what is nearest to a query, best first. */
+  /**
+   * Keeps entries, all or none. With `idempotencyKey`, entries without an id get one made of the key and their position,
+   * so that a repetition writes nothing twice. Rejects with `MEMORY_CONFLICT` when an id is taken by other content or what an
+   * entry supersedes is superseded already, `MEMORY_RECORD_UNKNOWN` when it is not there.
+   */
+  append(
+    entries: readonly MemoryEntry[],
+    options?: OperationOptions & { readonly idempotencyKey?: string },
+  ): Promise<AppendReceipt>
+  /** Finds what is nearest to a query; without words in it, the latest. Expired, superseded and not valid entries are left out. */
   recall(query: string, options?: RecallOptions): Promise<Recall>
-  /** Reads records by id; those that are not there are left out. */
+  /** Reads records of the handle's own scope by id, in that order; those that are not there, or expired, are left out. */
   get(ids: readonly string[], options?: OperationOptions): Promise<readonly MemoryRecord[]>
-  /** Reads records a page at a time, in no order that is promised. */
-  list(page: PageOptions & { readonly filter?: MemoryFilter }, options?: OperationOptions): Promise<MemoryPage>
-  /** Changes one record; with `ifVersion`, only that version of it. */
+  /** Reads records a page at a time, superseded ones included, in the order of recording within each scope. */
+  list(page: PageOptions & Pick<ReadOptions, 'across' | 'filter'>, options?: OperationOptions): Promise<MemoryPage>
+  /** Changes one record; with `ifVersion`, only that version of it. Rejects with `MEMORY_CONFLICT`, `MEMORY_RECORD_UNKNOWN`. */
   update(id: string, patch: MemoryPatch, options?: OperationOptions & { readonly ifVersion?: number }): Promise<MemoryRecord>
-  /** Hides records (`soft`) or removes them for good (`erase`). */
+  /** Hides records from every call until upkeep removes them (`soft`), or removes them for good now (`erase`). */
   forget(what: MemorySelector, mode: 'soft' | 'erase', options?: OperationOptions): Promise<ForgetReceipt>
 }
 
@@ -183,14 +245,21 @@ export interface Memory {
   readonly name: string
   /** What it can do. */
   readonly capabilities: MemoryCapabilities
-  /** @throws OpspawnError `OPTIONS_INVALID` when the tenant is missing. */
-  bind(scope: MemoryScope): MemoryHandle
-  /** Housekeeping: expiry, compaction, indexes. Safe at any time. */
+  /**
+   * Gives a handle. `across` grants labels that its reads may leave open; each must stand in the scope or be absent from it.
+   *
+   * @throws OpspawnError `OPTIONS_INVALID` when the tenant is missing or a label is not 1 to 1,024 characters of well-formed text.
+   */
+  bind(scope: MemoryScope, grant?: { readonly across?: readonly ScopeLabel[] }): MemoryHandle
+  /** Housekeeping: what expired or was forgotten is removed, vectors that are pending are made, files are compacted. Safe at any time. */
   maintain(options?: OperationOptions): Promise<void>
-  /** Everything of one tenant, as JSON lines, header first. */
+  /** What it holds, of one tenant or of all. */
+  stats(tenant?: string, options?: OperationOptions): Promise<MemoryStats>
+  /** Everything of one tenant, as JSON lines: a header, the records by scope and `seq`, and an end with count and hash. */
   export(tenant: string, options?: OperationOptions): AsyncIterable<JsonObject>
   /**
-   * Takes in what `export` gave, record by record.
+   * Takes in what `export` gave, record by record, ids, times and order kept; those that are there already are passed over,
+   * so a broken import may be repeated. Rejects with `MEMORY_MISMATCH` for another format, `MEMORY_INPUT_INVALID` for damage.
    *
    * @property imported How many records were taken in.
    */

@@ -7,14 +7,13 @@ import type { Message, ProviderOptions } from './message.ts'
  * kept or passed over, never an error, since the specification grows in patch releases.
  *
  * On abort (`options.abortSignal`) the call MUST reject or its stream MUST error, and the connection MUST close.
+ *
+ * @property provider Provider id, such as `openai.responses`.
+ * @property modelId The provider's name of the model.
  */
-export interface Model {
+export interface Model extends Readonly<Record<'provider' | 'modelId', string>> {
   /** The version of the AI SDK's specification that it follows. */
   readonly specificationVersion: 'v4'
-  /** Provider id, such as `openai.responses`. */
-  readonly provider: string
-  /** The provider's name of the model. */
-  readonly modelId: string
   /** One call, answered in one piece. Rejects with the provider's error; aborts by `options.abortSignal`. */
   doGenerate(options: ModelCallOptions): PromiseLike<ModelResult>
   /** One call, answered part by part; resolves when the provider has begun to answer. */
@@ -238,36 +237,35 @@ export type TokenUsage = Readonly<Partial<Record<'input' | 'output' | 'cacheRead
  */
 export type AnswerPart = { readonly type: string; readonly [member: string]: Json }
 
-/** A tool call in an answer. */
-export interface AnswerToolCall {
-  /** Marks a tool call. */
-  readonly type: 'tool-call'
-  /** Given by the model; the result names it. */
-  readonly toolCallId: string
-  /** As the model sees it: the alias. */
-  readonly toolName: string
-  /** The arguments as the model wrote them: text that should be JSON. */
-  readonly input: string
-  /** The provider runs it itself; never true in what {@link answerToolCalls} gives. */
-  readonly providerExecuted?: boolean
-}
+/**
+ * A tool call in an answer.
+ *
+ * @property type Marks a tool call.
+ * @property toolCallId Given by the model; the result names it.
+ * @property toolName As the model sees it: the alias.
+ * @property input The arguments as the model wrote them: text that should be JSON.
+ * @property providerExecuted The provider runs it itself; never true in what {@link answerToolCalls} gives.
+ */
+export type AnswerToolCall = Readonly<{ type: 'tool-call'; toolCallId: string; toolName: string }> &
+  Readonly<{ input: string; providerExecuted?: boolean }>
 
-/** A model's answer as it is recorded in the history. */
-export interface ModelAnswer {
+/**
+ * A model's answer as it is recorded in the history.
+ *
+ * @property structuredOutputText The text to parse when a structured answer was asked for and the provider keeps it apart.
+ * @property provider Provider id of the model that was called.
+ * @property modelId The model that answered, or the one that was called where the answer does not say.
+ * @property responseId The provider's id of the answer.
+ */
+export interface ModelAnswer extends Readonly<
+  Partial<Record<'structuredOutputText' | 'provider' | 'modelId' | 'responseId', string>>
+> {
   /** The parts, in order. */
   readonly content: readonly AnswerPart[]
   /** `stop | length | content-filter | tool-calls | error | interrupted | other`, or what a newer provider says. */
   readonly finishReason: string
   /** What the call used, as far as it was reported. */
   readonly usage: TokenUsage
-  /** The text to parse when a structured answer was asked for and the provider keeps it apart. */
-  readonly structuredOutputText?: string
-  /** Provider id of the model that was called. */
-  readonly provider?: string
-  /** The model that answered, or the one that was called where the answer does not say. */
-  readonly modelId?: string
-  /** The provider's id of the answer. */
-  readonly responseId?: string
   /** What the model could not do as it was asked; absent: none. */
   readonly warnings?: readonly Json[]
 }

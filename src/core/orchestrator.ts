@@ -6,6 +6,7 @@ import type { RunLimits } from './budget.ts'
 import type { AgentStatus, RunOutcome, RunRecord } from './run.ts'
 import type { Failure } from './failure.ts'
 import type { RunFilter, RunPage, StoreCapabilities } from './store.ts'
+import type { Schedule, SchedulePage, ScheduleState } from './schedule.ts'
 import type { Agent } from './agent.ts'
 import type { Verification } from './tool.ts'
 
@@ -25,7 +26,7 @@ export interface StartOptions extends OperationOptions {
   readonly idempotencyKey?: string | undefined
   /** Not before (epoch milliseconds). */
   readonly dueAt?: number | undefined
-  /** Higher first, where runs are claimed from the store without a hint; hints of `fastqScheduler` go in order. @default 0 */
+  /** Higher first among runs that wait to be worked on; one rises by 1 for each minute that it waits. @default 0 */
   readonly priority?: number | undefined
   /** The caller's own data, kept with the run. */
   readonly metadata?: JsonObject | undefined
@@ -51,22 +52,21 @@ export interface ForkOptions extends Omit<StartOptions, 'tenant' | 'session' | '
  */
 export type ApprovalAnswer = OperationOptions & { readonly by: string; readonly reason?: string | undefined }
 
-/** A call that waits for a person. */
-export interface PendingApproval {
+/**
+ * A call that waits for a person.
+ *
+ * @property runId Of the run that waits: the one listed, or one below it.
+ * @property key Of the effect: what {@link Run.approve}, {@link Run.deny} and {@link Run.resolve} of that run take.
+ * @property agent Name of the agent that asks.
+ * @property question What the person is asked.
+ */
+export interface PendingApproval extends Readonly<Record<'runId' | 'key' | 'agent' | 'question', string>> {
   /** `approval`: answered by {@link Run.approve} or {@link Run.deny}; `outcome`: the call was interrupted, see {@link Run.resolve}. */
   readonly kind: 'approval' | 'outcome'
-  /** Of the run that waits: the one listed, or one below it. */
-  readonly runId: string
-  /** Of the effect: what {@link Run.approve}, {@link Run.deny} and {@link Run.resolve} of that run take. */
-  readonly key: string
-  /** Name of the agent that asks. */
-  readonly agent: string
   /** The tool or agent to be called; absent for a question that a planner asks. */
   readonly tool?: string
   /** The arguments of the call as the body gets them, or the details of the question. */
   readonly input?: Json
-  /** What the person is asked. */
-  readonly question: string
   /** Epoch milliseconds; from then on it counts as refused. */
   readonly expiresAt?: number
 }
@@ -144,6 +144,46 @@ export interface OrchestratorEvents {
  */
 export type DrainReport = { readonly handedBack: readonly string[] }
 
+/**
+ * Starts runs by the clock of the store, one for each slot, however many workers there are. All calls reject with
+ * `PLUGIN_CAPABILITY_MISSING` where the store keeps no documents, those on one schedule with `SCHEDULE_UNKNOWN`.
+ */
+export interface Schedules {
+  /** Makes a schedule, or puts it in the place of one of its name; unchanged, it keeps its next slot. @throws OpspawnError `SCHEDULE_INVALID`, `INPUT_INVALID` */
+  put(schedule: Schedule, options?: OperationOptions): Promise<ScheduleState>
+  /** All in the store, a page at a time. */
+  list(page?: PageOptions, options?: OperationOptions): Promise<SchedulePage>
+  /** Until it is resumed no slot is run. Runs go on that were started. */
+  pause(name: string, options?: OperationOptions): Promise<ScheduleState>
+  /** Goes on with the next slot; those of the pause are not missed ones. */
+  resume(name: string, options?: OperationOptions): Promise<ScheduleState>
+  /** Forgets a schedule; what it started goes on. */
+  remove(name: string, options?: OperationOptions): Promise<void>
+  /** Starts a run now, beside the slots, also while it is paused. @throws OpspawnError as `start` does */
+  trigger(name: string, options?: OperationOptions): Promise<Run>
+}
+
+/**
+ * When and by whom a definition was registered last.
+ *
+ * @property definition `agent@hash`.
+ * @property at Epoch milliseconds of the store's clock.
+ * @property by The process of the worker.
+ */
+export type RegisteredDefinition = Readonly<{ definition: string; at: number; by: string }>
+
+/**
+ * What a run is pinned to, and what is known of that: why it may be that no worker goes on with it.
+ *
+ * @property definition `agent@hash`: only workers that have it work on the run.
+ * @property here It is registered in this process.
+ * @property registered Where it was registered last; absent: nowhere on record.
+ * @property latest The agent's definition that was registered last, wherever; absent: none on record.
+ * @property differences The parts in which the latest differs, in words; empty where it is the same or one is not known.
+ */
+export type PinnedDefinition = Readonly<{ definition: string; here: boolean; differences: readonly string[] }> &
+  Readonly<{ registered?: RegisteredDefinition; latest?: RegisteredDefinition }>
+
 /** Wires the parts together in this process. Surfaces (REST, gRPC, dashboard, command line) need only this interface. */
 export interface Orchestrator extends AsyncDisposable {
   /** What the store survives. Also said aloud at the start. */
@@ -168,8 +208,12 @@ export interface Orchestrator extends AsyncDisposable {
   run(runId: string, options?: OperationOptions): Promise<Run>
   /** A run's summary. @throws OpspawnError `RUN_UNKNOWN` */
   record(runId: string, options?: OperationOptions): Promise<RunRecord>
+  /** What a run is pinned to. Stores without documents know only of this process. @throws OpspawnError `RUN_UNKNOWN` */
+  definition(runId: string, options?: OperationOptions): Promise<PinnedDefinition>
   /** Finds runs, newest first, a page at a time. */
   list(filter?: RunFilter, page?: PageOptions, options?: OperationOptions): Promise<RunPage>
+  /** What starts runs at certain times. */
+  readonly schedules: Schedules
   /** The agents registered here. */
   agents(): readonly AgentState[]
   /** Listens; returns a function that stops it. A listener that throws harms nobody. */

@@ -21,18 +21,15 @@ export interface ArgumentCondition {
 /**
  * One rule about calls of tools and of agents as tools. All members given must hold for it to apply; names are patterns
  * where `*` stands for any characters.
+ *
+ * @property name How histories and errors call the rule; absent: by its place in the list.
+ * @property agent Name of the calling agent.
+ * @property tool Name of the tool: as defined, as models see it, and for another agent either way to call it.
+ * @property tenant Of the run.
  */
-export interface PolicyRule {
+export interface PolicyRule extends Readonly<{ name?: string; agent?: string; tool?: string; tenant?: string }> {
   /** `allow` lets the call through, `ask` has it wait for a person, `deny` refuses it. */
   readonly verdict: 'allow' | 'ask' | 'deny'
-  /** How histories and errors call the rule. @default its place in the list */
-  readonly name?: string
-  /** Name of the calling agent. */
-  readonly agent?: string
-  /** Name of the tool: as defined, as models see it, and for another agent either way to call it. */
-  readonly tool?: string
-  /** Of the run. */
-  readonly tenant?: string
   /**
    * By JSON Pointer into the arguments as the body gets them; `''` is all of them, `/input` the text for an agent that
    * takes one. A value that is not there fails every condition but `exists: false`.
@@ -45,12 +42,9 @@ export interface PolicyRule {
 /**
  * Rules about what agents may do. Of those that apply, `deny` beats `ask` beats `allow`, wherever they stand; where none
  * applies `otherwise` holds. A tool that is denied whatever its arguments is not even shown.
+ *
+ * @property rules In any order; rules that extensions add come behind these.
+ * @property otherwise Absent: `allow`, so that the tools that an agent was given are its allow-list.
+ * @property approvalMs How long an approval may take, in milliseconds; absent: 86,400,000 (a day).
  */
-export interface Policy {
-  /** In any order; rules that extensions add come behind these. */
-  readonly rules: readonly PolicyRule[]
-  /** @default 'allow': the tools that an agent was given are its allow-list. */
-  readonly otherwise?: 'allow' | 'ask' | 'deny'
-  /** How long an approval may take, in milliseconds. @default 86_400_000 (a day) */
-  readonly approvalMs?: number
-}
+export type Policy = Readonly<{ rules: readonly PolicyRule[]; otherwise?: PolicyRule['verdict']; approvalMs?: number }>

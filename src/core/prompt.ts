@@ -16,26 +16,26 @@ import type { OfferedTool, RunView } from './view.ts'
 export function assistantMessage(answer: ModelAnswer, inputOf?: (callId: string) => Json | undefined): Message {
   const content: unknown[] = []
   for (const part of answer.content) {
-    const told = assistantPart(part, inputOf)
-    if (told !== undefined) content.push(told)
+    const told = toldPart(part, inputOf)
+    const { providerMetadata } = part
+    if (told !== undefined) content.push(providerMetadata === undefined ? told : { ...told, providerOptions: providerMetadata })
   }
   return { role: 'assistant', content } as unknown as Message
 }
 
-function assistantPart(part: AnswerPart, inputOf?: (callId: string) => Json | undefined): object | undefined {
-  const { type, toolCallId, toolName, providerMetadata } = part
-  const back = providerMetadata === undefined ? undefined : { providerOptions: providerMetadata }
-  if (type === 'text' || type === 'reasoning') return { type, text: part['text'], ...back }
-  if (type === 'file' || type === 'reasoning-file') return { type, mediaType: part['mediaType'], data: part['data'], ...back }
-  if (type === 'custom') return { type, kind: part['kind'], ...back }
+function toldPart(part: AnswerPart, inputOf?: (callId: string) => Json | undefined): object | undefined {
+  const { type, toolCallId, toolName } = part
+  if (type === 'text' || type === 'reasoning') return { type, text: part['text'] }
+  if (type === 'file' || type === 'reasoning-file') return { type, mediaType: part['mediaType'], data: part['data'] }
+  if (type === 'custom') return { type, kind: part['kind'] }
   if (type === 'tool-result') {
     const output = { type: part['isError'] === true ? 'error-json' : 'json', value: part['result'] }
-    return { type, toolCallId, toolName, output, ...back }
+    return { type, toolCallId, toolName, output }
   }
   if (type !== 'tool-call') return undefined
   const input = inputOf?.(toolCallId as string) ?? argumentsObject(part['input'] as string)
   const executed = part['providerExecuted'] === true ? { providerExecuted: true } : undefined
-  return { type, toolCallId, toolName, input, ...executed, ...back }
+  return { type, toolCallId, toolName, input, ...executed }
 }
 
 /**
@@ -90,10 +90,7 @@ function toolResult(run: RunView, key: string): ToolResultPart {
   const { effect, outcome } = requireEffect(run, key)
   if (outcome === undefined || (effect.kind !== 'tool' && effect.kind !== 'run') || effect.callId === undefined)
     throw invalid(`"${key}" in results is not a settled tool or run effect with a callId`)
-  const toolName =
-    effect.kind === 'tool'
-      ? (run.tools.find((tool) => tool.name === effect.tool)?.alias ?? effect.tool)
-      : (effect.tool ?? effect.agent)
+  const toolName = effect.kind === 'run' ? (effect.tool ?? effect.agent) : (offeredTool(run, effect.tool)?.alias ?? effect.tool)
   return { type: 'tool-result', toolCallId: effect.callId, toolName, output: toolResultOutput(outcome) }
 }
 
@@ -149,14 +146,11 @@ function requireEffect(run: RunView, key: string): EffectRecord {
   return record
 }
 
-function invalid(text: string): OpspawnError {
-  return new OpspawnError('PLANNER_DECISION_INVALID', text)
-}
+const invalid = (text: string): OpspawnError => new OpspawnError('PLANNER_DECISION_INVALID', text)
 
 /** Finds the tool that a model means by a name. */
-export function offeredTool(run: RunView, alias: string): OfferedTool | undefined {
-  return run.tools.find((tool) => tool.alias === alias || tool.name === alias)
-}
+export const offeredTool = (run: RunView, alias: string): OfferedTool | undefined =>
+  run.tools.find((tool) => tool.alias === alias || tool.name === alias)
 
 /** The model's call that asks for an effect, and the model effect that a handoff goes on from. */
 type AskedFor = { readonly id?: string; readonly continues?: string }

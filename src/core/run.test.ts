@@ -1,13 +1,6 @@
+import { AGENT_TRANSITIONS } from '../orchestrator/agent-board.ts'
 import { describe, expect, test } from 'vitest'
-import {
-  AGENT_TRANSITIONS,
-  isFinal,
-  OpspawnError,
-  outputOf,
-  requireTransition,
-  RUN_TRANSITIONS,
-  type RunStatus,
-} from './index.ts'
+import { isFinal, OpspawnError, outputOf, requireTransition, RUN_TRANSITIONS, type RunStatus } from './index.ts'
 
 const STATUSES = Object.keys(RUN_TRANSITIONS) as RunStatus[]
 const FINAL = ['completed', 'failed', 'cancelled']

@@ -1,5 +1,6 @@
 import { OpspawnError } from './errors.ts'
 import { type Failure, toError } from './failure.ts'
+import type { RunGate } from './gate.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { RunLimits, Spending } from './budget.ts'
@@ -27,13 +28,6 @@ export const RUN_TRANSITIONS: Transitions<RunStatus> = {
   cancelled: [],
 }
 
-/** Every legal change of an agent's status. `error` is left by the next run that completes. */
-export const AGENT_TRANSITIONS: Transitions<AgentStatus> = {
-  idle: ['active'],
-  active: ['idle', 'error'],
-  error: ['active'],
-}
-
 /** Tells whether a run's status is final. */
 export const isFinal = (status: RunStatus): status is RunOutcome['status'] => RUN_TRANSITIONS[status].length === 0
 
@@ -49,7 +43,8 @@ export function requireTransition<S extends string>(table: Transitions<S>, from:
 }
 
 /**
- * How a run ended: data, never text to be searched.
+ * How a run ended: data, never text to be searched. Where another run makes good what a cancelled or timed-out one did,
+ * `error.details.compensation` is its id.
  *
  * @property status How it ended; also the run's status from then on.
  * @property output What the run gave.
@@ -74,16 +69,24 @@ export function outputOf<Output>(outcome: RunOutcome<Output>): Output {
  */
 export type RunParent = { readonly runId: string; readonly key: string }
 
-/** What is fixed about a run when it is accepted. */
-export interface RunOrigin {
-  /** Unique in the store. */
-  readonly runId: string
-  /** Name of the agent or workflow. */
-  readonly agent: string
-  /** Hash of the definition that the run is pinned to. */
-  readonly definition: string
-  /** Whose run it is. */
-  readonly tenant: string
+/**
+ * An earlier run of a session, as a later one sees it.
+ *
+ * @property runId Of the earlier run.
+ * @property messages How many it left.
+ */
+export type SessionRun = { readonly runId: string; readonly messages: number }
+
+/**
+ * What is fixed about a run when it is accepted.
+ *
+ * @property runId Unique in the store.
+ * @property agent Name of the agent or workflow.
+ * @property definition Hash of the definition that the run is pinned to.
+ * @property tenant Whose run it is.
+ * @property rootId The root of its tree; itself for a root.
+ */
+export interface RunOrigin extends Readonly<Record<'runId' | 'agent' | 'definition' | 'tenant' | 'rootId', string>> {
   /** Runs of one session and tenant see each other's messages. */
   readonly session?: string
   /** As the agent's schema made it, if there is one. */
@@ -92,8 +95,6 @@ export interface RunOrigin {
   readonly messages?: readonly Message[]
   /** Absent for a root. */
   readonly parent?: RunParent
-  /** The root of its tree; itself for a root. */
-  readonly rootId: string
   /**
    * Where its history up to the first claim comes from, if it began with that of another run.
    *
@@ -101,41 +102,42 @@ export interface RunOrigin {
    * @property seq The last event of it that was looked at.
    */
   readonly forkOf?: { readonly runId: string; readonly seq: number }
+  /** The run in whose place it goes on: its {@link RunRecord.successor} is this one. */
+  readonly continues?: string
+  /** The cancelled or timed-out run that it makes good; the `error` of that run's outcome names this one in its `details`. */
+  readonly compensates?: string
   /** 0 for a root. */
   readonly depth: number
   /** Those of the agent, tightened by the caller or the parent; what is not there has its default. */
   readonly limits: RunLimits
+  /** Those of the agent, the narrowest first; absent: none. */
+  readonly gates?: readonly RunGate[]
   /** Labels of data that it starts with (from its parent); in the record of an ended run, of all that it saw. */
   readonly labels?: readonly string[]
   /** The caller's own data, carried along. */
   readonly metadata?: JsonObject
 }
 
-/** A run as stores list it: a summary that every append keeps in step with the history. */
-export interface RunRecord extends Omit<RunOrigin, 'messages'> {
+/**
+ * A run as stores list it: a summary that every append keeps in step with the history.
+ *
+ * @property seq Sequence number of the last event.
+ * @property epoch Raised by each claim; every write carries it.
+ * @property deliveries Claims since it last settled an effect or waited, the present one included; those that ended in a drain or a pause do not count.
+ * @property createdAt Epoch milliseconds of the store's clock.
+ * @property updatedAt Epoch milliseconds of the store's clock: the last event or change of status.
+ * @property priority Higher first.
+ * @property idempotencyKey As it was accepted with.
+ * @property successor The run that goes on in its place; it ended as completed, without an output of its own.
+ * @property gate Key of the gate that it waits at: it is `queued`, and not ready.
+ */
+export interface RunRecord extends Omit<RunOrigin, 'messages'>, Readonly<Record<RunNumber, number>>, RunTexts {
   /** Where it stands. */
   readonly status: RunStatus
-  /** Sequence number of the last event. */
-  readonly seq: number
-  /** Raised by each claim; every write carries it. */
-  readonly epoch: number
-  /**
-   * Claims since it last settled an effect or waited, the present one included; those that ended in a drain or a pause
-   * do not count.
-   */
-  readonly deliveries: number
-  /** Epoch milliseconds of the store's clock. */
-  readonly createdAt: number
-  /** Epoch milliseconds of the store's clock: the last event or change of status. */
-  readonly updatedAt: number
   /** Not to be claimed before (store's clock). */
   readonly dueAt?: number
-  /** Higher first. */
-  readonly priority: number
   /** Workers of this queue claim it. */
   readonly queue: string
-  /** As it was accepted with. */
-  readonly idempotencyKey?: string
   /** Once final. */
   readonly outcome?: RunOutcome
   /** What later runs of the session see of it, once completed. */
@@ -143,3 +145,6 @@ export interface RunRecord extends Omit<RunOrigin, 'messages'> {
   /** Of the run with all its children. */
   readonly spending: Spending
 }
+
+type RunNumber = 'seq' | 'epoch' | 'deliveries' | 'createdAt' | 'updatedAt' | 'priority'
+type RunTexts = Readonly<Partial<Record<'idempotencyKey' | 'successor' | 'gate', string>>>

@@ -1,28 +1,25 @@
 import type { OperationOptions } from './operation.ts'
 
-/** A hint that a run has work to do. Small on purpose: the store holds the work itself. */
-export interface TaskRef {
-  /** The run that is ready. */
-  readonly runId: string
-  /** The queue that it was accepted in. */
-  readonly queue: string
-  /** Name of the run's agent, so that a worker can keep the agent's concurrency limit before it claims. */
-  readonly agent: string
-  /** Higher first, where the scheduler can. */
-  readonly priority?: number
-}
+/**
+ * A hint that a run has work to do. Small on purpose: the store holds the work itself.
+ *
+ * @property runId The run that is ready.
+ * @property queue The queue that it was accepted in.
+ * @property agent Name of the run's agent, so that a worker can keep the agent's concurrency limit before it claims.
+ * @property priority Higher first, where the scheduler can.
+ */
+export type TaskRef = Readonly<{ runId: string; queue: string; agent: string; priority?: number }>
 
-/** What a scheduler can do. */
-export interface SchedulerCapabilities {
-  /** Tasks of a higher priority are delivered before others that wait. */
-  readonly priority: boolean
-  /** Tasks of a queue are delivered in the order of publication. */
-  readonly ordered: boolean
-  /** Published tasks outlive the process. */
-  readonly survivesRestart: boolean
-  /** Workers in other processes receive tasks. */
-  readonly multiProcess: boolean
-}
+/**
+ * What a scheduler can do.
+ *
+ * @property priority Tasks of a higher priority are delivered before others that wait.
+ * @property ordered Tasks of a queue are delivered in the order of publication.
+ * @property survivesRestart Published tasks outlive the process.
+ * @property multiProcess Workers in other processes receive tasks.
+ */
+export type SchedulerCapabilities = Readonly<{ priority: boolean; ordered: boolean }> &
+  Readonly<{ survivesRestart: boolean; multiProcess: boolean }>
 
 /**
  * Carries task references from whoever makes a run ready to whoever works on it. It may lose, repeat and reorder them:

@@ -6,18 +6,19 @@ import type { OperationOptions, PageOptions } from './operation.ts'
 import type { RunOrigin, RunOutcome, RunRecord, RunStatus } from './run.ts'
 import type { TaskRef } from './scheduler.ts'
 
-/** What a store can do and what it survives. */
-export interface StoreCapabilities {
+/**
+ * What a store can do and what it survives.
+ *
+ * @property multiProcess Several processes on one machine may work on it together.
+ * @property multiHost Several machines may.
+ * @property transactions {@link Store.transaction} exists, so `transactional` tools can be used.
+ * @property gates It keeps runs within their {@link RunOrigin.gates}; otherwise agents that have some are refused.
+ */
+export interface StoreCapabilities extends Readonly<Record<'multiProcess' | 'multiHost' | 'transactions' | 'gates', boolean>> {
   /** What an acknowledged write survives: nothing, the process, a power cut, the loss of a machine. */
   readonly durability: 'none' | 'process' | 'disk' | 'replicated'
-  /** Several processes on one machine may work on it together. */
-  readonly multiProcess: boolean
-  /** Several machines may. */
-  readonly multiHost: boolean
   /** How a dead worker is noticed: a lock that the operating system releases at once, or a lease that runs out. */
   readonly liveness: 'lock' | 'lease'
-  /** {@link Store.transaction} exists, so `transactional` tools can be used. */
-  readonly transactions: boolean
 }
 
 /**
@@ -42,18 +43,18 @@ export type Signal = { readonly id: string; readonly name: string; readonly payl
 /** The engine's requests that do not wait: signals of these names make a run ready that was set aside, the first also one that is due later. */
 export const URGENT_SIGNALS: readonly string[] = ['opspawn.cancel', 'opspawn.resume']
 
-/** A run to accept. */
-export interface NewRun {
+/**
+ * A run to accept.
+ *
+ * @property queue Default: 'default'.
+ * @property priority Default: 0.
+ * @property dueAt Not to be worked on before (epoch milliseconds of the store's clock).
+ * @property idempotencyKey Unique in the tenant: the same key with the same agent and input finds the run that exists.
+ */
+export interface NewRun
+  extends Readonly<Partial<Record<'queue' | 'idempotencyKey', string>>>, Readonly<Partial<Record<'priority' | 'dueAt', number>>> {
   /** What is fixed about it from now on, its id included. */
   readonly origin: RunOrigin
-  /** @default 'default' */
-  readonly queue?: string
-  /** @default 0 */
-  readonly priority?: number
-  /** Not to be worked on before (epoch milliseconds of the store's clock). */
-  readonly dueAt?: number
-  /** Unique in the tenant: the same key with the same agent and input finds the run that exists. */
-  readonly idempotencyKey?: string
   /** What its history begins with behind `run-start`, in the same transaction; the store gives positions, and its own time. */
   readonly history?: readonly RunEventBody[]
 }
@@ -64,8 +65,9 @@ export interface NewRun {
  * @property fence For every write from now on.
  * @property run As it is after the claim.
  * @property inbox Signals not yet consumed, oldest first.
+ * @property history All of it, the claim included, where it is short enough to come along; absent: it is to be read.
  */
-export type Claim = { readonly fence: Fence; readonly run: RunRecord; readonly inbox: readonly Signal[] }
+export type Claim = Readonly<{ fence: Fence; run: RunRecord; inbox: readonly Signal[]; history?: readonly RunEvent[] }>
 
 /** What a worker asks to own. */
 export interface ClaimQuery {
@@ -73,7 +75,11 @@ export interface ClaimQuery {
   readonly workerId: string
   /** How long the claim lasts without a heartbeat, in milliseconds. */
   readonly leaseMs: number
-  /** This run, if it is ready; otherwise any that is, the most urgent first. */
+  /**
+   * This run, if it is ready; absent: any that is, the most urgent first. A run is as urgent as its priority, and by 1 more for
+   * each minute that it has been ready, so that none waits for ever. Of equal ones those come first that were begun before;
+   * then tenants take turns, one run each; then goes who was accepted first.
+   */
   readonly runId?: string
   /** Only runs of these; absent: of all. */
   readonly queues?: readonly string[]
@@ -95,8 +101,15 @@ export interface Changes {
    * @property outcome How it ended.
    * @property transcript What later runs of the session see of it.
    * @property labels Of all data that it saw; absent: none.
+   * @property successor A run that is there already and goes on in the place of this one. It gets the signals that are left,
+   * and those that come later, those of the engine that answer a call of this run left out.
    */
-  readonly end?: { readonly outcome: RunOutcome; readonly transcript?: readonly Message[]; readonly labels?: readonly string[] }
+  readonly end?: Readonly<{
+    outcome: RunOutcome
+    transcript?: readonly Message[]
+    labels?: readonly string[]
+    successor?: string
+  }>
   /**
    * Signals to other runs: a child tells its parent. One to an ended or unknown run is dropped.
    *
@@ -163,6 +176,41 @@ export type Swept = { readonly tasks: readonly TaskRef[]; readonly nextDueAt?: n
 export type Heartbeat = { readonly lost: readonly Fence[]; readonly inbox: ReadonlyMap<string, readonly Signal[]> }
 
 /**
+ * Data of the engine that belongs to no run, as a store gives it.
+ *
+ * @property key Unique in its kind.
+ * @property value As it was put.
+ * @property version Goes up with every put, and is never given twice in a kind, not even after a deletion.
+ * @property updatedAt Epoch milliseconds of the store's clock.
+ */
+export type StoredDocument = { readonly key: string; readonly value: Json; readonly version: number; readonly updatedAt: number }
+
+/**
+ * A part of a listing of documents, in an order of the store's own that does not change.
+ *
+ * @property documents At most as many as the limit.
+ * @property cursor Gets the next part; absent at the end.
+ * @property now The store's clock when it was read, in epoch milliseconds: what is due by it is due for every worker.
+ */
+export type DocumentPage = { readonly documents: readonly StoredDocument[]; readonly cursor?: string; readonly now: number }
+
+/**
+ * Small documents by kind and key, such as schedules: for the engine, which is all that reads and writes them, and for no
+ * tenant. Each write names the version that it replaces, so that of several writers one wins. Times, aborts and
+ * rejections are as in {@link Store}; a value is copied.
+ */
+export interface DocumentTable {
+  /** A document, if there is one. */
+  get(kind: string, key: string, options?: OperationOptions): Promise<StoredDocument | undefined>
+  /** Writes a document in the place of that version; 0: there must be none yet. @throws OpspawnError `DOCUMENT_CONFLICT` */
+  put(kind: string, key: string, value: Json, expectedVersion: number, options?: OperationOptions): Promise<StoredDocument>
+  /** All of a kind, a page at a time; one that is changed meanwhile is in it once, as it was before or after. */
+  list(kind: string, page: PageOptions, options?: OperationOptions): Promise<DocumentPage>
+  /** Deletes a document of that version. @throws OpspawnError `DOCUMENT_CONFLICT`, also when there is none */
+  delete(kind: string, key: string, expectedVersion: number, options?: OperationOptions): Promise<void>
+}
+
+/**
  * Owns the work: runs, their histories, leases, signals, spending. Everything that belongs together changes in one
  * transaction. Times are the store's own clock. A call that rejects has changed nothing, unless its error is
  * `STORE_FAILED`: then it may have, and repeating it is safe (the fence and the expected sequence number see to it).
@@ -177,7 +225,9 @@ export interface Store {
   readonly capabilities: StoreCapabilities
   /**
    * Accepts a run: writes its first event, `queued`, ready at once or at `dueAt`. From then on it is never lost while the
-   * store survives.
+   * store survives. Where it has gates, it is ready once each has room for it: then it takes a place of all of them, and keeps
+   * these while it is ready or claimed. A place that comes free goes to the run that waits at the gate: one that was begun
+   * before, else the one that {@link ClaimQuery} would put first. A cancelled run is ready without a place.
    *
    * @throws OpspawnError `RUN_EXISTS` when the id, or the idempotency key with another input, is taken; `QUEUE_FULL` when
    * the queue holds as many unfinished, unclaimed runs as the store was told to allow.
@@ -193,7 +243,7 @@ export interface Store {
   /**
    * Writes events behind the last one, all or none. Their `seq` goes on from `expectedSeq` without gaps; their `at` is the
    * worker's reading of the store's clock, which it takes from the run's `updatedAt` at the claim. Gives back the tasks of
-   * other runs that `changes.signals` made ready.
+   * other runs that `changes.signals`, or a place that came free at a gate, made ready.
    *
    * @throws OpspawnError `LEASE_LOST`, `SEQUENCE_CONFLICT`, `BUDGET_EXCEEDED`, `RUN_FINISHED`
    */
@@ -204,7 +254,7 @@ export interface Store {
     changes?: Changes,
     options?: OperationOptions,
   ): Promise<readonly TaskRef[]>
-  /** Gives a run up; see {@link ReleaseReason}. The task to publish comes back where the run is ready at once. */
+  /** Gives a run up; see {@link ReleaseReason}. The task to publish comes back where the run is ready at once, or another one at a gate of it. */
   release(fence: Fence, reason: ReleaseReason, options?: OperationOptions): Promise<TaskRef | undefined>
   /**
    * Finds runs that are ready and that nobody works on: due, expired or forgotten by the scheduler; of these queues and
@@ -226,7 +276,15 @@ export interface Store {
   read(runId: string, fromSeq: number, limit?: number, options?: OperationOptions): Promise<readonly RunEvent[]>
   /** Finds runs, newest first, a page at a time. */
   list(filter: RunFilter, page: PageOptions, options?: OperationOptions): Promise<RunPage>
-  /** Runs a function in a transaction that the next append of the fence's run joins; for `transactional` tools. */
+  /** Documents beside the runs; absent: the store keeps none, and what needs them is refused. */
+  readonly documents?: DocumentTable
+  /**
+   * Runs a function in a transaction, for `transactional` tools: what it writes through `tx`, and the appends under this
+   * fence that it makes, are there together once it has resolved, and not at all when it rejects. `tx` is the store's own
+   * and may be used until then. Others may have to wait meanwhile, so a store bounds how long one is open.
+   *
+   * @throws OpspawnError `LEASE_LOST`; `TOOL_TIMEOUT` when it was open for longer than the store allows; what the function throws
+   */
   transaction?<T>(fence: Fence, work: (tx: unknown) => Promise<T>): Promise<T>
   /** Closes what was opened. */
   [Symbol.asyncDispose]?(): Promise<void>

@@ -119,6 +119,15 @@ describe('toJson refuses and names the place', () => {
     for (const value of [cycle, own, endless]) expect(refusal(value)).toMatchObject({ code: 'JSON_INVALID' })
     expect(refusal(own).message).toMatch(/a cycle, or nesting deeper than 64/)
   })
+  test('a long path keeps its two ends in the message, and is whole in the details', () => {
+    const deep: Record<string, unknown> = { last: Number.NaN }
+    let value = deep
+    for (let depth = 40; depth > 0; depth -= 1) value = { [`step${depth}`]: value }
+    const { message, details } = refusal(value)
+    expect(message).toMatch(/^NaN at \/step1\/step2\/.*\.\.\..*\/step40\/last is not JSON/)
+    expect(message.length).toBeLessThan(300)
+    expect((details as { readonly path: string }).path.split('/')).toHaveLength(42)
+  })
   test('a getter that throws, with what it threw', () => {
     const thrown = new Error('closed')
     const value = {

@@ -26,7 +26,8 @@ export function toJson(value: unknown, { maxSize = 2_097_152, maxDepth = 64 }: J
     const refusal = refusalOf(error)
     if (!(refusal instanceof Refusal)) throw refusal
     const path = pointer(refusal.path)
-    const text = `${refusal.what} at ${path} is not JSON; convert it first`
+    const shown = path.length > 200 ? `${path.slice(0, 99)}...${path.slice(-99)}` : path
+    const text = `${refusal.what} at ${shown} is not JSON; convert it first`
     throw new OpspawnError('JSON_INVALID', text, { details: { path }, cause: refusal.cause })
   }
 }
@@ -37,8 +38,8 @@ type Copier = Required<JsonLimits> & { left: number }
 /** Thrown inside a copy; each level on the way out adds its key, so that no path is kept while all goes well. */
 class Refusal {
   readonly path: (string | number)[] = []
-  readonly what: string
-  readonly cause: unknown
+  declare readonly what: string
+  declare readonly cause: unknown
 
   constructor(what: string, cause?: unknown) {
     this.what = what
@@ -70,6 +71,10 @@ function copyObject(copier: Copier, source: object, depth: number): Json {
   }
   // Built-in objects keep what they hold elsewhere: a copy of their members would be empty.
   if (kind !== 'Object') throw new Refusal(`a value of type ${kind}`)
+  return copyMembers(copier, source, depth)
+}
+
+function copyMembers(copier: Copier, source: object, depth: number): Json {
   counted(copier, source, 2)
   const object: Record<string, Json> = {}
   for (const key of Object.keys(source)) {

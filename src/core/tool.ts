@@ -14,22 +14,22 @@ export type ToolEffectClass = 'pure' | 'idempotent' | 'transactional' | 'unsafe'
 /** What a tool does with data: reads `private` data, brings in `untrusted` text, or sends data `outbound`. */
 export type ToolLabel = 'private' | 'untrusted' | 'outbound'
 
-/** How often and how patiently a failed call is made again. */
-export interface RetryPolicy {
-  /** Executions in all, the first included. */
-  readonly attempts?: number
-  /** Upper bound of the first wait in milliseconds; it doubles each time (full jitter: the wait is drawn from 0 to the bound). */
-  readonly baseMs?: number
-  /** Upper bound of any wait in milliseconds. A longer Retry-After of a provider is honoured all the same. */
-  readonly maxMs?: number
-}
+/**
+ * How often and how patiently a failed call is made again.
+ *
+ * @property attempts Executions in all, the first included.
+ * @property baseMs Upper bound of the first wait in milliseconds; it doubles each time (full jitter: the wait is drawn from 0 to the bound).
+ * @property maxMs Upper bound of any wait in milliseconds. A longer Retry-After of a provider is honoured all the same.
+ */
+export interface RetryPolicy extends Readonly<Partial<Record<'attempts' | 'baseMs' | 'maxMs', number>>> {}
 
-/** What a tool's body receives besides its input. */
-export interface ToolContext extends EffectContext {
-  /** The effect's key, unique in the run. */
-  readonly key: string
-  /** Stable over retries, restarts and workers: hash of run and key. Hand it to the service that you call. */
-  readonly idempotencyKey: string
+/**
+ * What a tool's body receives besides its input.
+ *
+ * @property key The effect's key, unique in the run.
+ * @property idempotencyKey Stable over retries, restarts and workers: hash of run and key. Hand it to the service that you call.
+ */
+export interface ToolContext extends EffectContext, Readonly<Record<'key' | 'idempotencyKey', string>> {
   /** Fencing token: grows with each worker that takes over the run. */
   readonly epoch: number
   /** Epoch milliseconds at which the signal fires for time-out, if there is a limit. */

@@ -5,7 +5,7 @@ import type { Failure } from './failure.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { ModelAnswer, TokenUsage } from './model.ts'
-import type { RunOrigin, RunOutcome } from './run.ts'
+import type { RunOrigin, RunOutcome, SessionRun } from './run.ts'
 import type { Issue } from './schema.ts'
 import type { Signal } from './store.ts'
 import type { ToolEffectClass, ToolLabel } from './tool.ts'
@@ -60,20 +60,30 @@ export type RejectedOutput = { readonly output: Json; readonly issues: readonly 
 /**
  * A run as its history tells it: everything a planner may know. The arrays and maps grow as the history does and must
  * not be changed by readers.
+ *
+ * @property open Effects asked for and not settled.
+ * @property decisions Decisions that asked for effects, so far.
+ * @property now Recorded time of the last event (epoch milliseconds of the store's clock): the only clock a planner has.
+ * @property seq Sequence number of the last event.
+ * @property id The run's.
+ * @property agent Name of the agent.
+ * @property tenant Whose run it is.
+ * @property session If it belongs to one.
+ * @property compensates The run that it makes good, if that is what it is for; see `compensate` of planners.
+ * @property cancelReason Why the run is to be cancelled, once somebody asked.
  */
-export interface RunView extends RunDefinition {
-  /** The run's. */
-  readonly id: string
-  /** Name of the agent. */
-  readonly agent: string
-  /** Whose run it is. */
-  readonly tenant: string
-  /** If it belongs to one. */
-  readonly session: string | undefined
+export interface RunView
+  extends
+    RunDefinition,
+    Readonly<Record<'open' | 'decisions' | 'now' | 'seq', number>>,
+    Readonly<Record<'id' | 'agent' | 'tenant', string>>,
+    Readonly<Record<'session' | 'compensates' | 'cancelReason', string | undefined>> {
   /** What the run was started with. */
   readonly input: Json
   /** Conversation before the input. */
   readonly messages: readonly Message[]
+  /** The runs of the session that the first of these messages come from, oldest first; known to agents with a memory. */
+  readonly past: readonly SessionRun[]
   /** With the defaults filled in. */
   readonly limits: RunLimits & typeof DEFAULT_LIMITS
   /** Every effect by its key, in the order asked for. */
@@ -82,12 +92,8 @@ export interface RunView extends RunDefinition {
   readonly settled: readonly EffectRecord[]
   /** The effects of the last decision that asked for any. */
   readonly latest: readonly EffectRecord[]
-  /** Effects asked for and not settled. */
-  readonly open: number
   /** The planner's own state, as its last decision left it. */
   readonly state: Json | undefined
-  /** Decisions that asked for effects, so far. */
-  readonly decisions: number
   /** Outputs that did not fit, oldest first. When the last decision was one of them, `rejectedNow` holds. */
   readonly rejected: readonly RejectedOutput[]
   /** The last decision was a `finish` whose output did not fit. */
@@ -98,16 +104,10 @@ export interface RunView extends RunDefinition {
   readonly labels: ReadonlySet<string>
   /** Signals that wait to be consumed, in order of arrival. */
   readonly signals: readonly Signal[]
-  /** Why the run is to be cancelled, once somebody asked. */
-  readonly cancelReason: string | undefined
   /** It is to be cancelled because its time is up. */
   readonly timedOut: boolean
   /** Once the run has ended. */
   readonly outcome: RunOutcome | undefined
-  /** Recorded time of the last event (epoch milliseconds of the store's clock): the only clock a planner has. */
-  readonly now: number
-  /** Sequence number of the last event. */
-  readonly seq: number
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
@@ -127,33 +127,32 @@ interface ViewInWork extends Writable<
 }
 
 /** What a run has done before its first event. */
-const NOTHING_YET = { open: 0, decisions: 0, rejectedNow: false, timedOut: false, now: 0, seq: 0 }
+const NOTHING_YET = { past: [], open: 0, decisions: 0, rejectedNow: false, timedOut: false, now: 0, seq: 0 }
+const NOTHING_SAID = { state: undefined, cancelReason: undefined, outcome: undefined }
 
 /** The view of a run of which nothing is known but its first event. */
 export function createView(definition: RunDefinition, origin: RunOrigin): RunView {
-  const { runId, agent, tenant, session, input, messages = [], limits, labels } = origin
-  const view: ViewInWork = {
+  const { runId, agent, tenant, session, compensates, input, messages = [], limits, labels } = origin
+  return {
     ...definition,
     ...NOTHING_YET,
+    ...NOTHING_SAID,
     id: runId,
     agent,
     tenant,
     session,
+    compensates,
     input,
     messages,
     limits: { ...DEFAULT_LIMITS, ...limits },
     effects: new Map(),
     settled: [],
     latest: [],
-    state: undefined,
     rejected: [],
     usage: { modelCalls: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, unreported: 0 },
     labels: new Set(labels),
     signals: [],
-    cancelReason: undefined,
-    outcome: undefined,
-  }
-  return view
+  } satisfies ViewInWork
 }
 
 /** Folds a history into a view. The first event must be a `run-start`; unknown event types are passed over. */
@@ -170,39 +169,29 @@ export function applyEvent(target: RunView, event: RunEvent): void {
   const view = target as ViewInWork
   view.seq = event.seq
   view.now = event.at
-  if ('key' in event) {
-    const record = view.effects.get(event.key)
-    if (record !== undefined) changeEffect(view, record, event)
-    return
-  }
-  switch (event.type) {
-    case 'decision':
-      view.decisions += 1
-      view.rejectedNow = false
-      if (event.state !== undefined) view.state = event.state
-      view.latest = event.effects.map((effect) => openEffect(view, effect, event))
-      return
-    case 'session-load':
-      view.messages = [...event.messages, ...view.messages]
-      for (const label of event.labels ?? []) view.labels.add(label)
-      return
-    case 'signal':
-      // What people ask of the engine is no concern of planners.
-      if (!event.name.startsWith('opspawn.')) view.signals.push({ id: event.id, name: event.name, payload: event.payload })
-      return
-    case 'cancel-request':
-      if (view.cancelReason === undefined) view.timedOut = event.timeout === true
-      view.cancelReason ??= event.reason
-      return
-    case 'output-reject':
-      view.rejected.push({ output: event.output, issues: event.issues })
-      view.rejectedNow = true
-      return
-    case 'run-end':
-      view.outcome = event.outcome
-      return
-    default:
-  }
+  if ('key' in event) changeEffect(view, view.effects.get(event.key), event)
+  else if (event.type === 'decision') {
+    view.decisions += 1
+    view.rejectedNow = false
+    if (event.state !== undefined) view.state = event.state
+    view.latest = event.effects.map((effect) => openEffect(view, effect, event))
+  } else if (event.type === 'session-load') takePast(view, event)
+  else if (event.type === 'signal') {
+    // What people ask of the engine is no concern of planners.
+    if (!event.name.startsWith('opspawn.')) view.signals.push({ id: event.id, name: event.name, payload: event.payload })
+  } else if (event.type === 'cancel-request') {
+    if (view.cancelReason === undefined) view.timedOut = event.timeout === true
+    view.cancelReason ??= event.reason
+  } else if (event.type === 'output-reject') {
+    view.rejected.push({ output: event.output, issues: event.issues })
+    view.rejectedNow = true
+  } else if (event.type === 'run-end') view.outcome = event.outcome
+}
+
+function takePast(view: ViewInWork, { messages, labels, runs = [] }: RunEvent & { type: 'session-load' }): void {
+  view.messages = [...messages, ...view.messages]
+  view.past = runs
+  addLabels(view, labels)
 }
 
 function openEffect(view: ViewInWork, effect: Effect, event: RunEvent & { type: 'decision' }): RecordInWork {
@@ -225,7 +214,12 @@ function openEffect(view: ViewInWork, effect: Effect, event: RunEvent & { type: 
   return record
 }
 
-function changeEffect(view: ViewInWork, record: RecordInWork, event: RunEvent & { readonly key: string }): void {
+function addLabels(view: ViewInWork, labels: readonly string[] | undefined): void {
+  if (labels !== undefined) for (const label of labels) view.labels.add(label)
+}
+
+function changeEffect(view: ViewInWork, record: RecordInWork | undefined, event: RunEvent & { readonly key: string }): void {
+  if (record === undefined) return
   if (event.type === 'effect-end') {
     if (record.outcome === undefined) settleEffect(view, record, event.outcome, event.labels)
   } else if (event.type === 'effect-start') {
@@ -249,7 +243,7 @@ function settleEffect(view: ViewInWork, record: RecordInWork, outcome: Outcome, 
   record.dueAt = undefined
   view.open -= 1
   view.settled.push(record)
-  if (labels !== undefined) for (const label of labels) view.labels.add(label)
+  addLabels(view, labels)
   const { effect } = record
   if (effect.kind === 'tool') view.usage.toolCalls += 1
   else if (effect.kind === 'model') {

@@ -1,7 +1,8 @@
 import { type EffectRecord, type OfferedTool, OpspawnError, toFailure } from '../core/index.ts'
 import { approvalHash, type Call, judgedInput, offeredFor, ruledInput } from './approved.ts'
+import { within } from './later.ts'
 import { checkInput } from './perform-run.ts'
-import { validInput } from './perform-tool.ts'
+import { toolTimeLimit, validInput } from './perform-tool.ts'
 import type { PolicyCall, Verdict } from './policy.ts'
 import type { RunContext } from './run-context.ts'
 import type { RunLog } from './run-log.ts'
@@ -58,7 +59,20 @@ function admitChecked(context: RunContext, log: RunLog, record: EffectRecord, ju
   } catch (error) {
     return fail(error)
   }
-  return checking instanceof Promise ? checking.then(pass, fail) : pass(checking)
+  return checking instanceof Promise ? bounded(context, judged.effect, checking).then(pass, fail) : pass(checking)
+}
+
+/** A schema that never answers must not hold up the run: its call is let in within its own time limit, or not at all. */
+function bounded(context: RunContext, effect: Call, checking: Promise<unknown>): Promise<unknown> {
+  const { clock, timing } = context.engine
+  if (effect.kind === 'tool') {
+    const ms = toolTimeLimit(context, context.ready.tools.get(effect.tool), effect)
+    const text = `tool "${effect.tool}" was not begun within ${ms} ms: the check of its arguments did not end`
+    return within(clock, ms, checking, () => new OpspawnError('TOOL_TIMEOUT', text))
+  }
+  const ms = effect.timeoutMs ?? timing.toolMs
+  const text = `the input of agent "${effect.agent}" could not be checked: its schema did not answer within ${ms} ms`
+  return within(clock, ms, checking, () => new OpspawnError('INPUT_INVALID', text))
 }
 
 /** What the body of a tool, or a child run, gets. */

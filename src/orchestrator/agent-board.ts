@@ -1,13 +1,12 @@
-import {
-  AGENT_TRANSITIONS,
-  type Agent,
-  type AgentState,
-  type AgentStatus,
-  type Failure,
-  requireTransition,
-  type RunOutcome,
-} from '../core/index.ts'
+import { type Agent, type AgentState, type AgentStatus, type Failure, requireTransition, type RunOutcome } from '../core/index.ts'
 import type { Hub } from './hub.ts'
+
+/** Every legal change of an agent's status. `error` is left by the next run that completes. */
+export const AGENT_TRANSITIONS: Readonly<Record<AgentStatus, readonly AgentStatus[]>> = {
+  idle: ['active'],
+  active: ['idle', 'error'],
+  error: ['active'],
+}
 
 /** Keeps what the agents of this process are doing. */
 export interface AgentBoard {

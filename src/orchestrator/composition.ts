@@ -19,6 +19,7 @@ import { requireAgent } from './checks/agent.ts'
 import { requireExtension, requirePlugin } from './checks/plugin.ts'
 import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
+import { requireNoCircles } from './checks/workflow-circles.ts'
 import { type DefinitionContext, prepareAgent, prepareTool, type ReadyAgent } from './definition.ts'
 import type { Hub } from './hub.ts'
 import { loadJsonSchemaCompiler } from './json-schema.ts'
@@ -232,7 +233,15 @@ function onlyPlanner(registry: Registry): Planner | undefined {
 }
 
 function requireAbilities(registry: Registry, store: Store): void {
-  // Also where a store declares transactions: they are not made use of yet, and without them such a tool would be unsafe.
+  const { transactions, gates } = store.capabilities
+  const gated = [...registry.agents.values()].find((agent) => (agent.gates?.length ?? 0) > 0)
+  if (!gates && gated !== undefined) {
+    const text = `agent "${gated.name}" has gates, which store "${store.name}" cannot keep; take one that can (memoryStore, sqliteStore), or leave them out`
+    throw new OpspawnError('PLUGIN_CAPABILITY_MISSING', text)
+  }
+  if (transactions && typeof store.transaction !== 'function')
+    throw new OpspawnError('PLUGIN_INVALID', `store "${store.name}" declares transactions, and has no transaction function`)
+  if (transactions) return
   const tools = [
     ...registry.tools.values(),
     ...[...registry.agents.values()].flatMap((agent) => agent.tools.filter((tool) => typeof tool !== 'string')),
@@ -242,7 +251,8 @@ function requireAbilities(registry: Registry, store: Store): void {
     throw new OpspawnError(
       'PLUGIN_CAPABILITY_MISSING',
       `tool "${transactional.name}" is transactional, but its effect cannot be committed together with the history in store ` +
-        `"${store.name}"; make it idempotent by context.idempotencyKey, or declare it unsafe`,
+        `"${store.name}", which has no transactions; take one that has (sqliteStore), make the tool idempotent by ` +
+        'context.idempotencyKey, or declare it unsafe',
     )
   }
 }
@@ -253,6 +263,7 @@ async function prepareAll(
   planner: Planner | undefined,
 ): Promise<ReadonlyMap<string, ReadyAgent>> {
   requireOneToolPerName(registry)
+  requireNoCircles(registry.agents)
   const compiler = schemasOf(registry).some(isPlainJsonSchema) ? await loadJsonSchemaCompiler() : unreachable
   const context: DefinitionContext = {
     tools: registry.tools,

@@ -1,62 +1,97 @@
 import { type Message, OpspawnError, toJson } from '../core/index.ts'
-import type { Engine } from './engine.ts'
+import { frozen } from './frozen.ts'
 
 const ROLES: readonly unknown[] = ['system', 'user', 'assistant', 'tool']
 
-/**
- * Copies the conversation that a run begins with. It is passed anew with every run, mostly the same objects: what still
- * says the same is not copied again. The size is that of all messages together.
- *
- * @throws OpspawnError `OPTIONS_INVALID`, `PAYLOAD_TOO_LARGE`
- */
-export function copyConversation(
-  messages: readonly Message[],
-  conversations: Engine['conversations'],
-  maxSize: number,
-): readonly Message[] {
-  const [first] = messages
-  const known = typeof first === 'object' && first !== null ? conversations.get(first) : undefined
-  let size = 0
+/** The conversations that runs of this orchestrator began with. */
+export interface Conversations {
+  /**
+   * Copies the conversation that a run begins with, for good: nobody can change the copies. It is passed anew with every
+   * run, mostly the same objects: what still says the same is not copied again. The size is that of all messages together.
+   *
+   * @throws OpspawnError `OPTIONS_INVALID`, `PAYLOAD_TOO_LARGE`
+   */
+  copy(messages: readonly Message[], maxSize: number): readonly Message[]
+  /** Whether these are copies of texts alone: models are shown them as they are. */
+  isPlain(copies: readonly Message[]): boolean
+}
+
+/** What a caller passed, each message's recorded form, and its text where it has no more than that. */
+interface Conversation {
+  readonly messages: readonly Message[]
+  readonly copies: readonly Message[]
+  readonly texts: readonly (string | undefined)[]
+}
+
+/** Makes an empty {@link Conversations}. */
+export function createConversations(): Conversations {
+  const known = new WeakMap<object, Conversation>()
+  const plain = new WeakSet<readonly Message[]>()
+  return {
+    copy(messages, maxSize) {
+      const [first] = messages
+      const last = typeof first === 'object' && first !== null ? known.get(first) : undefined
+      const { length } = messages
+      const { same, size } = compare(last, messages, maxSize)
+      if (last !== undefined && same === length && same === last.copies.length) return last.copies
+      const made = continued(last, messages, { same, size }, maxSize)
+      if (same < length) known.set(first as Message, { messages: messages.slice(), ...made })
+      if (!made.texts.includes(undefined)) plain.add(made.copies)
+      return made.copies
+    },
+    isPlain: (copies) => plain.has(copies),
+  }
+}
+
+/** How many messages from the first on still say what they said, and how much that is. */
+function compare(known: Conversation | undefined, messages: readonly Message[], maxSize: number): { same: number; size: number } {
   let same = 0
-  for (; known !== undefined && same < messages.length && known.messages[same] === messages[same]; same += 1) {
-    const text = sameText(known.copies[same] as Message, messages[same] as Message)
-    if (text === undefined) break
+  let size = 0
+  if (known === undefined) return { same, size }
+  const { messages: before, copies, texts } = known
+  for (; same < messages.length && before[same] === messages[same]; same += 1) {
+    const text = texts[same]
+    const message = messages[same] as Message
+    // Only texts, which are nearly all, are compared; another is copied again, and what follows with it.
+    if (text === undefined || text !== plainText(message) || message.role !== copies[same]?.role) break
     size += text.length
-    requireSize(size, maxSize)
+    if (size > maxSize) throw tooLarge(maxSize)
   }
+  return { same, size }
+}
+
+/** The first copies as they are, and copies of the rest. */
+function continued(
+  known: Conversation | undefined,
+  messages: readonly Message[],
+  { same, size: before }: { readonly same: number; readonly size: number },
+  maxSize: number,
+): Pick<Conversation, 'copies' | 'texts'> {
   const copies = known?.copies.slice(0, same) ?? []
-  if (same === messages.length) return copies
+  const texts = known?.texts.slice(0, same) ?? []
+  let size = before
   for (let index = same; index < messages.length; index += 1) {
-    const copy = copyMessage(messages[index] as Message, index)
-    size += lengthOf(copy)
-    requireSize(size, maxSize)
+    const copy = frozen(copyMessage(messages[index] as Message, index))
+    const text = plainText(copy)
+    size += text?.length ?? JSON.stringify(copy.content).length
+    if (size > maxSize) throw tooLarge(maxSize)
     copies.push(copy)
+    texts.push(text)
   }
-  conversations.set(first as Message, { messages: messages.slice(), copies })
-  return copies
+  return { copies, texts }
 }
 
-function requireSize(size: number, maxSize: number): void {
-  if (size <= maxSize) return
+function tooLarge(maxSize: number): OpspawnError {
   const text = `start: messages are larger than ${maxSize} characters; pass less, or raise limits.payload`
-  throw new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit: maxSize } })
+  return new OpspawnError('PAYLOAD_TOO_LARGE', text, { details: { limit: maxSize } })
 }
 
-/** The text of a message that still says what it said: only plain text messages, which are nearly all. */
-function sameText(copy: Message, message: Message): string | undefined {
-  const text = plainText(copy)
-  return text === plainText(message) && copy.role === message.role ? text : undefined
-}
-
+/** By index: taking a list apart by its iterator would make two objects for each of a thousand messages. */
 function plainText({ role, content, providerOptions }: Message): string | undefined {
   if (providerOptions !== undefined) return undefined
   if (typeof content === 'string') return role === 'system' ? content : undefined
-  const [part] = content
+  const part = content[0]
   return content.length === 1 && part?.type === 'text' && part.providerOptions === undefined ? part.text : undefined
-}
-
-function lengthOf(message: Message): number {
-  return plainText(message)?.length ?? JSON.stringify(message.content).length
 }
 
 /** Copies one message; the plain text ones, which are nearly all, without looking at every member. */
@@ -69,16 +104,19 @@ function copyMessage(message: Message, index: number): Message {
       `start: messages[${index}] must have a role (${ROLES.join(', ')}) and content: a text for system, else a list of parts`,
     )
   }
-  if (providerOptions === undefined) {
-    if (role === 'system') return { role, content: content as string }
-    const parts = content as readonly { type?: unknown; text?: unknown; providerOptions?: unknown }[]
-    const [part] = parts
-    if (parts.length === 1 && part?.type === 'text' && typeof part.text === 'string' && part.providerOptions === undefined) {
-      return { role, content: [{ type: 'text', text: part.text }] } as Message
-    }
-    const odd = parts.findIndex((item) => typeof item?.type !== 'string')
-    if (odd >= 0)
-      throw new OpspawnError('OPTIONS_INVALID', `start: messages[${index}].content[${odd}] is no part: it has no type`)
-  }
+  if (providerOptions !== undefined) return toJson(message) as unknown as Message
+  if (role === 'system') return { role, content: content as string }
+  const parts = content as readonly Readonly<Record<string, unknown>>[]
+  const text = parts.length === 1 ? onlyText(parts[0]) : undefined
+  if (text !== undefined) return { role, content: [{ type: 'text', text }] } as Message
+  const odd = parts.findIndex((item) => typeof item?.['type'] !== 'string')
+  if (odd >= 0) throw new OpspawnError('OPTIONS_INVALID', `start: messages[${index}].content[${odd}] is no part: it has no type`)
   return toJson(message) as unknown as Message
+}
+
+/** The text of a part that is nothing else. */
+function onlyText(part: Readonly<Record<string, unknown>> | undefined | null): string | undefined {
+  return part?.['type'] === 'text' && typeof part['text'] === 'string' && part['providerOptions'] === undefined
+    ? part['text']
+    : undefined
 }

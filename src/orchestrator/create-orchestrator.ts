@@ -8,15 +8,18 @@ import {
   type Plugin,
   type Policy,
   type Run,
+  type Schedule,
   type Scheduler,
   type StartOptions,
   type Store,
   toFailure,
 } from '../core/index.ts'
+import { createConversations } from './conversation.ts'
 import { createAgentBoard } from './agent-board.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
 import { compose, type Composition } from './composition.ts'
+import { pinnedDefinition, registerDefinitions } from './definitions.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
 import { prepareFork } from './forking.ts'
 import { frozen } from './frozen.ts'
@@ -26,7 +29,9 @@ import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
 import { agentsBelow, type PriceTable, requirePrices } from './spending.ts'
 import { createId, createKeepAlive, systemClock } from './system.ts'
-import { createWorker } from './worker.ts'
+import { createSchedules } from './schedules/schedules.ts'
+import type { Timetable } from './schedules/timetable.ts'
+import { atMost, createWorker } from './worker.ts'
 
 /** What an orchestrator is composed of. */
 export interface OrchestratorOptions {
@@ -48,6 +53,8 @@ export interface OrchestratorOptions {
   readonly concurrency?: number
   /** Queues worked on. @default ['default'] */
   readonly queues?: readonly string[]
+  /** Put into the store at the start; one that stands there unchanged keeps its next slot. None is removed that is not here. */
+  readonly schedules?: readonly Schedule[]
   /** `false`: accepts runs and looks at them, but leaves the work to other processes. @default true */
   readonly work?: boolean
   /** Milliseconds; what is not given is as in {@link DEFAULT_TIMING}. */
@@ -70,29 +77,40 @@ export interface OrchestratorOptions {
  * `BUDGET_PRICE_UNKNOWN`, `OPTIONS_INVALID`, `LIMIT_INVALID`
  */
 export async function createOrchestrator(options: OrchestratorOptions = {}): Promise<Orchestrator> {
+  requireOptions(options)
+  const hub = new Hub()
+  const composition = await compose(options, hub)
+  let orchestrator: Orchestrator | undefined
+  try {
+    orchestrator = join(options, composition, hub)
+    for (const schedule of options.schedules ?? []) await orchestrator.schedules.put(schedule)
+    return orchestrator
+  } catch (error) {
+    await (orchestrator?.close() ?? composition.dispose()).catch(() => {})
+    throw error
+  }
+}
+
+function requireOptions(options: OrchestratorOptions): void {
   requireShape('createOrchestrator', options, OPTIONS)
   const { timing = {}, prices = {}, queues = ['default'] } = options
   if (options.announce !== undefined && options.announce !== false && typeof options.announce !== 'function') {
     const text = `createOrchestrator: announce must be a function, or false for silence, not ${show(options.announce)}`
     throw new OpspawnError('OPTIONS_INVALID', text)
   }
+  requireTiming(timing)
+  for (const [name, price] of Object.entries(prices)) requireShape(`prices, ${name}`, price, PRICE)
+  if (queues.length === 0 || !queues.every((queue) => typeof queue === 'string' && queue !== '')) {
+    throw new OpspawnError('OPTIONS_INVALID', 'createOrchestrator: queues must be a list of at least one name')
+  }
+}
+
+function requireTiming(timing: Partial<Timing>): void {
   requireShape('timing', timing, Object.fromEntries(Object.keys(DEFAULT_TIMING).map((name) => [name, 'positive?'])))
   const { leaseMs, heartbeatMs } = { ...DEFAULT_TIMING, ...timing }
   if (!(heartbeatMs * 2 <= leaseMs)) {
     const text = `timing: heartbeatMs (${heartbeatMs}) must be at most half of leaseMs (${leaseMs}), or claims run out between heartbeats`
     throw new OpspawnError('LIMIT_INVALID', text, { details: { member: 'heartbeatMs' } })
-  }
-  for (const [name, price] of Object.entries(prices)) requireShape(`prices, ${name}`, price, PRICE)
-  if (queues.length === 0 || !queues.every((queue) => typeof queue === 'string' && queue !== '')) {
-    throw new OpspawnError('OPTIONS_INVALID', 'createOrchestrator: queues must be a list of at least one name')
-  }
-  const hub = new Hub()
-  const composition = await compose(options, hub)
-  try {
-    return join(options, composition, hub)
-  } catch (error) {
-    await composition.dispose().catch(() => {})
-    throw error
   }
 }
 
@@ -106,6 +124,7 @@ const OPTIONS: Shape = {
   prices: 'object?',
   concurrency: 'whole?',
   queues: 'list?',
+  schedules: 'list?',
   work: 'flag?',
   timing: 'object?',
   announce: 'any?',
@@ -135,7 +154,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     random: options.random ?? Math.random,
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
-    conversations: new WeakMap(),
+    conversations: createConversations(),
     publish: (tasks) => worker.publish(tasks),
     wakeAt: (at) => worker.wakeAt(at),
     poke: (runId) => worker.poke(runId),
@@ -143,8 +162,13 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
   }
   const worker = createWorker(engine, { queues: options.queues ?? ['default'], concurrency: options.concurrency ?? 1000, hold })
   announce(options, store)
+  const registering = options.work === false ? undefined : registerDefinitions(engine)
   if (options.work !== false) worker.start()
-  return assemble(engine, worker, () => composition.dispose(), hold, ids)
+  const dispose = async (): Promise<void> => {
+    await registering
+    await composition.dispose()
+  }
+  return assemble(engine, worker, { registering, dispose }, hold, ids, options.work !== false)
 }
 
 const SURVIVES: Readonly<Record<Store['capabilities']['durability'], string>> = {
@@ -174,12 +198,15 @@ const FILTER: Shape = {
 /** Runs in one part of a listing. */
 const MAX_PAGE = 1_000
 
+type Worker = ReturnType<typeof createWorker>
+
 function assemble(
   engine: Engine,
-  worker: ReturnType<typeof createWorker>,
-  dispose: () => Promise<void>,
+  worker: Worker,
+  { registering, dispose }: { readonly registering: Promise<void> | undefined; readonly dispose: () => Promise<void> },
   hold: () => () => void,
   ids: () => string,
+  isWorking: boolean,
 ): Orchestrator {
   const context: HandleContext = { engine, hold }
   let draining: ReturnType<Orchestrator['drain']> | undefined
@@ -192,65 +219,104 @@ function assemble(
 
   async function start(target: string | Agent, input: unknown, options: StartOptions = NO_OPTIONS): Promise<Run<never>> {
     requireOpen()
-    return accept(await prepareRun(engine, target, input, options, ids), options)
+    return accept(context, worker, await prepareRun(engine, target, input, options, ids), options)
   }
 
-  async function accept(run: NewRun, options: StartOptions): Promise<Run<never>> {
-    const { run: record, task } = await engine.store.create(run, options)
-    const handle = new RunHandle<never>(context, record.runId, record.agent)
-    if (record.outcome !== undefined) return handle
-    if (run.dueAt === undefined) engine.publish([task])
-    else {
-      worker.learnClock(record.createdAt)
-      engine.wakeAt(run.dueAt)
-    }
-    return handle
-  }
+  const { schedules, timetable } = createSchedules({
+    engine,
+    ids,
+    requireOpen,
+    accept: (run) => accept(context, worker, run, NO_OPTIONS),
+  })
+  if (isWorking) timetable?.start()
 
   const orchestrator: Orchestrator = {
     durability: engine.store.capabilities.durability,
     start: start as Orchestrator['start'],
     async fork(runId, options = {}) {
       requireOpen()
-      return accept(await prepareFork(engine, runId, options, ids), options)
+      return accept(context, worker, await prepareFork(engine, runId, options, ids), options)
     },
-    async run(runId, options) {
-      const record = await requireRecord(engine, runId, options)
-      return new RunHandle(context, record.runId, record.agent)
-    },
-    record: async (runId, options) => frozen(await requireRecord(engine, runId, options)),
-    async list(filter = {}, page = {}, options) {
-      requireShape('list, filter', filter, FILTER)
-      requireShape('list, page', page, { cursor: 'text?', limit: 'whole?' })
-      return frozen(await engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options))
-    },
+    ...createLookUps(context, registering),
+    schedules,
     agents: () => engine.board.states(),
     on: (type, listener) => engine.hub.on(type, listener),
     async drain(deadlineMs = 10_000) {
       requireShape('drain', { deadlineMs }, { deadlineMs: 'amount' })
-      draining ??= worker.drain(deadlineMs)
+      draining ??= drainAll(worker, timetable, deadlineMs)
       return draining
     },
     close() {
-      disposing ??= close()
+      disposing ??= closeAll([() => orchestrator.drain(), () => engine.hub.close(), dispose])
       return disposing
     },
     [Symbol.asyncDispose]: () => orchestrator.close(),
   }
 
-  async function close(): Promise<void> {
-    const failures: unknown[] = []
-    await orchestrator.drain().catch((error: unknown) => failures.push(error))
-    engine.hub.close()
-    await dispose().catch((error: unknown) => failures.push(error))
-    if (failures.length > 0) {
-      const all = failures.flatMap((failure) => (failure instanceof AggregateError ? (failure.errors as unknown[]) : [failure]))
-      const texts = all.map((failure) => toFailure(failure, 'INTERNAL').message).join('; ')
-      throw new OpspawnError('INTERNAL', `the orchestrator could not be closed cleanly: ${texts}`, {
-        cause: new AggregateError(all),
-      })
+  return orchestrator
+}
+
+/** What looks at runs and changes none. */
+function createLookUps(
+  context: HandleContext,
+  registering: Promise<void> | undefined,
+): Pick<Orchestrator, 'run' | 'record' | 'definition' | 'list'> {
+  const { engine } = context
+  return {
+    async run(runId, options) {
+      const record = await requireRecord(engine, runId, options)
+      return new RunHandle(context, record.runId, record.agent)
+    },
+    record: async (runId, options) => frozen(await requireRecord(engine, runId, options)),
+    async definition(runId, options) {
+      await registering
+      return frozen(await pinnedDefinition(engine, await requireRecord(engine, runId, options), options))
+    },
+    async list(filter = {}, page = {}, options) {
+      requireShape('list, filter', filter, FILTER)
+      requireShape('list, page', page, { cursor: 'text?', limit: 'whole?' })
+      return frozen(await engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options))
+    },
+  }
+}
+
+/** Hands a run to the store and says that it is there, now or when it is due. */
+async function accept(context: HandleContext, worker: Worker, run: NewRun, options: StartOptions): Promise<Run<never>> {
+  const { engine } = context
+  const { told } = engine.hub
+  const { run: record, task, created } = await engine.store.create(run, options)
+  const handle = new RunHandle<never>(context, record.runId, record.agent, created ? { told, at: engine.clock.now() } : undefined)
+  if (record.outcome !== undefined) return handle
+  if (run.dueAt === undefined) engine.publish([task])
+  else {
+    worker.learnClock(record.createdAt)
+    engine.wakeAt(run.dueAt)
+  }
+  return handle
+}
+
+async function drainAll(worker: Worker, timetable: Timetable | undefined, deadlineMs: number): ReturnType<Orchestrator['drain']> {
+  const stopped = timetable?.stop()
+  const report = await worker.drain(deadlineMs)
+  // A look that is under way needs a turn or two of the store; one that hangs is not waited for.
+  await atMost(1_000, stopped)
+  return report
+}
+
+/** Closes one part after the other, whatever fails, and reports all failures together. */
+async function closeAll(steps: readonly (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const step of steps) {
+    try {
+      await step()
+    } catch (error) {
+      if (error instanceof AggregateError) failures.push(...(error.errors as unknown[]))
+      else failures.push(error)
     }
   }
-
-  return orchestrator
+  if (failures.length === 0) return
+  const texts = failures.map((failure) => toFailure(failure, 'INTERNAL').message).join('; ')
+  throw new OpspawnError('INTERNAL', `the orchestrator could not be closed cleanly: ${texts}`, {
+    cause: new AggregateError(failures),
+  })
 }

@@ -9,8 +9,10 @@ import {
   type ModelEffect,
 } from '../core/index.ts'
 import { admit } from './admission.ts'
+import { continueAsNew } from './continuing.ts'
 import { decide } from './decision.ts'
 import { finishRun } from './finishing.ts'
+import { isTooLong } from './history-limits.ts'
 import { matchSignals } from './inbox.ts'
 import { modelOf } from './perform-model.ts'
 import { within } from './later.ts'
@@ -69,6 +71,8 @@ function carryOut(progress: Progress, decision: Decision): void | Promise<void> 
       keepState(progress, decision)
       finishRun(progress, { status: 'failed', error: decision.error })
       return undefined
+    case 'continue':
+      return continueAsNew(progress, decision.input)
     default:
       return undefined
   }
@@ -92,6 +96,7 @@ function act(progress: Progress, decision: Decision & { type: 'act' }): void | P
     )
     return undefined
   }
+  if (isTooLong(progress)) return undefined
   const { effects, state } = decision
   const reserved = reserve(progress, decision)
   if (state === undefined && reserved === undefined) log.record({ type: 'decision', effects })
@@ -160,7 +165,7 @@ function reserve(
   progress: Progress,
   decision: Decision & { type: 'act' },
 ): { readonly key: string; readonly amounts: Amounts }[] | undefined {
-  const { context, log } = progress
+  const { log } = progress
   const { limits } = log.view
   const metered = limits.tokens !== undefined || limits.cost !== undefined
   let recorded: { key: string; amounts: Amounts }[] | undefined
@@ -168,11 +173,7 @@ function reserve(
     if (effect.kind !== 'model') continue
     let amounts = ONE_STEP
     if (metered) {
-      const { agent } = context.ready
-      const model = Object.hasOwn(agent.models, effect.model ?? 'default') ? modelOf(context, effect) : undefined
-      const price = model === undefined ? undefined : priceOf(context.engine.prices, model.provider, model.modelId)
-      const most = effect.settings?.maxOutputTokens ?? agent.settings?.maxOutputTokens ?? UNBOUNDED_ANSWER
-      amounts = estimateCall(log.view, effect, limits, shownLength(progress, effect), most, price)
+      amounts = mostOf(progress, effect)
       recorded ??= []
       recorded.push({ key: effect.key, amounts })
     }
@@ -180,6 +181,16 @@ function reserve(
     progress.reserving = added(progress.reserving, effect.key)
   }
   return recorded
+}
+
+/** The most that a model call may use, its price included where the model has one. */
+function mostOf(progress: Progress, effect: ModelEffect): Amounts {
+  const { context, log } = progress
+  const { agent } = context.ready
+  const model = Object.hasOwn(agent.models, effect.model ?? 'default') ? modelOf(context, effect) : undefined
+  const price = model === undefined ? undefined : priceOf(context.engine.prices, model.provider, model.modelId)
+  const longest = effect.settings?.maxOutputTokens ?? agent.settings?.maxOutputTokens ?? UNBOUNDED_ANSWER
+  return estimateCall(log.view, effect, log.view.limits, shownLength(progress, effect), longest, price)
 }
 
 /** What tools and the wished form of the answer add to a prompt, in characters. */
@@ -193,7 +204,8 @@ function shownLength(progress: Progress, { tools, responseFormat }: ModelEffect)
 /** Checks an output and ends the run with it, or has the planner mend it. */
 function conclude(progress: Progress, decision: Decision & { type: 'finish' }): void | Promise<void> {
   const schema = progress.context.ready.output
-  if (schema === undefined) {
+  // What a run says that makes another one good is no output of its agent.
+  if (schema === undefined || progress.log.origin.compensates !== undefined) {
     finishRun(progress, { status: 'completed', output: decision.output }, decision.messages)
     return undefined
   }

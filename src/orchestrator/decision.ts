@@ -7,6 +7,7 @@ import {
   type ModelEffect,
   OpspawnError,
   type Planner,
+  type RecallEffect,
   type RememberEffect,
   type RunView,
   type ToolEffect,
@@ -16,6 +17,7 @@ import {
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
 import { nowOrLater } from './later.ts'
+import { withLabels } from './memory-labels.ts'
 
 const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 'wait']
 
@@ -64,21 +66,24 @@ function checkDecision(planner: Planner, view: RunView, decision: Decision): Dec
       if (finish.messages === undefined) return { type: 'finish', output, ...state }
       return { type: 'finish', output, messages: copyMessages(planner, view, finish.messages), ...state }
     }
-    case 'fail': {
-      const failed = decision as Decision & { type: 'fail' }
-      const { error } = failed
-      if (typeof error?.code === 'string' && typeof error.message === 'string') {
-        const copied = { ...copy(planner, 'error', error, view), retryable: error.retryable === true }
-        return { type: 'fail', error: copied, ...copyState(planner, view, failed) }
-      }
-      throw invalid(planner, 'fails without an error of { code, message, retryable }')
-    }
+    case 'fail':
+      return checkFail(planner, view, decision as Decision & { type: 'fail' })
+    case 'continue':
+      return { type: 'continue', input: copy(planner, 'input', (decision as Decision & { type: 'continue' }).input, view) }
     default:
       throw invalid(
         planner,
-        `is of type ${show((decision as { type?: unknown } | undefined | null)?.type)}; act, idle, finish and fail are known`,
+        `is of type ${show((decision as { type?: unknown } | undefined | null)?.type)}; act, idle, finish, fail and continue are known`,
       )
   }
+}
+
+function checkFail(planner: Planner, view: RunView, decision: Decision & { type: 'fail' }): Decision {
+  const { error } = decision
+  if (typeof error?.code !== 'string' || typeof error.message !== 'string')
+    throw invalid(planner, 'fails without an error of { code, message, retryable }')
+  const copied = { ...copy(planner, 'error', error, view), retryable: error.retryable === true }
+  return { type: 'fail', error: copied, ...copyState(planner, view, decision) }
 }
 
 function checkAct(planner: Planner, view: RunView, decision: Decision & { type: 'act' }): Decision {
@@ -124,7 +129,8 @@ function checkEffect(planner: Planner, view: RunView, given: Effect | undefined)
   if (effect.kind === 'model') return checkModel(planner, view, effect)
   if (effect.kind === 'tool') return checkTool(planner, view, effect)
   checkMembers(planner, effect)
-  return copy(planner, `effect "${effect.key}"`, effect, view)
+  const whole = effect.kind === 'remember' ? withLabels(effect, view) : effect
+  return copy(planner, `effect "${effect.key}"`, whole, view)
 }
 
 function checkMembers(planner: Planner, effect: Exclude<Effect, ModelEffect | ToolEffect>): void {
@@ -136,11 +142,18 @@ function checkMembers(planner: Planner, effect: Exclude<Effect, ModelEffect | To
       requireText(planner, key, 'agent', effect.agent)
       return requirePositive(planner, key, 'timeoutMs', effect.timeoutMs)
     case 'recall':
-      if (effect.memory !== undefined) requireText(planner, key, 'memory', effect.memory)
-      return requireText(planner, key, 'query', effect.query)
+      return checkRecall(planner, effect)
     default:
       return checkRemember(planner, effect)
   }
+}
+
+/** No run may read what another agent or another person has left: only the sessions of its own agent may be left open. */
+function checkRecall(planner: Planner, { key, memory, query, across }: RecallEffect): void {
+  if (memory !== undefined) requireText(planner, key, 'memory', memory)
+  requireText(planner, key, 'query', query)
+  if (across === undefined || (Array.isArray(across) && across.every((label) => label === 'session'))) return
+  throw invalid(planner, `has recall "${key}" across ${show(across)}; a run may look across ['session'] alone`)
 }
 
 function checkRemember(planner: Planner, { key, memory, entries }: RememberEffect): void {
@@ -176,13 +189,8 @@ function requirePositive(planner: Planner, key: string, member: string, value: u
 /** A model effect may carry a whole conversation: what is recorded already is not copied again. */
 function checkModel(planner: Planner, view: RunView, effect: ModelEffect): Effect {
   const { key, continues, messages, model, results, tools } = effect
-  if (continues !== undefined && view.effects.get(continues)?.effect.kind !== 'model') {
-    throw invalid(planner, `has model effect "${key}" that continues ${show(continues)}, which is no earlier model effect`)
-  }
-  if (continues === undefined && !(Array.isArray(messages) && messages.length > 0)) {
-    throw invalid(planner, `has model effect "${key}" without messages`)
-  }
-  const checked: { -readonly [K in keyof ModelEffect]: ModelEffect[K] } = { kind: 'model', key }
+  requirePrompt(planner, view, effect)
+  const checked: ModelEffectInWork = { kind: 'model', key }
   if (continues !== undefined) checked.continues = continues
   if (results !== undefined) checked.results = copyNames(planner, key, 'results', results)
   if (tools !== undefined) checked.tools = tools === 'all' ? tools : copyNames(planner, key, 'tools', tools)
@@ -191,11 +199,28 @@ function checkModel(planner: Planner, view: RunView, effect: ModelEffect): Effec
     requireText(planner, key, 'model', model)
     checked.model = model
   }
-  const { toolChoice, responseFormat, settings } = effect
+  copyWishes(planner, view, effect, checked)
+  return checked
+}
+
+type ModelEffectInWork = { -readonly [K in keyof ModelEffect]: ModelEffect[K] }
+
+/** A prompt begins with messages, or goes on from another one's. */
+function requirePrompt(planner: Planner, view: RunView, { key, continues, messages }: ModelEffect): void {
+  if (continues === undefined) {
+    if (Array.isArray(messages) && messages.length > 0) return
+    throw invalid(planner, `has model effect "${key}" without messages`)
+  }
+  if (view.effects.get(continues)?.effect.kind === 'model') return
+  throw invalid(planner, `has model effect "${key}" that continues ${show(continues)}, which is no earlier model effect`)
+}
+
+/** How the model is to answer. */
+function copyWishes(planner: Planner, view: RunView, effect: ModelEffect, checked: ModelEffectInWork): void {
+  const { key, toolChoice, responseFormat, settings } = effect
   if (toolChoice !== undefined) checked.toolChoice = copy(planner, `toolChoice of "${key}"`, toolChoice, view)
   if (responseFormat !== undefined) checked.responseFormat = copy(planner, `responseFormat of "${key}"`, responseFormat, view)
   if (settings !== undefined) checked.settings = copy(planner, `settings of "${key}"`, settings, view)
-  return checked
 }
 
 function copyNames(planner: Planner, key: string, member: string, names: readonly string[]): readonly string[] {

@@ -39,6 +39,7 @@ const memory = {
   capabilities: {},
   bind: no,
   maintain: no,
+  stats: no,
   export: no,
   import: no,
 } as unknown as Memory
@@ -253,7 +254,7 @@ describe('definePlugin', () => {
     'tool/1': ['execute'],
     'agent/1': [],
     'planner/1': ['decide'],
-    'memory/1': ['bind', 'maintain', 'export', 'import'],
+    'memory/1': ['bind', 'maintain', 'stats', 'export', 'import'],
     'scheduler/1': ['publish', 'consume', 'depth', 'drain'],
     'store/1': ['create', 'claim', 'heartbeat', 'append', 'release', 'sweep', 'signal', 'read', 'list'],
     'extension/1': ['setup'],

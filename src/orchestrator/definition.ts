@@ -14,6 +14,7 @@ import {
 import { requirePlugin } from './checks/plugin.ts'
 import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
+import { frozen } from './frozen.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { type CompiledSchema, compileSchema, type JsonSchemaCompiler } from './schema.ts'
 import { hashJson } from './system.ts'
@@ -73,47 +74,19 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
   if (planner === undefined)
     throw new OpspawnError('AGENT_INVALID', `${where} has no planner and the orchestrator has no default one`)
   requirePlugin(planner)
-  const tools = new Map<string, ReadyTool>()
-  const offered: OfferedTool[] = []
-  for (const entry of agent.tools) {
-    const tool = typeof entry === 'string' ? named(context.tools, entry, 'TOOL_UNKNOWN', `${where} lists tool`) : entry
-    const ready = prepareTool(tool, context)
-    tools.set(tool.name, ready)
-    offered.push({
-      name: tool.name,
-      alias: aliasOf(tool.name),
-      description: tool.description,
-      inputSchema: ready.input.jsonSchema,
-      effect: tool.effect,
-      labels: tool.labels ?? [],
-    })
-  }
-  for (const delegate of agent.delegates)
-    offered.push(
-      offerDelegate(delegate, named(context.agents, delegate.agent, 'AGENT_UNKNOWN', `${where} may call agent`), context),
-    )
+  const { tools, offered } = offerTools(agent, where, context)
   requireDistinct(where, offered)
-  const memories = new Map<string, Memory>()
-  for (const entry of agent.memories) {
-    const memory = typeof entry === 'string' ? named(context.memories, entry, 'MEMORY_UNKNOWN', `${where} has memory`) : entry
-    requirePlugin(memory)
-    memories.set(memory.name, memory)
-  }
+  const memories = resolveMemories(agent, where, context)
   requireNeeds(where, planner, agent, memories)
   const output =
     agent.output === undefined ? undefined : compileSchema(agent.output, 'output', `${where}, output`, context.compiler)
   const views = new Map<string, RunDefinition>()
-  const functions = new Map<string, FunctionTool>(
-    offered.map((tool) => [
-      tool.name,
-      { type: 'function', name: tool.alias, description: tool.description, inputSchema: tool.inputSchema },
-    ]),
-  )
+  const functions = new Map(offered.map((tool) => [tool.name, toFunction(tool)]))
   const shown = new WeakMap<readonly OfferedTool[], FunctionTool[]>()
   return {
     agent,
     planner,
-    hash: hashDefinition(agent, planner, offered, output),
+    hash: hashDefinition(agent, planner, offered, output, [...memories.keys()]),
     tools,
     offered: new Map(offered.map((tool) => [tool.name, tool])),
     functions,
@@ -121,7 +94,7 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
       let list = shown.get(visible)
       if (list === undefined) {
         list = visible.map((tool) => functions.get(tool.name)).filter((tool) => tool !== undefined)
-        shown.set(visible, list)
+        shown.set(visible, frozen(list))
       }
       return list
     },
@@ -145,6 +118,49 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
       return view
     },
   }
+}
+
+/** What a model is shown of a tool: the same for every call, so nobody may change it. */
+function toFunction({ alias, description, inputSchema }: OfferedTool): FunctionTool {
+  return frozen({ type: 'function', name: alias, description, inputSchema })
+}
+
+/** The agent's own tools made ready, and all that a planner is offered: these and other agents. */
+function offerTools(
+  agent: Agent,
+  where: string,
+  context: DefinitionContext,
+): { readonly tools: ReadonlyMap<string, ReadyTool>; readonly offered: readonly OfferedTool[] } {
+  const tools = new Map<string, ReadyTool>()
+  const offered: OfferedTool[] = []
+  for (const entry of agent.tools) {
+    const tool = typeof entry === 'string' ? named(context.tools, entry, 'TOOL_UNKNOWN', `${where} lists tool`) : entry
+    const ready = prepareTool(tool, context)
+    tools.set(tool.name, ready)
+    offered.push({
+      name: tool.name,
+      alias: aliasOf(tool.name),
+      description: tool.description,
+      inputSchema: ready.input.jsonSchema,
+      effect: tool.effect,
+      labels: tool.labels ?? [],
+    })
+  }
+  for (const delegate of agent.delegates) {
+    const target = named(context.agents, delegate.agent, 'AGENT_UNKNOWN', `${where} may call agent`)
+    offered.push(offerDelegate(delegate, target, context))
+  }
+  return { tools, offered }
+}
+
+function resolveMemories(agent: Agent, where: string, context: DefinitionContext): ReadonlyMap<string, Memory> {
+  const memories = new Map<string, Memory>()
+  for (const entry of agent.memories) {
+    const memory = typeof entry === 'string' ? named(context.memories, entry, 'MEMORY_UNKNOWN', `${where} has memory`) : entry
+    requirePlugin(memory)
+    memories.set(memory.name, memory)
+  }
+  return memories
 }
 
 /** Makes a tool ready. @throws OpspawnError `SCHEMA_NOT_CONVERTIBLE`, `PLUGIN_INVALID`, and what `requireTool` throws */
@@ -255,6 +271,7 @@ function hashDefinition(
   planner: Planner,
   offered: readonly OfferedTool[],
   output: CompiledSchema | undefined,
+  memories: readonly string[],
 ): string {
   const definition = {
     name: agent.name,
@@ -269,6 +286,8 @@ function hashDefinition(
       labels,
     })),
     output: output?.jsonSchema ?? null,
+    // Planners see them; without any the hash is what it was before they did.
+    ...(memories.length === 0 ? undefined : { memories }),
   }
   return hashJson(definition as unknown as Json).slice(0, 16)
 }

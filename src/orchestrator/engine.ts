@@ -1,15 +1,10 @@
-import type { Clock, EffectMiddleware, Message, Scheduler, Store, TaskRef } from '../core/index.ts'
+import type { Clock, EffectMiddleware, Scheduler, Store, TaskRef } from '../core/index.ts'
 import type { AgentBoard } from './agent-board.ts'
 import type { ReadyAgent } from './definition.ts'
 import type { Hub } from './hub.ts'
 import type { CompiledPolicy } from './policy.ts'
+import type { Conversations } from './conversation.ts'
 import type { PriceTable } from './spending.ts'
-
-/** Messages that a caller passed with a run, and each one's recorded form. */
-export interface Conversation {
-  readonly messages: readonly Message[]
-  readonly copies: readonly Message[]
-}
 
 /** What every part of one orchestrator shares. There is nothing global: two orchestrators share nothing. */
 export interface Engine {
@@ -25,8 +20,8 @@ export interface Engine {
   readonly random: () => number
   readonly workerId: string
   readonly timing: Timing
-  /** Conversations that callers passed, by their first message: most are passed again with the next run, grown. */
-  readonly conversations: WeakMap<object, Conversation>
+  /** Conversations that callers passed: most are passed again with the next run, grown. */
+  readonly conversations: Conversations
   /** Hands tasks to the scheduler; a failure is a fault and the sweep makes up for it. */
   publish(tasks: readonly TaskRef[]): void
   /** Has the store swept for due runs at that time (store's clock). */

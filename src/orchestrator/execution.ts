@@ -16,6 +16,8 @@ export class Execution {
   /** How it ended, once it has, and with what: a {@link Performed}, or an error. */
   end: 'performed' | 'thrown' | 'aborted' | undefined
   result: unknown
+  /** Called when it is over, by whoever waits for this one. */
+  whenOver: (() => void) | undefined
   readonly #clock: Clock
   readonly #onEnd: (execution: Execution) => void
   #controller: AbortController | undefined
@@ -79,6 +81,7 @@ export class Execution {
     this.#disarm?.()
     this.end = end
     this.result = result
+    this.whenOver?.()
     this.#onEnd(this)
   }
 }

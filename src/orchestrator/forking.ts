@@ -1,6 +1,7 @@
 // A new run that takes the history of another one along, up to a point.
 import {
   type ForkOptions,
+  type Json,
   type JsonObject,
   type NewRun,
   OpspawnError,
@@ -12,6 +13,7 @@ import { requireLimits } from './checks/limits.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import type { ReadyAgent } from './definition.ts'
 import type { Engine } from './engine.ts'
+import { gatesOf } from './gates.ts'
 import { checkInput } from './perform-run.ts'
 import { requireReady, requireTexts } from './prepare-run.ts'
 import { agentsBelow, requirePrices, tightenLimits } from './spending.ts'
@@ -59,7 +61,11 @@ export async function prepareFork(engine: Engine, runId: string, options: ForkOp
 function cutOf(runId: string, events: readonly RunEvent[], options: ForkOptions, ready: ReadyAgent): number | undefined {
   const { afterSeq = options.input === undefined ? undefined : 1 } = options
   if (afterSeq === undefined) {
-    const decided = events.findLast((event) => event.type === 'decision' && event.effects.length > 0)
+    requireUndone(runId, events)
+    // What a run keeps in a memory at its end is no work of its own: what comes before it is done once more.
+    const decided = events.findLast(
+      (event) => event.type === 'decision' && event.effects.some((effect) => effect.kind !== 'remember'),
+    )
     if (decided === undefined) return 1
     const ends = events.slice(decided.seq).filter((event) => event.type === 'effect-end')
     if (!wasDecided(events) || ends.some(({ outcome }) => outcome.status !== 'completed')) return undefined
@@ -72,6 +78,19 @@ function cutOf(runId: string, events: readonly RunEvent[], options: ForkOptions,
   }
   if (afterSeq <= events.length) return afterSeq
   throw new OpspawnError('OPTIONS_INVALID', `fork: afterSeq is ${afterSeq}, but run ${runId} has ${events.length} events`)
+}
+
+/** What was made good is not there any more, though the history says that it was done. */
+function requireUndone(runId: string, events: readonly RunEvent[]): void {
+  const end = events.at(-1)
+  if (end?.type !== 'run-end' || end.outcome.status === 'completed') return
+  const { code, details } = end.outcome.error
+  const compensation = (details as { readonly compensation?: Json } | undefined)?.compensation
+  if ((code !== 'RUN_CANCELLED' && code !== 'RUN_TIMEOUT') || typeof compensation !== 'string') return
+  throw new OpspawnError(
+    'OPTIONS_INVALID',
+    `fork: what run ${runId} did is made good by run ${compensation}, so it cannot be gone on from: begin anew with afterSeq: 1, or say with afterSeq what still holds`,
+  )
 }
 
 /** Whether the run's end was its planner's word, so that the same planner would say so again. */
@@ -99,7 +118,8 @@ async function forkedOrigin(
   ids: () => string,
 ): Promise<RunOrigin> {
   const { agent, hash } = ready
-  const { parent: _, ...old } = forked
+  const { parent: _, continues: _continues, gates: _gates, compensates, ...old } = forked
+  const gates = gatesOf(agent, old.tenant, old.session)
   if (options.limits !== undefined) requireLimits('fork', options.limits)
   const limits = tightenLimits(agent.limits, options.limits ?? old.limits)
   requirePrices(`the run of agent "${agent.name}"`, limits, agentsBelow(agent, engine.agents), engine.prices)
@@ -116,7 +136,10 @@ async function forkedOrigin(
     rootId: runId,
     depth: 0,
     limits,
+    ...(gates === undefined ? undefined : { gates }),
   }
+  // With another input, or by another agent, it is an ordinary run.
+  if (isChecked && compensates !== undefined) origin.compensates = compensates
   if (metadata !== undefined) origin.metadata = toJson(metadata) as JsonObject
   return origin
 }

@@ -24,6 +24,7 @@ export class Hub {
   readonly #bus = new EventEmitter()
   readonly #watchers = new Map<string, Set<RunWatcher>>()
   #isClosed = false
+  #told = 0
   readonly #observers: ((runId: string, event: RunEvent) => void)[] = []
 
   on<E extends keyof OrchestratorEvents>(type: E, listener: OrchestratorEvents[E]): () => void {
@@ -64,8 +65,14 @@ export class Hub {
     return this.#isClosed
   }
 
+  /** How often anything was recorded: while it stays the same, no run has gone on in this process. */
+  get told(): number {
+    return this.#told
+  }
+
   /** Passes on what was just recorded. */
   recorded(runId: string, events: readonly RunEvent[]): void {
+    this.#told += 1
     const watchers = this.#watchers.get(runId)
     if (watchers !== undefined) for (const watcher of watchers) watcher.recorded(events)
     for (const observer of this.#observers)

@@ -19,6 +19,13 @@ export async function requireRecord(engine: Engine, runId: string, options?: Ope
   return runs[0]
 }
 
+/** The summary of a run, or of the one that goes on in its place. @throws OpspawnError `RUN_UNKNOWN` */
+export async function currentRecord(engine: Engine, runId: string, options?: OperationOptions): Promise<RunRecord> {
+  let record = await requireRecord(engine, runId, options)
+  while (record.successor !== undefined) record = await requireRecord(engine, record.successor, options)
+  return record
+}
+
 /** Why nobody waits any longer for a run that was set aside. */
 export function quarantinedError(runId: string): OpspawnError {
   return new OpspawnError(

@@ -105,30 +105,35 @@ function requireText(what: string, value: unknown): string {
 }
 
 function recordPart(part: ModelPart | undefined, maxSize: number): AnswerPart {
-  const known = part as { type: string; text?: unknown; input?: unknown; data?: unknown; providerMetadata?: object }
+  const known = part as { type: string; text?: unknown; data?: unknown; providerMetadata?: object }
   requireText('the type of a part', (known as { type?: unknown } | undefined | null)?.type)
   if (known.type === 'text' || known.type === 'reasoning') {
     const text = requireText(`the text of a ${known.type} part`, known.text)
     if (known.providerMetadata === undefined && known.type === 'text' && text.length <= maxSize) return { type: 'text', text }
   }
   if (known.type === 'tool-call') {
-    const { toolCallId, toolName } = part as { toolCallId?: unknown; toolName?: unknown }
-    requireText('the toolCallId of a tool call', toolCallId)
-    requireText('the toolName of a tool call', toolName)
-    if (typeof known.input === 'string' && isPlainCall(part) && known.input.length <= maxSize) {
-      return { type: 'tool-call', toolCallId: toolCallId as string, toolName: toolName as string, input: known.input }
-    }
-    // Arguments as data are not as specified, but hand-written models give them.
-    if (typeof known.input !== 'string')
-      return toJson({ ...known, input: JSON.stringify(known.input ?? {}) }, { maxSize }) as AnswerPart
+    const call = recordCall(part as CallPart, maxSize)
+    if (call !== undefined) return call
   }
   if (known.data !== undefined) return toJson({ ...known, data: recordData(known.data) }, { maxSize }) as AnswerPart
   return toJson(known, { maxSize }) as AnswerPart
 }
 
+type CallPart = { readonly toolCallId?: unknown; readonly toolName?: unknown; readonly input?: unknown }
+
+/** A call without anything special; one with metadata or data of its own is recorded like every other part. */
+function recordCall(part: CallPart, maxSize: number): AnswerPart | undefined {
+  const { input } = part
+  const toolCallId = requireText('the toolCallId of a tool call', part.toolCallId)
+  const toolName = requireText('the toolName of a tool call', part.toolName)
+  // Arguments as data are not as specified, but hand-written models give them.
+  if (typeof input !== 'string') return toJson({ ...part, input: JSON.stringify(input ?? {}) }, { maxSize }) as AnswerPart
+  return isPlainCall(part) && input.length <= maxSize ? { type: 'tool-call', toolCallId, toolName, input } : undefined
+}
+
 const CALL_MEMBERS: ReadonlySet<string> = new Set(['type', 'toolCallId', 'toolName', 'input'])
 
-function isPlainCall(part: object | undefined): boolean {
+function isPlainCall(part: object): boolean {
   for (const member in part) if (!CALL_MEMBERS.has(member)) return false
   return true
 }
@@ -142,15 +147,17 @@ function recordData(data: unknown): Json | object {
   return data as JsonObject
 }
 
+const NOT_COUNTED: Partial<ModelUsage['inputTokens'] & ModelUsage['outputTokens']> = {}
+
 function recordUsage(usage: ModelUsage | undefined): TokenUsage {
   const recorded: { -readonly [K in keyof TokenUsage]: TokenUsage[K] } = {}
-  const input = usage?.inputTokens
-  const output = usage?.outputTokens
-  if (isCount(input?.total)) recorded.input = input.total
-  if (isCount(output?.total)) recorded.output = output.total
-  if (isCount(input?.cacheRead)) recorded.cacheRead = input.cacheRead
-  if (isCount(input?.cacheWrite)) recorded.cacheWrite = input.cacheWrite
-  if (isCount(output?.reasoning)) recorded.reasoning = output.reasoning
+  const { total: input, cacheRead, cacheWrite } = usage?.inputTokens ?? NOT_COUNTED
+  const { total: output, reasoning } = usage?.outputTokens ?? NOT_COUNTED
+  if (isCount(input)) recorded.input = input
+  if (isCount(output)) recorded.output = output
+  if (isCount(cacheRead)) recorded.cacheRead = cacheRead
+  if (isCount(cacheWrite)) recorded.cacheWrite = cacheWrite
+  if (isCount(reasoning)) recorded.reasoning = reasoning
   return recorded
 }
 

@@ -9,6 +9,9 @@ interface Block {
   providerMetadata?: object
 }
 
+/** A part's members, of which nothing is known for sure. */
+type Members = { readonly [member: string]: unknown; readonly providerMetadata?: object }
+
 /**
  * Reads a model's stream to its end and puts the answer together. Unknown parts that carry content are kept; pings, raw
  * chunks and unknown framing are passed over.
@@ -104,60 +107,66 @@ class Assembly {
   }
 
   #takeOther(part: ModelPart): void {
-    const known = part as unknown as { [member: string]: unknown; providerMetadata?: object }
-    switch (part.type) {
-      case 'text-start':
-      case 'reasoning-start':
-        this.#block(String(known['id']), part.type === 'text-start' ? 'text' : 'reasoning', known.providerMetadata)
-        return
-      case 'text-end':
-      case 'reasoning-end': {
-        const id = String(known['id'])
-        const block = this.#blocks.get(id)
-        if (block !== undefined) mergeMetadata(block, known.providerMetadata)
-        this.#blocks.delete(id)
-        this.#lastId = undefined
-        return
-      }
-      case 'tool-input-start':
-        this.#inputs.set(String(known['id']), String(known['toolName']))
-        return
-      case 'tool-input-delta': {
-        const callId = String(known['id'])
-        this.#emit({
-          type: 'tool-input-delta',
-          key: this.#key,
-          callId,
-          toolName: this.#inputs.get(callId) ?? '',
-          delta: String(known['delta']),
-        })
-        return
-      }
+    const known = part as unknown as Members
+    if (this.#takeFrame(part.type, known) || this.#takeBlockEdge(part.type, known) || this.#takeInput(part.type, known)) return
+    // A preliminary result is replaced by the final one of the same call.
+    if (part.type === 'tool-result' && known['preliminary'] === true) return
+    this.#content.push(part)
+  }
+
+  /** What is said about the whole answer. */
+  #takeFrame(type: string, known: Members): boolean {
+    switch (type) {
       case 'stream-start':
-        if (known['warnings'] !== undefined && !Array.isArray(known['warnings'])) {
-          throw new OpspawnError('MODEL_ANSWER_INVALID', `the warnings of the stream are ${show(known['warnings'])}, not a list`)
-        }
-        this.#warnings.push(...((known['warnings'] as object[] | undefined) ?? []))
-        return
+        this.#takeWarnings(known['warnings'])
+        return true
       case 'response-metadata':
         this.#responseId ??= known['id'] as string | undefined
         this.#modelId ??= known['modelId'] as string | undefined
-        return
+        return true
       case 'finish':
         this.#finish = known as { finishReason?: RawAnswer['finishReason']; usage?: RawAnswer['usage'] }
-        return
+        return true
       case 'error':
         this.#error ??= { thrown: known['error'] }
-        return
-      case 'tool-input-end':
-      case 'ping':
-      case 'raw':
-        return
+        return true
       default:
-        // A preliminary result is replaced by the final one of the same call.
-        if (part.type === 'tool-result' && known['preliminary'] === true) return
-        this.#content.push(part)
+        return type === 'ping' || type === 'raw'
     }
+  }
+
+  #takeWarnings(warnings: unknown = []): void {
+    if (!Array.isArray(warnings))
+      throw new OpspawnError('MODEL_ANSWER_INVALID', `the warnings of the stream are ${show(warnings)}, not a list`)
+    this.#warnings.push(...(warnings as object[]))
+  }
+
+  /** The start and the end of a text or of reasoning. */
+  #takeBlockEdge(type: string, known: Members): boolean {
+    const id = String(known['id'])
+    if (type === 'text-start' || type === 'reasoning-start') {
+      this.#block(id, type === 'text-start' ? 'text' : 'reasoning', known.providerMetadata)
+      return true
+    }
+    if (type !== 'text-end' && type !== 'reasoning-end') return false
+    const block = this.#blocks.get(id)
+    if (block !== undefined) mergeMetadata(block, known.providerMetadata)
+    this.#blocks.delete(id)
+    this.#lastId = undefined
+    return true
+  }
+
+  /** The arguments of a call while they are written; the whole call follows as a part of its own. */
+  #takeInput(type: string, known: Members): boolean {
+    const callId = String(known['id'])
+    if (type === 'tool-input-start') {
+      this.#inputs.set(callId, String(known['toolName']))
+      return true
+    }
+    if (type !== 'tool-input-delta') return type === 'tool-input-end'
+    const toolName = this.#inputs.get(callId) ?? ''
+    this.#emit({ type, key: this.#key, callId, toolName, delta: String(known['delta']) })
+    return true
   }
 
   #block(id: string, type: string, metadata: object | undefined): Block {

@@ -18,6 +18,7 @@ import { requireApproved } from './approved.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine } from './engine.ts'
 import type { Execution, Performed } from './execution.ts'
+import { gatesOf } from './gates.ts'
 import type { RunContext } from './run-context.ts'
 import { idempotencyKey } from './perform-tool.ts'
 import { describeIssues } from './schema.ts'
@@ -43,6 +44,7 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
   const input = await checkInput(ready, effect.input)
   requireApproved(context, effect, input)
   const runId = childId(view.id, effect.key)
+  const gates = gatesOf(ready.agent, origin.tenant, origin.session)
   const child: RunOrigin = {
     runId,
     agent: effect.agent,
@@ -54,6 +56,7 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
     parent: { runId: view.id, key: effect.key },
     rootId: origin.rootId,
     depth: origin.depth + 1,
+    ...(gates === undefined ? undefined : { gates }),
     limits: childLimits(ready.agent.limits, view.limits, view.now - context.startedAt, effect.timeoutMs),
     ...(view.labels.size === 0 ? undefined : { labels: [...view.labels] }),
   }
@@ -87,6 +90,11 @@ export function cancelSignal(reason: string): Signal {
 /** The id of the child run that an effect starts. */
 export function childId(runId: string, key: string): string {
   return idempotencyKey(runId, `child:${key}`)
+}
+
+/** The id of the run that goes on in the place of another one. */
+export function successorId(runId: string): string {
+  return idempotencyKey(runId, 'continue')
 }
 
 /** Checks the input of a run against its agent's schema. @throws OpspawnError `INPUT_INVALID` */

@@ -18,6 +18,7 @@ import type { Limiter } from './limiter.ts'
 import type { RunContext } from './run-context.ts'
 import { describeIssues } from './schema.ts'
 import { hashText } from './system.ts'
+import { takePlace, takeTransaction } from './waiting-call.ts'
 
 /**
  * Runs a tool: input checked before the body is entered, result checked and copied before anybody sees it.
@@ -82,6 +83,7 @@ function run(
 ): Performed | Promise<Performed> {
   // Checks and waiting for a place take time: what is over by then is not begun.
   if (execution.isOver) throw execution.signal.reason
+  if (ready.tool.effect === 'transactional') return runTransactional(context, ready, effect, input, execution)
   const toolContext = new ToolCall(context, effect, execution)
   execution.limit(toolTimeLimit(context, ready, effect))
   execution.stage = 'entered'
@@ -91,6 +93,24 @@ function run(
   if (!(executing instanceof Promise)) return accept(context, ready, executing)
   armLimit(context, ready, execution)
   return executing.then((output: unknown) => accept(context, ready, output))
+}
+
+/** Enters the body when it is this call's turn to have the run's transaction; the driver commits it with the result (S3). */
+async function runTransactional(
+  context: RunContext,
+  ready: ReadyTool,
+  effect: ToolEffect,
+  input: unknown,
+  execution: Execution,
+): Promise<Performed> {
+  armLimit(context, ready, execution)
+  execution.stage = 'waiting'
+  const { tx, done } = await takeTransaction(context, execution)
+  if (execution.isOver) throw execution.signal.reason
+  execution.stage = 'entered'
+  const performed = await accept(context, ready, await ready.tool.execute(input, new ToolCall(context, effect, execution, tx)))
+  done()
+  return performed
 }
 
 /** The call was under way when its worker died or its time was up: asks whether it happened before it is made again. */
@@ -220,23 +240,6 @@ function recordOutput(ready: ReadyTool, output: unknown, context: RunContext): J
   }
 }
 
-function takePlace(limiter: Limiter, execution: Execution): Promise<void> | void {
-  if (limiter.tryTake()) return
-  return new Promise<void>((resolve, reject) => {
-    const { signal } = execution
-    const giveUp = (): void => {
-      leave()
-      reject(signal.reason)
-    }
-    const leave = limiter.take(() => {
-      signal.removeEventListener('abort', giveUp)
-      resolve()
-    })
-    if (signal.aborted) giveUp()
-    else signal.addEventListener('abort', giveUp, { once: true })
-  })
-}
-
 /** Milliseconds that one execution may take. */
 function armLimit(context: RunContext, ready: ReadyTool, execution: Execution): void {
   const timeoutMs = toolTimeLimit(context, ready, execution.effect as ToolEffect)
@@ -248,9 +251,11 @@ export function toolTimeout(ready: ReadyTool, timeoutMs: number, { stage }: Exec
   const { name, effect, concurrency } = ready.tool
   if (stage !== 'entered') {
     const why =
-      stage === 'waiting'
-        ? `it waited for a place under its concurrency of ${concurrency}; call it again later, or raise concurrency or timeoutMs`
-        : 'the check of its arguments did not end'
+      stage === 'waiting' && effect === 'transactional'
+        ? 'another transaction of the run did not end'
+        : stage === 'waiting'
+          ? `it waited for a place under its concurrency of ${concurrency}; call it again later, or raise concurrency or timeoutMs`
+          : 'the check of its arguments did not end'
     return new OpspawnError('TOOL_TIMEOUT', `tool "${name}" was not begun within ${timeoutMs} ms: ${why}`)
   }
   const fate = effect === 'unsafe' ? '; whether its effect happened is not known, do not repeat it blindly' : ''
@@ -262,11 +267,13 @@ class ToolCall implements ToolContext {
   readonly #context: RunContext
   readonly #effect: ToolEffect
   readonly #execution: Execution
+  readonly tx: unknown
 
-  constructor(context: RunContext, effect: ToolEffect, execution: Execution) {
+  constructor(context: RunContext, effect: ToolEffect, execution: Execution, tx?: unknown) {
     this.#context = context
     this.#effect = effect
     this.#execution = execution
+    this.tx = tx
   }
   get runId(): string {
     return this.#context.view.id
@@ -278,7 +285,8 @@ class ToolCall implements ToolContext {
     return this.#effect.key
   }
   get idempotencyKey(): string {
-    return idempotencyKey(this.runId, this.key)
+    // What a cancelled run had begun to make good is the same effect in the run that goes on with it.
+    return idempotencyKey(this.#context.origin.compensates ?? this.runId, this.key)
   }
   get attempt(): number {
     return this.#execution.attempt
@@ -297,9 +305,6 @@ class ToolCall implements ToolContext {
   }
   get session(): string | undefined {
     return this.#context.view.session
-  }
-  get tx(): unknown {
-    return undefined
   }
   progress(value: Json): void {
     this.#tell(() => ({ type: 'tool-progress', key: this.key, value: toJson(value) }))

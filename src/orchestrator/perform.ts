@@ -1,20 +1,11 @@
-import {
-  type Effect,
-  type EffectContext,
-  type Json,
-  type MemoryHandle,
-  type ModelAnswer,
-  OpspawnError,
-  type RecallEffect,
-  type RememberEffect,
-  toJson,
-} from '../core/index.ts'
+import { type Effect, type EffectContext, type Json, type ModelAnswer, OpspawnError, toJson } from '../core/index.ts'
 import { show } from './checks/show.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
+import { performRecall, performRemember, recalledLabels, recordRecall } from './perform-memory.ts'
 import { performModel } from './perform-model.ts'
 import { performRun } from './perform-run.ts'
-import { idempotencyKey, performTool, toolTimeLimit, toolTimeout, validOutput } from './perform-tool.ts'
+import { performTool, toolTimeLimit, toolTimeout, validOutput } from './perform-tool.ts'
 import type { RunContext } from './run-context.ts'
 
 /** Performs one execution of an effect, through the middleware if there is any. Throws or rejects when it failed. */
@@ -66,8 +57,6 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
       ? new OpspawnError(TIMEOUTS[effect.kind], `"${effect.key}" was not done within ${limitMs} ms`)
       : toolTimeout(ready, limitMs, execution),
   )
-  // Middleware that answers from a cache brings in the same data as the tool would.
-  const labels = ready?.brings
   const effectContext: EffectContext = {
     runId: view.id,
     agent: view.agent,
@@ -86,8 +75,9 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
     if (performed === 'later') throw new OpspawnError('INTERNAL', 'only child runs settle later')
     return performed.value
   }
-  const value = await call(0)
-  return { value: await accepted(context, effect, value), labels }
+  const value = await accepted(context, effect, await call(0))
+  // Middleware that answers from a cache brings in the same data as the tool or the memory would.
+  return { value, labels: effect.kind === 'recall' ? recalledLabels(value) : ready?.brings }
 }
 
 /** Middleware need not wait for what it goes on to; that it does not must not end the process. */
@@ -116,7 +106,9 @@ async function accepted(context: RunContext, effect: Effect, value: unknown): Pr
     const ready = context.ready.tools.get(effect.tool)
     if (ready !== undefined) return validOutput(ready, value, context)
   }
-  const json = toJson(value, { maxSize: context.view.limits.payload })
+  const maxSize = context.view.limits.payload
+  if (effect.kind === 'recall') return recordRecall('behind middleware', value, maxSize)
+  const json = toJson(value, { maxSize })
   if (effect.kind === 'model' && !isAnswer(json)) {
     throw new OpspawnError(
       'MODEL_ANSWER_INVALID',
@@ -140,37 +132,4 @@ function timeLimit(context: RunContext, effect: Effect): number {
   const { ready, engine } = context
   if (effect.kind === 'tool') return toolTimeLimit(context, ready.tools.get(effect.tool), effect)
   return effect.kind === 'model' ? (ready.agent.modelTimeoutMs ?? engine.timing.modelMs) : engine.timing.toolMs
-}
-
-async function performRecall(context: RunContext, effect: RecallEffect, execution: Execution): Promise<Performed> {
-  const handle = bindMemory(context, effect, execution)
-  const found = await handle.recall(effect.query, {
-    signal: execution.signal,
-    ...(effect.budget === undefined ? undefined : { budget: effect.budget }),
-  })
-  return { value: toJson(found, { maxSize: context.view.limits.payload }) }
-}
-
-async function performRemember(context: RunContext, effect: RememberEffect, execution: Execution): Promise<Performed> {
-  const handle = bindMemory(context, effect, execution)
-  // An id of its own for every entry, so that a repetition after a failure writes nothing twice.
-  const key = idempotencyKey(context.view.id, effect.key)
-  const entries = effect.entries.map((entry, index) => (entry.id === undefined ? { ...entry, id: `${key}-${index}` } : entry))
-  return { value: toJson(await handle.append(entries, { signal: execution.signal }), { maxSize: context.view.limits.payload }) }
-}
-
-/** The memory that an effect names, in the run's scope, and the time that it may take. */
-function bindMemory(context: RunContext, effect: RecallEffect | RememberEffect, execution: Execution): MemoryHandle {
-  const { memories, agent } = context.ready
-  const name = effect.memory
-  const memory = name === undefined ? memories.values().next().value : memories.get(name)
-  if (memory === undefined)
-    throw new OpspawnError('MEMORY_UNKNOWN', `agent "${agent.name}" has no memory${name === undefined ? '' : ` "${name}"`}`)
-  const limitMs = timeLimit(context, effect)
-  execution.arm(
-    limitMs,
-    () => new OpspawnError('MEMORY_FAILED', `memory "${memory.name}" did not answer ${effect.kind} within ${limitMs} ms`),
-  )
-  const { tenant, session } = context.view
-  return memory.bind(session === undefined ? { tenant, agent: agent.name } : { tenant, agent: agent.name, session })
 }

@@ -5,7 +5,7 @@ import { createLimiter, type Limiter } from './limiter.ts'
 export class Places {
   readonly #concurrency: number
   readonly #slots: Limiter
-  readonly #work: (runId: string) => Promise<void>
+  readonly #work: (task: TaskRef) => Promise<void>
   readonly #onFault: (error: unknown, runId: string) => void
   readonly #onFree: () => void
   /** Runs that wait for a place in their agent's limit. */
@@ -15,7 +15,7 @@ export class Places {
 
   constructor(
     concurrency: number,
-    work: (runId: string) => Promise<void>,
+    work: (task: TaskRef) => Promise<void>,
     onFault: (error: unknown, runId: string) => void,
     onFree: () => void,
   ) {
@@ -48,7 +48,7 @@ export class Places {
     // Runs that waited for their agent's place come beside the scheduler's: together they keep the overall limit.
     if (!this.#slots.tryTake()) await new Promise<void>((resolve) => void this.#slots.take(resolve))
     try {
-      await this.#work(task.runId)
+      await this.#work(task)
     } finally {
       this.#slots.give()
       this.#taken -= 1

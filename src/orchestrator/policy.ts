@@ -161,13 +161,22 @@ function holds(condition: ArgumentCondition, value: Json | undefined): boolean {
   if (exists !== undefined && exists !== (value !== undefined)) return false
   // What is not there satisfies nothing but its absence.
   if (value === undefined) return exists === false && Object.keys(rest).length === 0
-  const { equals, notEquals, oneOf, above, below, matches } = rest
+  const { matches } = rest
+  if (matches !== undefined && !(typeof value === 'string' && pattern(matches)(value))) return false
+  return isAmong(rest, value) && isWithin(rest, value)
+}
+
+/** By what a value is the same as. */
+function isAmong({ equals, notEquals, oneOf }: ArgumentCondition, value: Json): boolean {
   if (equals !== undefined && !same(equals, value)) return false
   if (notEquals !== undefined && same(notEquals, value)) return false
-  if (oneOf !== undefined && !oneOf.some((item) => same(item, value))) return false
-  if (above !== undefined && !(typeof value === 'number' && value > above)) return false
-  if (below !== undefined && !(typeof value === 'number' && value < below)) return false
-  return matches === undefined || (typeof value === 'string' && pattern(matches)(value))
+  return oneOf === undefined || oneOf.some((item) => same(item, value))
+}
+
+/** By size: bounds let nothing through but numbers. */
+function isWithin({ above, below }: ArgumentCondition, value: Json): boolean {
+  if (above === undefined && below === undefined) return true
+  return typeof value === 'number' && value > (above ?? -Infinity) && value < (below ?? Infinity)
 }
 
 function same(left: Json, right: Json): boolean {

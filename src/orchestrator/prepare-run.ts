@@ -12,8 +12,8 @@ import { requireLimits } from './checks/limits.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
 import type { ReadyAgent } from './definition.ts'
+import { gatesOf } from './gates.ts'
 import type { Engine } from './engine.ts'
-import { copyConversation } from './conversation.ts'
 import { checkInput } from './perform-run.ts'
 import { agentsBelow, requirePrices, tightenLimits } from './spending.ts'
 
@@ -67,9 +67,16 @@ export async function prepareRun(
   if (options.limits !== undefined) {
     requirePrices(`the run of agent "${agent.name}"`, limits, agentsBelow(agent, engine.agents), engine.prices)
   }
+  const gates = gatesOf(agent, tenant, options.session)
+  if (gates !== undefined) origin.gates = gates
   if (options.session !== undefined) origin.session = options.session
-  if (options.messages !== undefined) origin.messages = copyConversation(options.messages, engine.conversations, maxSize)
+  if (options.messages !== undefined) origin.messages = engine.conversations.copy(options.messages, maxSize)
   if (options.metadata !== undefined) origin.metadata = toJson(options.metadata) as JsonObject
+  return newRun(origin, options)
+}
+
+/** With what the store needs beside the origin. */
+function newRun(origin: RunOrigin, options: StartOptions): NewRun {
   const run: Writable<NewRun> = { origin }
   if (options.idempotencyKey !== undefined) run.idempotencyKey = options.idempotencyKey
   if (options.dueAt !== undefined) run.dueAt = options.dueAt

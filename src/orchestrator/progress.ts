@@ -33,6 +33,10 @@ export interface Progress {
   turn: number
   /** When a cancelled run ends even if its children have not (store's clock). */
   cancelBy: number | undefined
+  /** Resolves when the acceptance of a successor, once begun, has ended in one way or the other. */
+  continuing: Promise<unknown> | undefined
+  /** Somebody was told that the history grows too long. */
+  hasWarned: boolean
 }
 
 /** A driver's state at the start. */
@@ -53,6 +57,8 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
     unreserved: new Set(),
     turn: 0,
     cancelBy: undefined,
+    continuing: undefined,
+    hasWarned: false,
   }
 }
 

@@ -31,20 +31,20 @@ describe('the prompt cache', () => {
   test('gives what is in the history, however it got there', () => {
     const effects = [ask('a'), ask('b', 'a'), ask('c', 'b'), ask('d', 'a'), ask('e'), ask('f', 'c')]
     const run = runOf(...effects)
-    const cache = createPromptCache()
+    const cache = createPromptCache(() => false)
     for (const effect of [...effects, ...effects.toReversed()])
       expect(cache.promptFor(run, effect)).toEqual(promptOf(run, effect))
   })
   test('gives the same prompt to a call that is made again', () => {
     const run = runOf(ask('a'))
-    const cache = createPromptCache()
+    const cache = createPromptCache(() => false)
     cache.promptFor(run, ask('a'))
     const first = cache.promptFor(run, ask('b', 'a'))
     expect(cache.promptFor(run, ask('b', 'a'))).toEqual(first)
   })
   test('gives every call a list of its own', () => {
     const run = runOf(ask('a'), ask('b', 'a'))
-    const cache = createPromptCache()
+    const cache = createPromptCache(() => false)
     const first = cache.promptFor(run, ask('a'))
     const second = cache.promptFor(run, ask('b', 'a'))
     expect(first).toHaveLength(1)
@@ -55,9 +55,47 @@ describe('the prompt cache', () => {
   })
 })
 
+describe('a conversation that is shown as it is', () => {
+  const told = [userMessage('one'), userMessage('two'), userMessage('three')]
+  const origin = {
+    runId: 'r',
+    agent: 'a',
+    definition: 'd',
+    tenant: 't',
+    input: '',
+    rootId: 'r',
+    depth: 0,
+    limits: {},
+    messages: told,
+  }
+  const run = createView({ tools: [], models: [], memories: [] }, origin)
+  const shown = (messages: readonly Message[]) =>
+    createPromptCache((list) => list === told).promptFor(run, { kind: 'model', key: 'm', messages })
+  test('stands in the prompt wherever the planner put it', () => {
+    const before = userMessage('before')
+    for (const messages of [
+      told,
+      [before, ...told],
+      [...told, before],
+      told.slice(1),
+      [told[0], told[2], before] as Message[],
+      [],
+    ]) {
+      expect(shown(messages)).toEqual(messages)
+    }
+  })
+  test('is left alone, while all else is made unchangeable', () => {
+    const before = userMessage('before')
+    const prompt = shown([before, ...told])
+    expect(Object.isFrozen(before)).toBe(true)
+    expect(prompt[2]).toBe(told[1])
+    expect(Object.isFrozen(told[1])).toBe(false)
+  })
+})
+
 describe('messages with files', () => {
   const promptFor = (...messages: readonly Message[]) =>
-    createPromptCache().promptFor(runOf(), { kind: 'model', key: 'm', messages })
+    createPromptCache(() => false).promptFor(runOf(), { kind: 'model', key: 'm', messages })
   const url = { type: 'url', url: 'https://example.com/a.png' } as const
   const file = { type: 'file', mediaType: 'image/png', data: url } as const
 

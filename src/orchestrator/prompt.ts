@@ -10,6 +10,8 @@ import {
 } from '../core/index.ts'
 import { frozen } from './frozen.ts'
 
+const NONE: readonly Message[] = []
+
 /** What a model is shown cannot be changed by it: most of it is the history itself. What was shown before is not walked again. */
 function shown(message: Message): ModelMessage {
   const made = toModelMessage(message)
@@ -51,14 +53,32 @@ export interface PromptCache {
   promptFor(run: RunView, effect: ModelEffect): ModelMessage[]
 }
 
-/** Makes an empty {@link PromptCache}. */
-export function createPromptCache(): PromptCache {
+/**
+ * What a model is shown of these messages. The run's conversation, which may be most of them, is not looked at again where
+ * it is shown as it is.
+ */
+function shownAll(messages: readonly Message[], conversation: readonly Message[]): ModelMessage[] {
+  const prompt = messages.slice() as unknown as ModelMessage[]
+  const from = conversation.length === 0 ? 0 : messages.indexOf(conversation[0] as Message)
+  for (let index = 0; index < messages.length; index += 1) {
+    const message = messages[index] as Message
+    if (message !== conversation[index - from]) prompt[index] = shown(message)
+  }
+  return prompt
+}
+
+/**
+ * Makes an empty {@link PromptCache}.
+ *
+ * @param isPlain whether a run's conversation holds nothing but unchangeable texts
+ */
+export function createPromptCache(isPlain: (messages: readonly Message[]) => boolean): PromptCache {
   let key: string | undefined
   let cached: ModelMessage[] = []
   return {
     promptFor(run, effect) {
       const added = key !== undefined && effect.continues === key ? addedMessages(run, effect) : undefined
-      if (added === undefined) cached = promptOf(run, effect).map(shown)
+      if (added === undefined) cached = shownAll(promptOf(run, effect), isPlain(run.messages) ? run.messages : NONE)
       else cached.push(...added.map(shown))
       key = effect.key
       // The model gets an array of its own: it may change it, and whoever keeps it must not see later calls grow it.

@@ -76,7 +76,7 @@ async function compareAll(events: readonly RunEvent[], ready: ReadyAgent, view: 
     } else {
       const recorded = recordedDecision(event, state)
       if (recorded !== undefined) {
-        const present = await fitted(ready, event, said ?? (await ask(ready, view)))
+        const present = await fitted(ready, event, said ?? (await ask(ready, view)), view.compensates !== undefined)
         const path = firstDifference(recorded, present)
         if (path !== undefined) return { same: false, seq: event.seq, path: pointer(path), recorded, present }
         decisions += 1
@@ -95,6 +95,8 @@ function recordedDecision(event: RunEvent, state: Json | undefined): JsonObject 
   if (event.type === 'decision') return plain({ type: 'act', effects: event.effects, state: event.state })
   if (event.type === 'output-reject') return plain({ type: 'finish', output: event.output, ...left })
   if (event.type !== 'run-end') return undefined
+  // The input stands in the successor's history.
+  if (event.successor !== undefined) return { type: 'continue' }
   const end = plannersWord(event.outcome)
   return end === undefined ? undefined : plain({ ...end, ...left })
 }
@@ -111,9 +113,14 @@ function plannersWord(outcome: RunOutcome): object | undefined {
 const BY_ENGINE: readonly string[] = ['BUDGET_EXCEEDED', 'INTERNAL', 'RUN_TIMEOUT', 'RUN_CANCELLED']
 
 /** The decision as it would stand in the history: a completed run has what its schema made of the output. */
-async function fitted({ output }: ReadyAgent, event: RunEvent, present: JsonObject): Promise<JsonObject> {
+async function fitted(
+  { output }: ReadyAgent,
+  event: RunEvent,
+  present: JsonObject,
+  isCompensating: boolean,
+): Promise<JsonObject> {
   const isEnd = event.type === 'run-end' && event.outcome.status === 'completed'
-  if (!isEnd || output === undefined || present['type'] !== 'finish') return present
+  if (!isEnd || isCompensating || output === undefined || present['type'] !== 'finish') return present
   const checked = await output.validate(present['output'])
   return checked.issues === undefined ? plain({ ...present, output: checked.value }) : present
 }
@@ -127,6 +134,7 @@ async function ask({ planner }: ReadyAgent, view: RunView): Promise<JsonObject> 
   }
   // What later runs of the session see of it is not in this history.
   if (decision.type === 'finish') return plain({ type: 'finish', output: decision.output, state: decision.state })
+  if (decision.type === 'continue') return { type: 'continue' }
   return plain(decision.type === 'fail' ? { ...decision, error: shortened(decision.error) } : decision)
 }
 

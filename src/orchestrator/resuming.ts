@@ -1,5 +1,5 @@
 // What makes an unsafe call happen at most once: it is announced before, and looked at after a crash.
-import { type Effect, type EffectRecord, OpspawnError, toFailure } from '../core/index.ts'
+import { type Effect, type EffectRecord, OpspawnError, type ToolEffect, toFailure } from '../core/index.ts'
 import { added, type Progress } from './progress.ts'
 import type { RunContext } from './run-context.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
@@ -23,6 +23,14 @@ function isUnsafe({ ready }: RunContext, effect: Effect): boolean {
   return effect.kind === 'tool' && ready.tools.get(effect.tool)?.tool.effect === 'unsafe'
 }
 
+/** Whether a call that was under way may be taken up again: its tool can tell what became of it, or does not mind. */
+function mayGoOn({ ready, interrupted }: RunContext, effect: ToolEffect): boolean {
+  const tool = ready.tools.get(effect.tool)?.tool
+  if (tool?.verify === undefined) return tool?.onUnknown === 'repeat'
+  interrupted.add(effect.key)
+  return true
+}
+
 /** Takes up an effect that another worker left open; an unsafe one that it may have done is done again only where its tool says so. */
 export function resume(progress: Progress, record: EffectRecord): void {
   const { context } = progress
@@ -31,14 +39,10 @@ export function resume(progress: Progress, record: EffectRecord): void {
   if (record.dueAt !== undefined) progress.timed.add(key)
   if (effect.kind === 'wait' || record.approval === 'requested') return
   progress.inherited.add(key)
-  if (record.started && effect.kind === 'tool') {
-    const tool = context.ready.tools.get(effect.tool)?.tool
-    if (tool?.verify !== undefined) context.interrupted.add(key)
-    else if (tool?.onUnknown !== 'repeat') {
-      const what = `a worker died while "${effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`
-      settleUnknown(progress, record, toFailure(new OpspawnError('EFFECT_UNKNOWN', what), 'EFFECT_UNKNOWN'))
-      return
-    }
+  if (record.started && effect.kind === 'tool' && !mayGoOn(context, effect)) {
+    const what = `a worker died while "${effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`
+    settleUnknown(progress, record, toFailure(new OpspawnError('EFFECT_UNKNOWN', what), 'EFFECT_UNKNOWN'))
+    return
   }
   // It failed before, perhaps because its time was up while it was under way: whoever can tell is asked here too.
   if (record.failures > 0 && isUnsafe(context, effect)) context.interrupted.add(key)

@@ -40,12 +40,8 @@ export function modelFault(thrown: unknown, now: number): Fault {
   if (OpspawnError.is(thrown)) return { failure: toFailure(thrown, 'MODEL_FAILED') }
   const status = safely(() => (thrown as { statusCode?: unknown }).statusCode)
   const network = typeof status !== 'number' && isNetworkError(thrown)
-  let code: ErrorCode = 'MODEL_FAILED'
-  if (status === 429) code = 'MODEL_RATE_LIMITED'
-  else if (isCut(thrown, status)) return { failure: { ...toFailure(thrown, 'MODEL_INTERRUPTED'), retryable: true } }
-  else if (network || status === 408 || status === 409 || (typeof status === 'number' && status >= 500))
-    code = 'MODEL_UNAVAILABLE'
-  const failure = toFailure(thrown, code)
+  if (isCut(thrown, status)) return { failure: { ...toFailure(thrown, 'MODEL_INTERRUPTED'), retryable: true } }
+  const failure = toFailure(thrown, network ? 'MODEL_UNAVAILABLE' : codeOf(status))
   const isRetryable = safely(() => (thrown as { isRetryable?: unknown }).isRetryable)
   return {
     failure: {
@@ -55,6 +51,13 @@ export function modelFault(thrown: unknown, now: number): Fault {
     },
     retryAfterMs: safely(() => retryAfter((thrown as { responseHeaders?: unknown }).responseHeaders, now)),
   }
+}
+
+/** What a provider's HTTP status says. */
+function codeOf(status: unknown): ErrorCode {
+  if (status === 429) return 'MODEL_RATE_LIMITED'
+  if (status === 408 || status === 409) return 'MODEL_UNAVAILABLE'
+  return typeof status === 'number' && status >= 500 ? 'MODEL_UNAVAILABLE' : 'MODEL_FAILED'
 }
 
 /** A success whose body was cut or broken, or a stream that ended in the middle: the provider packages call both an error of the data. */

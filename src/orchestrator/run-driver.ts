@@ -21,9 +21,10 @@ import { added, createProgress, type Progress } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
 import { announceUnsafe } from './resuming.ts'
 import { RunLog } from './run-log.ts'
-import { loadSession } from './session.ts'
+import { isTurn, loadSession } from './session.ts'
 import { takeSettlements } from './settling.ts'
 import { takeUp } from './taking-over.ts'
+import { transact } from './transacting.ts'
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
@@ -104,14 +105,8 @@ export class RunDriver {
         if (this.#lost !== undefined) return 'lost'
         log.tick()
         const advancing = this.#advance(progress)
-        if (advancing !== undefined && !(await this.#finishes(advancing, progress))) {
-          progress.turn += 1
-          if (!this.#abandoned) continue
-          log.dropDecision()
-        }
-        // Decided once for the round: what is announced is begun, or a deploy would make it unknown.
-        const begins = !this.#draining && !progress.paused
-        if (begins) announceUnsafe(progress)
+        if (advancing !== undefined && (await this.#isOvertaken(advancing, progress))) continue
+        const begins = this.#begins(progress)
         if (!log.isClean) {
           try {
             log.written(await log.write())
@@ -121,29 +116,64 @@ export class RunDriver {
         }
         progress.reserving = NOTHING
         if (log.view.outcome !== undefined) return 'ended'
-        if (begins) this.#start(progress)
-        if (!begins && progress.inFlight.length === 0 && progress.over.length === 0)
-          return await this.#giveBack(this.#draining ? 'drain' : 'park')
-        if (this.#isBusy(progress)) continue
-        const dueAt = progress.paused ? undefined : nextDue(progress)
-        if (dueAt !== undefined && dueAt <= log.now()) continue
-        if (mayPark(progress, dueAt)) return await this.#giveBack('wait', dueAt)
-        await this.#rest(log, dueAt)
+        const pause = this.#goOn(progress, begins)
+        if (pause === undefined) continue
+        const end = await pause
+        if (end !== undefined) return end
         this.#stopResting()
       }
     } catch (error) {
       this.#stopAll(error)
-      if (this.#lost !== undefined || OpspawnError.is(error, 'LEASE_LOST') || OpspawnError.is(error, 'SEQUENCE_CONFLICT'))
-        return 'lost'
+      if (this.#isLostBy(error)) return 'lost'
       throw error
     }
+  }
+
+  #isLostBy(error: unknown): boolean {
+    return this.#lost !== undefined || OpspawnError.is(error, 'LEASE_LOST') || OpspawnError.is(error, 'SEQUENCE_CONFLICT')
+  }
+
+  /** A step that is not waited for any more does not count. The run goes on without it, unless it is to be given back now. */
+  async #isOvertaken(advancing: Promise<void>, progress: Progress): Promise<boolean> {
+    if (await this.#finishes(advancing, progress)) return false
+    progress.turn += 1
+    if (!this.#abandoned) return true
+    progress.log.dropDecision()
+    return false
+  }
+
+  /** Decided once for the round: what is announced is begun, or a deploy would make it unknown. */
+  #begins(progress: Progress): boolean {
+    if (this.#draining || progress.paused) return false
+    announceUnsafe(progress)
+    return true
+  }
+
+  /** Begins what may begin, and says what there is to wait for: nothing, something that happens, or that the run is given back, which is how the drive ends. */
+  #goOn(progress: Progress, begins: boolean): Promise<DriveEnd | undefined> | undefined {
+    const { log } = progress
+    if (begins) this.#start(progress)
+    else if (progress.inFlight.length === 0 && progress.over.length === 0)
+      return this.#giveBack(this.#draining ? 'drain' : 'park')
+    if (progress.context.transactions !== undefined)
+      return transact(progress, this.#insistence, (over) => this.#finishes(over, progress))
+    if (this.#isBusy(progress)) return undefined
+    const dueAt = progress.paused ? undefined : nextDue(progress)
+    if (dueAt !== undefined && dueAt <= log.now()) return undefined
+    return mayPark(progress, dueAt) ? this.#giveBack('wait', dueAt) : this.#rest(log, dueAt)
+  }
+
+  /** A short one came along with the claim. */
+  async #history(): Promise<readonly RunEvent[]> {
+    const { run, history } = this.#claim
+    return history ?? insist(this.#insistence, 'read', () => this.#engine.store.read(run.runId, 1))
   }
 
   /** Reads the history and takes up what was open in it. */
   async #open(): Promise<Progress> {
     const engine = this.#engine
     const { run, fence } = this.#claim
-    const events = await insist(this.#insistence, 'read', () => engine.store.read(run.runId, 1))
+    const events = await this.#history()
     const first = events[0]
     if (first?.type !== 'run-start') throw new OpspawnError('STORE_FAILED', `the history of run ${run.runId} has no beginning`)
     const view = foldHistory(this.#ready.definitionFor(run.tenant), events)
@@ -154,21 +184,22 @@ export class RunDriver {
       origin: first.origin,
       view,
       fence,
-      prompts: createPromptCache(),
+      prompts: createPromptCache((messages) => engine.conversations.isPlain(messages)),
       startedAt: first.at,
       interrupted: new Set<string>(),
+      transactions: undefined,
+      wake: () => this.#wake?.(),
     }
     const progress = createProgress(context, log)
     this.#progress = progress
     progress.paused = view.cancelReason === undefined && isSetAside(events)
     this.#tellBeginning(events)
     if (view.decisions === 0) {
-      const isFresh =
-        view.session !== undefined && first.origin.depth === 0 && !events.some((event) => event.type === 'session-load')
+      const isFresh = view.session !== undefined && isTurn(first.origin) && !events.some((event) => event.type === 'session-load')
       if (isFresh) {
-        const { messages, labels } = await insist(this.#insistence, 'list', () => loadSession(engine.store, view))
-        const seen = labels.length === 0 ? undefined : { labels }
-        if (messages.length > 0) log.record({ type: 'session-load', messages, ...seen })
+        const knowsRuns = this.#ready.memories.size > 0
+        const past = await insist(this.#insistence, 'list', () => loadSession(engine.store, view, knowsRuns))
+        if (past !== undefined) log.record(past)
       }
       return progress
     }
@@ -283,10 +314,11 @@ export class RunDriver {
   }
 
   /** Waits until something happens, at most until a time. */
-  #rest(log: RunLog, dueAt: number | undefined): Promise<void> {
-    return new Promise<void>((resolve) => {
-      this.#wake = resolve
-      if (dueAt !== undefined) this.#cancelTimer = this.#engine.clock.setTimer(dueAt - log.now(), resolve)
+  #rest(log: RunLog, dueAt: number | undefined): Promise<undefined> {
+    return new Promise<undefined>((resolve) => {
+      const wake = (): void => resolve(undefined)
+      this.#wake = wake
+      if (dueAt !== undefined) this.#cancelTimer = this.#engine.clock.setTimer(dueAt - log.now(), wake)
     })
   }
 
@@ -300,7 +332,7 @@ export class RunDriver {
     const reason = how !== 'wait' || dueAt === undefined ? { how } : { how, dueAt }
     const task = await insist(this.#insistence, 'release', () => this.#engine.store.release(this.#claim.fence, reason))
     if (task !== undefined) this.#engine.publish([task])
-    else if (dueAt !== undefined) this.#engine.wakeAt(dueAt)
+    if (dueAt !== undefined) this.#engine.wakeAt(dueAt)
     return how === 'drain' ? 'drained' : 'parked'
   }
 

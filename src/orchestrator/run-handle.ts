@@ -17,7 +17,7 @@ import { APPROVAL, CANCEL, type Engine, PAUSE, RESOLVE, RESUME } from './engine.
 import { openEventStream } from './event-stream.ts'
 import { answered, requireAnswerer, requirePending } from './answering.ts'
 import type { ApprovalPayload } from './inbox.ts'
-import { pollStore, quarantinedError, requireRecord } from './look-up.ts'
+import { currentRecord, pollStore, quarantinedError, requireRecord } from './look-up.ts'
 import { pauseSignal } from './pausing.ts'
 import { pendingApprovals } from './pending.ts'
 import { createId } from './system.ts'
@@ -27,6 +27,22 @@ import { toResolution } from './unknown-outcomes.ts'
 export interface HandleContext {
   readonly engine: Engine
   readonly hold: () => () => void
+}
+
+/** When a run was accepted in this process. */
+export interface Acceptance {
+  /** {@link Hub.told} before it was. */
+  readonly told: number
+  /** Epoch milliseconds of this process's clock. */
+  readonly at: number
+}
+
+/** So soon no other process has begun and ended a run. */
+const NEW_MS = 5
+
+/** Nothing has happened with the run that a look into the store could find. */
+function isNew({ hub, clock }: Engine, accepted: Acceptance | undefined): boolean {
+  return accepted !== undefined && accepted.told === hub.told && clock.now() - accepted.at < NEW_MS
 }
 
 /** Signal names that users may send: no reserved prefix, no control characters. */
@@ -46,17 +62,22 @@ export class RunHandle<Output> implements Run<Output> {
   readonly id: string
   readonly agent: string
   readonly #context: HandleContext
+  readonly #accepted: Acceptance | undefined
   #result: Promise<RunOutcome<Output>> | undefined
 
-  constructor(context: HandleContext, id: string, agent: string) {
+  /** @param accepted for a run that was accepted here, by this very call */
+  constructor(context: HandleContext, id: string, agent: string, accepted?: Acceptance) {
     this.#context = context
+    this.#accepted = accepted
     this.id = id
     this.agent = agent
   }
 
   get result(): Promise<RunOutcome<Output>> {
     if (this.#result === undefined) {
-      this.#result = awaitResult(this.#context, this.id) as Promise<RunOutcome<Output>>
+      this.#result = awaitResult(this.#context, this.id, isNew(this.#context.engine, this.#accepted)) as Promise<
+        RunOutcome<Output>
+      >
       // Whoever holds it to await it later must not end the process by it when the orchestrator is closed first.
       this.#result.catch(() => {})
     }
@@ -87,7 +108,7 @@ export class RunHandle<Output> implements Run<Output> {
   async pause(reason = '', options: OperationOptions & { readonly by?: string } = {}): Promise<void> {
     requireText('pause: reason', reason)
     const { by } = requireAsking('pause', options)
-    const { status } = await requireRecord(this.#context.engine, this.id, options)
+    const { status } = await currentRecord(this.#context.engine, this.id, options)
     // What was set aside stays so; the request would only wait there to be found.
     if (status === 'paused' || status === 'quarantined') return
     await this.#send(pauseSignal(PAUSE, { reason, by }), options)
@@ -128,8 +149,9 @@ export class RunHandle<Output> implements Run<Output> {
     await this.#send({ id, name, payload: toJson(payload) }, options)
   }
 
-  approvals(options?: OperationOptions): Promise<readonly PendingApproval[]> {
-    return pendingApprovals(this.#context.engine, this.id, options)
+  async approvals(options?: OperationOptions): Promise<readonly PendingApproval[]> {
+    const { runId } = await currentRecord(this.#context.engine, this.id, options)
+    return pendingApprovals(this.#context.engine, runId, options)
   }
 
   async #answer(key: string, approved: boolean, given: ApprovalAnswer): Promise<void> {
@@ -155,8 +177,11 @@ export class RunHandle<Output> implements Run<Output> {
   }
 }
 
-/** Waits for a run's end: told by the run itself where it is worked on here, looked up from time to time elsewhere. */
-function awaitResult({ engine, hold }: HandleContext, runId: string): Promise<RunOutcome> {
+/**
+ * Waits for a run's end: told by the run itself where it is worked on here, looked up from time to time elsewhere. Of a
+ * new run the first of those looks is soon enough.
+ */
+function awaitResult({ engine, hold }: HandleContext, runId: string, isFresh: boolean): Promise<RunOutcome> {
   return new Promise((resolve, reject) => {
     const release = hold()
     const settle = (act: () => void): void => {
@@ -166,9 +191,12 @@ function awaitResult({ engine, hold }: HandleContext, runId: string): Promise<Ru
       act()
     }
     const fail = (error: unknown): void => settle(() => reject(error as Error))
+    // What it comes to is what the run comes to that goes on in its place.
+    const follow = (next: string): void => settle(() => void awaitResult({ engine, hold }, next, false).then(resolve, reject))
     const look = (missing?: () => void): void => {
-      requireRecord(engine, runId).then(({ outcome, status }) => {
-        if (outcome !== undefined) settle(() => resolve(ownOutcome(outcome)))
+      requireRecord(engine, runId).then(({ outcome, status, successor }) => {
+        if (successor !== undefined) follow(successor)
+        else if (outcome !== undefined) settle(() => resolve(ownOutcome(outcome)))
         else if (status === 'quarantined') fail(quarantinedError(runId))
         else missing?.()
       }, fail)
@@ -177,14 +205,16 @@ function awaitResult({ engine, hold }: HandleContext, runId: string): Promise<Ru
     const unwatch = engine.hub.watch(runId, {
       recorded(events) {
         const last = events[events.length - 1]
-        if (last?.type === 'run-end') settle(() => resolve(ownOutcome(last.outcome)))
+        if (last?.type !== 'run-end') return
+        if (last.successor !== undefined) follow(last.successor)
+        else settle(() => resolve(ownOutcome(last.outcome)))
       },
       setAside: () => look(),
       closed,
     })
     const unpoll = engine.store.capabilities.multiProcess ? pollStore(engine, () => look()) : undefined
     if (engine.hub.isClosed) closed()
-    else look()
+    else if (!isFresh || unpoll === undefined) look()
   })
 }
 

@@ -89,10 +89,11 @@ export class RunLog {
     this.#signals.push({ runId, signal })
   }
 
-  end(outcome: RunOutcome, transcript: readonly Message[] | undefined): void {
-    this.record({ type: 'run-end', outcome })
+  end(outcome: RunOutcome, transcript: readonly Message[] | undefined, successor?: string): void {
+    const next = successor === undefined ? undefined : { successor }
+    this.record({ type: 'run-end', outcome, ...next })
     const labels = this.view.labels.size === 0 ? undefined : { labels: [...this.view.labels] }
-    this.#end = { outcome, ...(transcript === undefined ? undefined : { transcript }), ...labels }
+    this.#end = { outcome, ...(transcript === undefined ? undefined : { transcript }), ...labels, ...next }
   }
 
   get isClean(): boolean {
@@ -104,9 +105,34 @@ export class RunLog {
     return this.#engine.store.append(this.#fence, this.#committedSeq, this.#batch, this.#changes())
   }
 
+  /** An event that is not in the view yet: one that a transaction may take back. */
+  draft(body: RunEventBody): RunEvent {
+    return { ...body, version: 1, seq: this.view.seq + 1, at: this.#now }
+  }
+
+  /** Sends a draft to the store; nothing else may be waiting to be written. */
+  writeDraft(draft: RunEvent): Promise<readonly TaskRef[]> {
+    return this.#engine.store.append(this.#fence, this.#committedSeq, [draft])
+  }
+
+  /** Whether the store has a draft; see {@link isWritten}. */
+  hasDraft(draft: RunEvent): Promise<boolean> {
+    return this.#has([draft])
+  }
+
+  /** Takes note that a draft is part of the history for good. */
+  draftWritten(draft: RunEvent, tasks: readonly TaskRef[]): void {
+    applyEvent(this.view, draft)
+    this.#batch = [draft]
+    this.written(tasks)
+  }
+
   /** Whether the store has the batch: only this worker can have written events behind the last one, or another's claim. */
-  async isWritten(): Promise<boolean> {
-    const { length } = this.#batch
+  isWritten(): Promise<boolean> {
+    return this.#has(this.#batch)
+  }
+
+  async #has({ length }: readonly RunEvent[]): Promise<boolean> {
     const events = await this.#engine.store.read(this.origin.runId, this.#committedSeq + 1, length)
     return events.length === length && !events.some(({ type }) => type === 'run-claim')
   }

@@ -41,22 +41,32 @@ export function compileSchema(
   if (typeof schema !== 'object' && typeof schema !== 'function')
     refuse(where, `it is ${schema === undefined ? 'missing' : typeof schema}`)
   if (schema === null) refuse(where, 'it is null')
-  const standard = (schema as StandardSchema)['~standard']
-  if (standard !== undefined) {
-    if (typeof standard?.validate !== 'function') refuse(where, 'its ~standard has no validate function')
-    if (standard.jsonSchema === undefined) {
-      refuse(where, `the ${standard.vendor} schema has no JSON Schema conversion; pass { validator, jsonSchema } instead`)
-    }
-    return {
-      jsonSchema: document(() => standard.jsonSchema?.[side]({ target: 'draft-07' }), where),
-      validate: standardCheck(schema as StandardSchema),
-    }
+  if ((schema as StandardSchema)['~standard'] !== undefined) return compileStandard(schema as StandardSchema, side, where)
+  if ((schema as DocumentedSchema).validator !== undefined) return compileDocumented(schema as DocumentedSchema, where)
+  return compilePlain(schema, where, compiler)
+}
+
+/** A schema of a library that converts itself. */
+function compileStandard(schema: StandardSchema, side: 'input' | 'output', where: string): CompiledSchema {
+  const standard = schema['~standard']
+  if (typeof standard?.validate !== 'function') refuse(where, 'its ~standard has no validate function')
+  if (standard.jsonSchema === undefined) {
+    refuse(where, `the ${standard.vendor} schema has no JSON Schema conversion; pass { validator, jsonSchema } instead`)
   }
-  const documented = schema as DocumentedSchema
-  if (documented.validator !== undefined) {
-    if (typeof documented.validator?.['~standard']?.validate !== 'function') refuse(where, 'its validator is no Standard Schema')
-    return { jsonSchema: document(() => documented.jsonSchema, where), validate: standardCheck(documented.validator) }
+  return {
+    jsonSchema: document(() => standard.jsonSchema?.[side]({ target: 'draft-07' }), where),
+    validate: standardCheck(schema),
   }
+}
+
+/** A validator with a document beside it. */
+function compileDocumented({ validator, jsonSchema }: DocumentedSchema, where: string): CompiledSchema {
+  if (typeof validator?.['~standard']?.validate !== 'function') refuse(where, 'its validator is no Standard Schema')
+  return { jsonSchema: document(() => jsonSchema, where), validate: standardCheck(validator) }
+}
+
+/** A JSON Schema document, checked by a compiler of ours. */
+function compilePlain(schema: Schema, where: string, compiler: JsonSchemaCompiler): CompiledSchema {
   if (Object.prototype.toString.call(schema) !== '[object Object]') refuse(where, `it is ${show(schema)} and no document`)
   const plain = copyDocument(schema, where)
   let check: (value: unknown) => readonly Issue[]
@@ -133,12 +143,15 @@ function closeObjects(node: JsonObject, root: boolean): JsonObject {
     closed[key] =
       UNTOUCHED.has(key) || (hasMembers && BRANCHES.has(key)) ? item : NAMED.has(key) ? closeNamed(item) : closeNested(item)
   }
-  const additional = closed['additionalProperties']
-  const isOpen =
-    closed['type'] === 'object' && closed['properties'] !== undefined && (additional === undefined || additional === true)
-  const isComposed = ['allOf', 'anyOf', 'oneOf', 'if'].some((keyword) => keyword in closed)
-  if (isOpen && !isComposed) closed['additionalProperties'] = false
+  if (listsAllMembers(closed)) closed['additionalProperties'] = false
   return closed as JsonObject
+}
+
+/** Nothing beside the properties can name further keys, and nobody asked for any. */
+function listsAllMembers({ type, properties, additionalProperties, ...rest }: Readonly<Record<string, unknown>>): boolean {
+  if (type !== 'object' || properties === undefined) return false
+  if (additionalProperties !== undefined && additionalProperties !== true) return false
+  return !['allOf', 'anyOf', 'oneOf', 'if'].some((keyword) => keyword in rest)
 }
 
 function closeNamed(item: unknown): unknown {

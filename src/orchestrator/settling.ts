@@ -26,7 +26,8 @@ export function takeSettlements(progress: Progress): void {
   }
 }
 
-function remove(progress: Progress, execution: Execution): void {
+/** It is not under way any more. */
+export function remove(progress: Progress, execution: Execution): void {
   const { inFlight } = progress
   const place = inFlight.indexOf(execution)
   if (place < 0) return

@@ -1,7 +1,17 @@
 // What becomes of an unsafe call that was interrupted and may have happened: the planner or a person is told, or it is made again.
-import { type EffectRecord, type Failure, type Json, OpspawnError, toFailure, type Verification } from '../core/index.ts'
-import { resolutionHash } from './approved.ts'
+import {
+  type EffectRecord,
+  type Failure,
+  type Json,
+  OpspawnError,
+  type ToolEffect,
+  toFailure,
+  type Verification,
+} from '../core/index.ts'
+import { judgedInput, resolutionHash } from './approved.ts'
+import type { ReadyTool } from './definition.ts'
 import type { Execution } from './execution.ts'
+import { validInput } from './perform-tool.ts'
 import { endEffect, type Progress } from './progress.ts'
 
 /** What the signal of a person's word on an interrupted call carries. */
@@ -20,13 +30,28 @@ export function awaitsResolution(record: EffectRecord): boolean {
 /** Settles an interrupted call as unknown, or asks a person, as its tool wants. */
 export function settleUnknown(progress: Progress, { effect }: EffectRecord, failure: Failure, execution?: Execution): void {
   const { log, context } = progress
-  const tool = effect.kind === 'tool' ? context.ready.tools.get(effect.tool)?.tool : undefined
-  if (effect.kind !== 'tool' || tool?.onUnknown !== 'ask') {
+  const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
+  if (effect.kind !== 'tool' || ready?.tool.onUnknown !== 'ask') {
     endEffect(progress, effect.key, { status: 'unknown', error: failure }, execution)
     return
   }
   const question = `${effect.tool} was interrupted and may have happened. May it be called again?`
-  log.record({ type: 'approval-request', key: effect.key, hash: resolutionHash(effect.tool, effect.input), question })
+  const hash = resolutionHash(effect.tool, effect.input)
+  const input = bodyInput(ready, effect)
+  const shown = input === effect.input ? undefined : { input }
+  log.record({ type: 'approval-request', key: effect.key, hash, question, ...shown })
+}
+
+/** The arguments as the body got them, so far as that can be told at once: a schema that answers later leaves them as they were given. */
+function bodyInput(ready: ReadyTool, effect: ToolEffect): Json {
+  try {
+    const made = validInput(ready, effect)
+    if (!(made instanceof Promise)) return judgedInput(effect, made)
+    made.catch(() => {})
+  } catch {
+    // What does not fit any more is shown as it was given.
+  }
+  return effect.input
 }
 
 /** Takes a person's word: the call settles with the output that it had, or is made again. */

@@ -1,4 +1,4 @@
-import { type Claim, type DrainReport, OpspawnError, type TaskRef, toFailure } from '../core/index.ts'
+import { type Claim, type ClaimQuery, type DrainReport, OpspawnError, type TaskRef, toFailure } from '../core/index.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine, MAX_DELIVERIES } from './engine.ts'
 import { createHints, type Hints } from './hints.ts'
@@ -38,6 +38,10 @@ class EngineWorker implements Worker {
   readonly #engine: Engine
   readonly #options: WorkerOptions
   readonly #definitions: readonly string[]
+  /** What a task of an agent may be spent on: runs of that agent, or of all agents that have no limit of their own. */
+  readonly #interchangeable: ReadonlyMap<string, readonly string[]>
+  /** Tasks that were spent on more urgent runs, by run. */
+  readonly #owed = new Map<string, TaskRef>()
   readonly #leases: Leases
   readonly #places: Places
   readonly #hints: Hints
@@ -50,10 +54,11 @@ class EngineWorker implements Worker {
     this.#engine = engine
     this.#options = options
     this.#definitions = [...engine.agents.values()].map((ready) => `${ready.agent.name}@${ready.hash}`)
+    this.#interchangeable = interchangeable([...engine.agents.values()])
     this.#leases = new Leases(engine, this.#fault)
     this.#places = new Places(
       options.concurrency,
-      (runId) => this.#claimAndWork(runId),
+      (task) => this.#takeUp(task),
       (error, runId) => this.#fault(error, 'worker', runId),
       () => this.#sweeper.roomAgain(),
     )
@@ -95,7 +100,8 @@ class EngineWorker implements Worker {
   hurry(runId: string): void {
     if (this.#consuming === undefined) return
     if (this.#isDraining || this.#leases.drivings.has(runId)) this.poke(runId)
-    else this.#claimAndWork(runId).catch((error: unknown) => this.#fault(error, 'worker', runId))
+    else
+      this.#claimAndWork({ runId, definitions: this.#definitions }).catch((error: unknown) => this.#fault(error, 'worker', runId))
   }
 
   async drain(deadlineMs: number): Promise<DrainReport> {
@@ -107,16 +113,16 @@ class EngineWorker implements Worker {
     this.#sweeper.stop()
     const held = [...drivings.keys()]
     for (const { driver } of drivings.values()) driver.drain()
-    await within(deadlineMs, Promise.all([this.#engine.scheduler.drain(deadlineMs), allDone()]))
+    await atMost(deadlineMs, Promise.all([this.#engine.scheduler.drain(deadlineMs), allDone()]))
     for (const { driver } of drivings.values()) driver.abandon()
     // They need a turn or two of the store; one that hangs is not waited for.
     const endBy = performance.now() + LAST_TURNS_MS
     const leftMs = (): number => Math.max(0, endBy - performance.now())
-    await within(leftMs(), allDone())
+    await atMost(leftMs(), allDone())
     this.#consumption.abort()
-    await within(leftMs(), this.#consuming)
+    await atMost(leftMs(), this.#consuming)
     this.#leases.stop()
-    return { handedBack: (await within(leftMs(), this.#stillOpen(held))) ?? held }
+    return { handedBack: (await atMost(leftMs(), this.#stillOpen(held))) ?? held }
   }
 
   readonly #fault = (error: unknown, where: string, runId?: string): void => {
@@ -125,19 +131,40 @@ class EngineWorker implements Worker {
 
   readonly #handle = async (task: TaskRef): Promise<void> => {
     try {
-      const ready = this.#engine.agents.get(task.agent)
-      if (this.#isDraining || ready === undefined) return
-      if (this.#leases.drivings.has(task.runId)) this.poke(task.runId)
-      else await this.#places.take(task, ready.limiter)
+      if (this.#isDraining) return
+      const due = this.#leases.drivings.has(task.runId) ? this.#pokeInstead(task.runId) : task
+      const ready = due === undefined ? undefined : this.#engine.agents.get(due.agent)
+      if (due !== undefined && ready !== undefined) await this.#places.take(due, ready.limiter)
     } catch (error) {
       this.#fault(error, 'worker', task.runId)
     }
   }
 
-  async #claimAndWork(runId: string): Promise<void> {
+  /** A run that is worked on here hears the news; the task is spent on one that is owed work. */
+  #pokeInstead(runId: string): TaskRef | undefined {
+    this.poke(runId)
+    return this.#takeOwed()
+  }
+
+  #takeOwed(): TaskRef | undefined {
+    const [task] = this.#owed.values()
+    if (task !== undefined) this.#owed.delete(task.runId)
+    return task
+  }
+
+  /** A task says that there is work; the store knows what is most urgent. */
+  async #takeUp(task: TaskRef): Promise<void> {
+    const definitions = this.#interchangeable.get(task.agent) ?? []
+    await this.#claimAndWork({ queues: this.#options.queues, definitions }, task)
+    const owed = this.#takeOwed()
+    if (owed !== undefined) this.#hints.publish([owed])
+  }
+
+  async #claimAndWork(wanted: Pick<ClaimQuery, 'runId' | 'queues' | 'definitions'>, task?: TaskRef): Promise<void> {
     const { agents, clock, store, timing, workerId } = this.#engine
     const sentAt = clock.now()
-    const [claim] = await store.claim({ workerId, runId, leaseMs: timing.leaseMs, definitions: this.#definitions })
+    const [claim] = await store.claim({ ...wanted, workerId, leaseMs: timing.leaseMs })
+    if (task !== undefined) this.#settleDebt(task, claim?.run.runId)
     const ready = claim === undefined ? undefined : agents.get(claim.run.agent)
     if (claim === undefined || ready === undefined) return
     this.#sweeper.learnClock(claim.run.updatedAt)
@@ -147,8 +174,16 @@ class EngineWorker implements Worker {
     else await this.#work(claim, ready, sentAt)
   }
 
+  /** Where another run was more urgent than the one that the task was for, that one is still owed its own. */
+  #settleDebt(task: TaskRef, runId: string | undefined): void {
+    if (runId !== undefined) this.#owed.delete(runId)
+    if (runId === undefined || runId === task.runId || this.#leases.drivings.has(task.runId)) this.#owed.delete(task.runId)
+    else this.#owed.set(task.runId, task)
+  }
+
   async #quarantine({ fence, run: { runId, deliveries } }: Claim): Promise<void> {
-    await this.#engine.store.release(fence, { how: 'quarantine' })
+    const task = await this.#engine.store.release(fence, { how: 'quarantine' })
+    if (task !== undefined) this.#engine.publish([task])
     this.#engine.hub.setAside(runId)
     const text = `run ${runId} was set aside after ${deliveries - 1} claims that ended in a crash`
     this.#fault(new OpspawnError('RUN_QUARANTINED', text), 'worker', runId)
@@ -191,6 +226,12 @@ class EngineWorker implements Worker {
   }
 }
 
+function interchangeable(agents: readonly ReadyAgent[]): ReadonlyMap<string, readonly string[]> {
+  const definitionOf = ({ agent, hash }: ReadyAgent): string => `${agent.name}@${hash}`
+  const unlimited = agents.filter(({ limiter }) => limiter === undefined).map(definitionOf)
+  return new Map(agents.map((one) => [one.agent.name, one.limiter === undefined ? unlimited : [definitionOf(one)]]))
+}
+
 /** It crashed too many workers; one that is to be cancelled may still end. */
 function isPoison({ run, inbox }: Claim): boolean {
   return run.deliveries > MAX_DELIVERIES && !inbox.some((signal) => signal.name === CANCEL)
@@ -200,7 +241,7 @@ function isPoison({ run, inbox }: Claim): boolean {
 const LAST_TURNS_MS = 1_000
 
 /** Waits for work, so long; gives nothing when it takes longer or fails. */
-async function within<T>(ms: number, work: Promise<T> | undefined): Promise<T | undefined> {
+export async function atMost<T>(ms: number, work: Promise<T> | undefined): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const patience = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), Math.min(ms, 2_147_483_647))

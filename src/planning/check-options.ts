@@ -21,6 +21,11 @@ export const ABOVE_0: OptionRule = {
   fits: (value) => typeof value === 'number' && value > 0,
   code: 'LIMIT_INVALID',
 }
+export const WHOLE: OptionRule = {
+  must: 'a whole number above 0',
+  fits: (value) => Number.isSafeInteger(value) && (value as number) > 0,
+  code: 'LIMIT_INVALID',
+}
 export const COUNT: OptionRule = {
   must: 'a whole number, 0 or more',
   fits: (value) => Number.isSafeInteger(value) && (value as number) >= 0,

@@ -9,6 +9,8 @@ import { fastqScheduler } from '../plugins/scheduler-fastq/index.ts'
 import { memoryStore } from '../plugins/store-memory/index.ts'
 import { SCHEDULER_CASES, schedulerConformance } from './scheduler-conformance.ts'
 import { STORE_CASES, storeConformance } from './store-conformance.ts'
+import { LONG_GATES, NO_GATES } from './store-gates.ts'
+import { NO_TRANSACTIONS } from './store-transactions.ts'
 import { registerCases } from './suite.ts'
 
 const FIRST = STORE_CASES[0] as string
@@ -28,8 +30,18 @@ test('a skipped case is shown with its reason, and does not run', () => {
   const skipped: string[] = []
   const collect = Object.assign((name: string) => ran.push(name), { skip: (name: string) => skipped.push(name) })
   storeConformance({ test: collect, createStore: () => memoryStore(), skip: { [FIRST]: 'as a test' } })
-  expect(ran).toEqual(STORE_CASES.slice(1))
-  expect(skipped).toEqual([`${FIRST} (skipped: as a test)`])
+  const reasons: Readonly<Record<string, string>> = { ...NO_TRANSACTIONS, ...LONG_GATES }
+  const unfit = STORE_CASES.filter((name) => name in reasons).map((name) => `${name} (skipped: ${reasons[name]})`)
+  expect(ran).toEqual(STORE_CASES.slice(1).filter((name) => !(name in reasons)))
+  expect(skipped).toEqual([`${FIRST} (skipped: as a test)`, ...unfit])
+})
+
+test('a store without gates is asked for none', () => {
+  const ran: string[] = []
+  const collect = Object.assign((name: string) => ran.push(name), { skip: () => {} })
+  storeConformance({ test: collect, gates: false, createStore: () => memoryStore() })
+  expect(Object.keys(NO_GATES)).toHaveLength(13)
+  expect(ran.filter((name) => name in NO_GATES)).toEqual([])
 })
 
 test('a runner without skip gets an empty case in its place', async () => {
@@ -107,9 +119,10 @@ test('both suites run under node:test too', async () => {
   try {
     // Without this variable of the outer runner node:test reports as for people.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env
+    const left = 1 + Object.keys(NO_TRANSACTIONS).length
     const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=tap', file], { env })
-    expect(stdout).toMatch(new RegExp(`^# pass ${STORE_CASES.length + SCHEDULER_CASES.length - 1}$`, 'm'))
-    expect(stdout).toMatch(/^# skipped 1$/m)
+    expect(stdout).toMatch(new RegExp(`^# pass ${STORE_CASES.length + SCHEDULER_CASES.length - left}$`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^# skipped ${left}$`, 'm'))
   } finally {
     await rm(folder, { recursive: true })
   }

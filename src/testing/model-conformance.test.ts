@@ -1,82 +1,23 @@
 import { expect, test } from 'vitest'
-import type { Model, ModelCallOptions, ModelPart, ModelResult } from '../core/index.ts'
+import type { ModelCallOptions } from '../core/index.ts'
+import {
+  content,
+  each,
+  fail,
+  failures,
+  mixing,
+  mutant,
+  type Mutation,
+  quietOnAbort,
+  rejecting,
+  sound,
+  without,
+  zeroed,
+} from '../../test/fixtures/broken-models.ts'
 import { MODEL_CASES, modelConformance } from './model-conformance.ts'
-import { scenarioStep, type ModelScenario } from './model-scenarios.ts'
-import { partIterator } from './part-stream.ts'
-import { scriptedModel } from './scripted-model.ts'
-
-function sound(scenario: ModelScenario, fast = false): Model {
-  const step = [scenarioStep(scenario)]
-  return fast ? scriptedModel(step, { repeat: true, fast }) : scriptedModel(step, { repeat: true })
-}
 
 modelConformance({ test, createModel: (scenario) => sound(scenario) })
 modelConformance({ test: (name, run) => test(`fast: ${name}`, run), createModel: (scenario) => sound(scenario, true) })
-
-/** Runs the suite over a model; gives what failed, case and message. */
-async function failures(createModel: (scenario: ModelScenario) => Model, promptMs = 80): Promise<readonly string[]> {
-  const cases: { name: string; run: () => Promise<void> }[] = []
-  modelConformance({ test: (name, run) => cases.push({ name, run }), createModel, promptMs })
-  const failed = await Promise.all(
-    cases.map(({ name, run }) =>
-      run().then(
-        () => [],
-        (error: Error) => [`${name} | ${error.message}`],
-      ),
-    ),
-  )
-  return failed.flat()
-}
-
-type Loose = ModelPart & Record<string, unknown>
-
-/** A wrapper that breaks something. */
-interface Mutation {
-  readonly result?: (result: ModelResult & Record<string, unknown>) => object
-  readonly parts?: (parts: Loose[], scenario: ModelScenario) => readonly unknown[]
-  readonly options?: (options: ModelCallOptions) => ModelCallOptions
-  readonly model?: (model: Model, scenario: ModelScenario) => object
-}
-
-function mutant({ result, parts, options = (same) => same, model = () => ({}) }: Mutation): (scenario: ModelScenario) => Model {
-  return (scenario) => {
-    const inner = sound(scenario)
-    return {
-      specificationVersion: 'v4',
-      provider: inner.provider,
-      modelId: inner.modelId,
-      async doGenerate(call) {
-        const given = await inner.doGenerate(options(call))
-        return (result === undefined ? given : result(given as ModelResult & Record<string, unknown>)) as ModelResult
-      },
-      async doStream(call) {
-        const { stream } = await inner.doStream(options(call))
-        if (parts === undefined || scenario.startsWith('hang')) return { stream }
-        return {
-          stream: (async function* () {
-            const all: Loose[] = []
-            const iterator = partIterator(stream)
-            for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) all.push(step.value as Loose)
-            yield* parts(all, scenario) as readonly ModelPart[]
-          })(),
-        }
-      },
-      ...model(inner, scenario),
-    }
-  }
-}
-
-const each =
-  (change: (part: Loose) => object): ((parts: Loose[]) => readonly unknown[]) =>
-  (parts) =>
-    parts.map(change)
-const content =
-  (change: (part: Loose) => unknown) =>
-  (result: ModelResult): object => ({ ...result, content: result.content.map((part) => change(part as Loose)) })
-const without =
-  (type: string) =>
-  (parts: Loose[]): Loose[] =>
-    parts.filter((part) => part.type !== type)
 
 test.each<readonly [string, Mutation, string]>([
   ['another version', { model: () => ({ specificationVersion: 'v3' }) }, 'must be an AI SDK LanguageModelV4'],
@@ -294,50 +235,3 @@ test('cases are left out by name, with the reason', () => {
   expect(names).toHaveLength(MODEL_CASES.length)
   expect(() => modelConformance({ test: collect, createModel: sound, skip: { 'no such case': 'x' } })).toThrow('no such case')
 })
-
-function zeroed(usage: unknown): object {
-  const { inputTokens, outputTokens } = usage as ModelResult['usage']
-  return { inputTokens: { total: inputTokens.total ?? 0 }, outputTokens: { total: outputTokens.total ?? 0 } }
-}
-
-function fail(message: string): never {
-  throw new Error(message)
-}
-
-function rejecting(inner: Model, change: (error: Error) => unknown): object {
-  const changed = (error: Error): Promise<never> => Promise.reject(change(error) as Error)
-  return {
-    doGenerate: (call: ModelCallOptions) => Promise.resolve(inner.doGenerate(call)).catch(changed),
-    doStream: (call: ModelCallOptions) => Promise.resolve(inner.doStream(call)).catch(changed),
-  }
-}
-
-function quietOnAbort(inner: Model): object {
-  return {
-    async doStream(call: ModelCallOptions) {
-      const { stream } = await inner.doStream(call)
-      const iterator = partIterator(stream)
-      return {
-        stream: (async function* () {
-          try {
-            for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) yield step.value
-          } catch {
-            // Lost.
-          }
-        })(),
-      }
-    },
-  }
-}
-
-/** Gives the second of two calls what the first one gets, and the first nothing. */
-function mixing(inner: Model): object {
-  let waiting: ((result: unknown) => void) | undefined
-  return {
-    doGenerate: (call: ModelCallOptions) =>
-      new Promise((resolve, reject) => {
-        waiting = resolve
-        void Promise.resolve(inner.doGenerate(call)).then((result) => waiting?.(result), reject)
-      }),
-  }
-}

@@ -43,6 +43,7 @@ test('a workflow without a model passes, also a reactive one, with every kind of
     'a conversation before the input, no instructions, no tools': 'the workflow needs its tool',
     'another agent as a tool': 'the workflow needs its tool',
     'another agent that fails': 'the workflow needs its tool',
+    'no memory': 'the workflow needs its memory',
     'a handoff': 'the workflow needs its tool',
     'a handoff that fails': 'the workflow needs its tool',
     'a handoff that is denied': 'the workflow needs its tool',

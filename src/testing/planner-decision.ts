@@ -26,9 +26,15 @@ export function decisionProblem(run: RunView, decision: Decision): DecisionProbl
       return invalid(decision.output === undefined ? 'a finish has an output' : messagesProblem(decision.messages ?? []))
     case 'fail':
       return invalid(failureProblem(decision))
+    case 'continue':
+      return continueProblem(decision)
     default:
       return invalid(`there is no decision of type ${show((decision as { type?: unknown }).type)}`)
   }
+}
+
+function continueProblem({ input }: { readonly input?: unknown }): DecisionProblem | undefined {
+  return invalid(input === undefined ? 'a continue has an input' : undefined)
 }
 
 function invalid(text: string | undefined): DecisionProblem | undefined {

@@ -16,12 +16,12 @@ export interface PlannerPlay {
   readonly promptText: (effect: Effect | undefined) => string
 }
 
-/** Begins a run of the conformance suite's agent, or of one that differs in some members. */
+/** Begins a run of the conformance suite's agent, without its memory, or of one that differs in some members. */
 export function playPlanner(
   planner: Planner,
   scenario: Partial<Omit<PlannerScenario, 'definition'>> & { readonly definition?: Partial<RunDefinition> } = {},
 ): PlannerPlay {
-  const history = scriptedHistory(scenarioDefinition, { name: 'play', ...scenario })
+  const history = scriptedHistory({ ...scenarioDefinition, memories: [] }, { name: 'play', ...scenario })
   const next = (): Decision => {
     const decision = planner.decide(history.view)
     if ('then' in decision) throw new Error('only planners that decide at once can be played')

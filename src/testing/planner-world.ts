@@ -15,7 +15,7 @@ function success(effect: Effect, turn: ScenarioTurn, dialect: PlannerDialect): J
     case 'run':
       return `the output of ${effect.agent}`
     case 'recall':
-      return { items: [], degraded: [], omitted: 0 }
+      return { items: [], degraded: [], omitted: 0, tokens: 0 }
     case 'remember':
       return {
         outcomes: effect.entries.map((entry, index) => ({ id: entry.id ?? `${effect.key}-${index}`, status: 'inserted' })),

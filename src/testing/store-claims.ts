@@ -1,4 +1,4 @@
-import type { RunRecord } from '../core/index.ts'
+import type { RunEventBody, RunRecord } from '../core/index.ts'
 import { assert, assertEqual } from './assert.ts'
 import { seededRandom, shuffled } from './seeded.ts'
 import {
@@ -10,6 +10,7 @@ import {
   assertNotReady,
   assertWhole,
   finish,
+  note,
   own,
   recordOf,
   type StoreCase,
@@ -32,6 +33,19 @@ export const claimCases: readonly StoreCase[] = [
       const [event] = await store.read('run', 2)
       assertEqual(event, { type: 'run-claim', epoch: fence.epoch, worker: 'ada', version: 1, seq: 2, at: event?.at }, 'the event')
       assertEqual(await recordOf(store, 'run'), run, 'the record')
+    },
+  },
+  {
+    name: 'S8: a history that comes along with a claim is the whole one, also of a run that has been claimed before',
+    async run({ store }) {
+      const early: RunEventBody = { type: 'session-load', messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }] }
+      await accept(store, 'run', { history: [early] })
+      for (const worker of ['ada', 'bob']) {
+        const { fence, run, history } = await own(store, 'run', worker)
+        if (history !== undefined) assertEqual(history, await store.read('run', 1), `the history of ${worker}'s claim`)
+        await note(store, fence, run.seq)
+        await store.release(fence, { how: 'drain' })
+      }
     },
   },
   {

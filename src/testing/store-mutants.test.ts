@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { OpspawnError, type Claim, type Fence, type Store } from '../core/index.ts'
+import { OpspawnError, type Claim, type DocumentTable, type Fence, type Json, type RunGate, type Store } from '../core/index.ts'
 import { memoryStore } from '../plugins/store-memory/index.ts'
 import { manualClock, type ManualClock } from './clock.ts'
 import { storeConformance } from './store-conformance.ts'
@@ -35,9 +35,36 @@ function changed(store: Store, methods: Partial<Store>): Store {
     signal: store.signal.bind(store),
     read: store.read.bind(store),
     list: store.list.bind(store),
+    ...(store.documents !== undefined && { documents: store.documents }),
     [Symbol.asyncDispose]: async () => store[Symbol.asyncDispose]?.(),
     ...methods,
   }
+}
+
+/** A store whose runs are under other gates than they say. */
+function gated(store: Store, change: (gate: RunGate) => RunGate | undefined): Store {
+  return changed(store, {
+    create: (run, options) => {
+      const { gates, ...origin } = run.origin
+      if (gates === undefined) return store.create(run, options)
+      const others = gates.flatMap((gate) => change(gate) ?? [])
+      return store.create({ ...run, origin: others.length === 0 ? origin : { ...origin, gates: others } }, options)
+    },
+  })
+}
+
+/** A store whose documents are like another's, but for some methods. */
+function withDocuments(store: Store, change: (documents: DocumentTable) => Partial<DocumentTable>): Store {
+  const documents = store.documents as DocumentTable
+  return changed(store, {
+    documents: {
+      get: documents.get.bind(documents),
+      put: documents.put.bind(documents),
+      list: documents.list.bind(documents),
+      delete: documents.delete.bind(documents),
+      ...change(documents),
+    },
+  })
 }
 
 /** Remembers the last claim of every run. */
@@ -106,6 +133,20 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
   'forgets the history that a run is accepted with': {
     wrap: (store) => changed(store, { create: (run, options) => store.create(without(run, 'history'), options) }),
     caughtBy: [/^S1: a run is accepted together with a history/],
+  },
+  'leaves the claim out of the history that comes along with it': {
+    wrap: (store) =>
+      changed(store, {
+        async claim(query, options) {
+          const claims = await store.claim(query, options)
+          const before = async (claim: Claim): Promise<Claim> => ({
+            ...claim,
+            history: await store.read(claim.fence.runId, 1, claim.run.seq - 1),
+          })
+          return Promise.all(claims.map(before))
+        },
+      }),
+    caughtBy: [/^S8: a history that comes along with a claim/],
   },
   'lets any signal make a paused run ready': {
     wrap: (store) =>
@@ -333,6 +374,212 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
             : store.read(runId, from, limit, options),
       }),
     caughtBy: [/^S11: every call whose signal has fired/],
+  },
+  'replaces any version of a document': {
+    wrap: (store) =>
+      withDocuments(store, (documents) => ({
+        async put(kind, key, value, _, options) {
+          for (;;) {
+            const version = (await documents.get(kind, key))?.version ?? 0
+            try {
+              return await documents.put(kind, key, value, version, options)
+            } catch (error) {
+              if (!OpspawnError.is(error, 'DOCUMENT_CONFLICT')) throw error
+            }
+          }
+        },
+      })),
+    caughtBy: [/^S13: of several who replace one version/, /^S13: a write that expects another version/],
+  },
+  'deletes any version of a document': {
+    wrap: (store) =>
+      withDocuments(store, (documents) => ({
+        delete: async (kind, key, _, options) =>
+          documents.delete(kind, key, (await documents.get(kind, key))?.version ?? 0, options),
+      })),
+    caughtBy: [/^S13: a write that expects another version/, /^S13: a version of a deleted document/],
+  },
+  'counts the versions of a document anew after its deletion': {
+    wrap(store) {
+      const firsts = new Map<string, number>()
+      return withDocuments(store, (documents) => ({
+        async put(kind, key, value, expected, options) {
+          const first = firsts.get(`${kind} ${key}`) ?? 0
+          const put = await documents.put(kind, key, value, expected === 0 ? 0 : expected + first, options)
+          if (expected === 0) firsts.set(`${kind} ${key}`, put.version - 1)
+          return { ...put, version: put.version - (firsts.get(`${kind} ${key}`) ?? 0) }
+        },
+        delete: (kind, key, expected, options) =>
+          documents.delete(kind, key, expected + (firsts.get(`${kind} ${key}`) ?? 0), options),
+      }))
+    },
+    caughtBy: [/^S13: a version of a deleted document/],
+  },
+  'mixes the kinds of documents': {
+    wrap: (store) =>
+      withDocuments(store, (documents) => ({
+        get: (_, key, options) => documents.get('kind', key, options),
+        put: (_, key, ...rest) => documents.put('kind', key, ...rest),
+        list: (_, page, options) => documents.list('kind', page, options),
+      })),
+    caughtBy: [/^S13: a document is found by kind/, /^S13: a listing of documents in parts/],
+  },
+  'gives only the first part of a listing of documents': {
+    wrap: (store) =>
+      withDocuments(store, (documents) => ({
+        async list(...given) {
+          const { documents: listed, now } = await documents.list(...given)
+          return { documents: listed, now }
+        },
+      })),
+    caughtBy: [/^S13: a listing of documents in parts/],
+  },
+  "tells a worker's time for the store's": {
+    wrap: (store) =>
+      withDocuments(store, (documents) => ({
+        list: async (...given) => ({ ...(await documents.list(...given)), now: Date.now() + 3_600_000 }),
+      })),
+    caughtBy: [/^S9: documents are dated by the store's clock/],
+  },
+  'keeps documents as they were given': {
+    wrap(store) {
+      const given = new Map<number, Json>()
+      return withDocuments(store, (documents) => ({
+        async put(kind, key, value, ...rest) {
+          const put = await documents.put(kind, key, value, ...rest)
+          given.set(put.version, value)
+          return put
+        },
+        async get(...asked) {
+          const got = await documents.get(...asked)
+          return got === undefined ? undefined : { ...got, value: given.get(got.version) ?? null }
+        },
+      }))
+    },
+    caughtBy: [/^S13: a document is a copy/],
+  },
+  'does not listen to aborts of calls on documents': {
+    wrap: (store) =>
+      withDocuments(store, (documents) => ({ put: (kind, key, value, version) => documents.put(kind, key, value, version) })),
+    caughtBy: [/^S11: every call on documents/],
+  },
+  'knows no tenants when it claims': {
+    wrap: (store) =>
+      changed(store, { create: (run, options) => store.create({ ...run, origin: { ...run.origin, tenant: 't' } }, options) }),
+    caughtBy: [/^S8: a tenant with one run has its turn/, /^S8: tenants that queue together/, /^S8: runs that fall due take/],
+  },
+  'lets no run rise': {
+    wrap: (store) =>
+      changed(store, { create: (run, options) => store.create({ ...run, priority: (run.priority ?? 0) * 1e9 }, options) }),
+    caughtBy: [/^S8: a run that waits rises/, /^S8: a run of low priority is not left behind/],
+  },
+  'knows no priorities': {
+    wrap: (store) => changed(store, { create: (run, options) => store.create(without(run, 'priority'), options) }),
+    caughtBy: [
+      /^S8: tenants take turns among equal priorities/,
+      /^S8: the most urgent run/,
+      /^S8: a run rises from when it is ready/,
+    ],
+  },
+  'takes a run that goes on for a new one': {
+    wrap: (store) => changed(store, { release: async (fence) => (await store.release(fence, { how: 'park' }), undefined) }),
+    caughtBy: [/^S8: a run that was begun goes on/],
+  },
+  'knows no gates': {
+    wrap: (store) => gated(store, () => undefined),
+    caughtBy: [/^S8: never more runs of a key/, /^S8: many workers that claim at once, and crash/, /^S9: no more runs begin/],
+  },
+  'lets one run more in than a gate allows': {
+    wrap: (store) =>
+      gated(store, ({ concurrency, ...gate }) => (concurrency === undefined ? gate : { ...gate, concurrency: concurrency + 1 })),
+    caughtBy: [/^S8: never more runs of a key/, /^S8: many workers that claim at once, and crash/, /^S8: a run is let in by all/],
+  },
+  'lets one run more begin than a rate allows': {
+    wrap: (store) =>
+      gated(store, ({ rate, ...gate }) => (rate === undefined ? gate : { ...gate, rate: { ...rate, runs: rate.runs + 1 } })),
+    caughtBy: [/^S9: no more runs begin/, /^S9: a run that goes on begins nothing/],
+  },
+  'counts a rate in shorter spans': {
+    wrap: (store) =>
+      gated(store, ({ rate, ...gate }) => (rate === undefined ? gate : { ...gate, rate: { ...rate, perMs: rate.perMs / 2 } })),
+    caughtBy: [/^S9: no more runs begin/],
+  },
+  'looks at the first gate of a run alone': {
+    wrap: (store) =>
+      changed(store, {
+        create: (run, options) => {
+          const { gates, ...origin } = run.origin
+          return store.create(gates === undefined ? run : { ...run, origin: { ...origin, gates: gates.slice(0, 1) } }, options)
+        },
+      }),
+    caughtBy: [/^S8: a run is let in by all of its gates/],
+  },
+  'frees the place of a run at its end alone': {
+    wrap: (store) =>
+      changed(store, {
+        // Given back at once to one who keeps it: so it stays at work for the gate.
+        async release(fence, reason, options) {
+          const [claim] = (await store.list({ runId: fence.runId }, {})).runs
+          if (claim?.gates === undefined || reason.how === 'drain') return store.release(fence, reason, options)
+          await store.release(fence, { how: 'drain' }, options)
+          await store.claim({ workerId: 'nobody', leaseMs: 1e12, runId: fence.runId })
+          return undefined
+        },
+      }),
+    caughtBy: [/^S8: a run that waits, is paused or quarantined/],
+  },
+  'forgets who waits at a gate when a run ends': {
+    wrap: (store) =>
+      changed(store, {
+        async append(fence, seq, events, changes, options) {
+          const [run] = (await store.list({ runId: fence.runId }, {})).runs
+          if (changes?.end === undefined || run?.gates === undefined) return store.append(fence, seq, events, changes, options)
+          await store.append(fence, seq, events, {}, options)
+          return []
+        },
+      }),
+    caughtBy: [/^S8: never more runs of a key/, /^S8: many workers/, /^S8: a run is let in by all/, /^S8: at a gate the order/],
+  },
+  'gives the place of a dead worker to another run': {
+    wrap(store) {
+      const inside = new Map<string, Fence>()
+      return changed(store, {
+        async claim(query, options) {
+          for (const [runId, fence] of inside) {
+            inside.delete(runId)
+            await store.release(fence, { how: 'park' }).catch(() => {})
+          }
+          const claims = await store.claim(query, options)
+          for (const { fence, run } of claims) if (run.gates !== undefined) inside.set(run.runId, fence)
+          return claims
+        },
+      })
+    },
+    caughtBy: [/^S8: many workers that claim at once, and crash/],
+  },
+  'holds cancelled runs up at their gates': {
+    wrap: (store) =>
+      changed(store, {
+        async signal(runId, signal, options) {
+          const [run] = (await store.list({ runId }, {})).runs
+          return run?.gate === undefined ? store.signal(runId, signal, options) : { accepted: true }
+        },
+      }),
+    caughtBy: [/^S11: a cancellation waits at no gate/],
+  },
+  'keeps a place for ever for a run that no worker wants': {
+    wrap: (store) => changed(store, { sweep: (limit) => store.sweep(limit) }),
+    caughtBy: [/^S16: a run that no worker wants/],
+  },
+  'does not say which gate a run waits at': {
+    wrap: (store) =>
+      changed(store, {
+        async list(...given) {
+          const page = await store.list(...given)
+          return { ...page, runs: page.runs.map((run) => without(run, 'gate')) }
+        },
+      }),
+    caughtBy: [/^S8: a run that waits at a gate says at which/],
   },
   'goes on after the end': {
     wrap: (store) =>

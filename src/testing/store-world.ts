@@ -6,6 +6,7 @@ import type {
   NewRun,
   RunEvent,
   RunEventBody,
+  RunGate,
   RunLimits,
   RunOutcome,
   RunRecord,
@@ -33,6 +34,7 @@ export interface RunSketch extends Omit<NewRun, 'origin'> {
   readonly session?: string
   readonly input?: Json
   readonly limits?: RunLimits
+  readonly gates?: readonly RunGate[]
   /** Makes it a child of this run. */
   readonly parent?: RunRecord
 }
@@ -45,6 +47,14 @@ export interface StoreLimits {
   readonly signals?: number
 }
 
+/** Writes through transactions of a store and looks what came of it; what that is, is the store's own affair. */
+export interface TransactionProbe {
+  /** Writes a text that was not written before. */
+  write(tx: unknown, text: string): Promise<unknown>
+  /** All texts that are there for everybody to see, sorted. */
+  written(store: Store): Promise<readonly string[]>
+}
+
 /** A new, empty store with what the cases need around it. */
 export interface StoreWorld {
   readonly store: Store
@@ -52,6 +62,8 @@ export interface StoreWorld {
   readonly limited: (limits: StoreLimits) => Promise<Store>
   /** Lets so much of the store's time pass. */
   readonly pass: (ms: number) => Promise<void>
+  /** Given where the store has transactions. */
+  readonly transactions?: TransactionProbe
 }
 
 /** A case of the store suite. */
@@ -59,7 +71,17 @@ export type StoreCase = ConformanceCase<StoreWorld>
 
 /** Writes a sketch out. */
 export function newRun(runId: string, sketch: RunSketch = {}): NewRun {
-  const { agent = 'agent', definition = 'v1', tenant = 'tenant', session, input = 'input', limits = {}, parent, ...rest } = sketch
+  const {
+    agent = 'agent',
+    definition = 'v1',
+    tenant = 'tenant',
+    session,
+    input = 'input',
+    limits = {},
+    gates,
+    parent,
+    ...rest
+  } = sketch
   return {
     ...rest,
     origin: {
@@ -73,8 +95,13 @@ export function newRun(runId: string, sketch: RunSketch = {}): NewRun {
       rootId: parent?.rootId ?? runId,
       depth: parent === undefined ? 0 : parent.depth + 1,
       limits,
+      ...under(gates),
     },
   }
+}
+
+function under(gates: RunSketch['gates']): Pick<NewRun['origin'], 'gates'> {
+  return gates === undefined ? {} : { gates }
 }
 
 /** Accepts a run; gives its record. */

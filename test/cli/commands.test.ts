@@ -1,6 +1,7 @@
 /** What each command prints and how it ends, called in this process. The same on real pipes and terminals: pipe.test, terminal.test. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/commands.ts'
 import { optionsOf } from '../../src/cli/common-options.ts'
@@ -439,6 +440,24 @@ describe('configurations', { timeout: 60_000 }, () => {
     expect(stdout).toMatch(/error {4}agents +(AGENT|PLUGIN)_INVALID/)
   })
 
+  test('inspect and doctor tell what a run is pinned to that no worker has any more', async () => {
+    const cwd = project()
+    await call(cwd, ['run', 'cashier', '--detach'])
+    await call(cwd, ['worker', '--until-idle'])
+    const [{ runId } = { runId: '' }] = (await callJson<Listed>(cwd, 'list')).runs
+    expect((await call(cwd, ['inspect', runId])).stdout).toMatch(/pinned +cashier@\w+, last registered .* by process \d+ on /)
+    const db = new DatabaseSync(join(cwd, 'runs.db'))
+    // As if it had been accepted long ago, under another definition.
+    db.exec("UPDATE runs SET status = 'queued', ready = 1, due_at = NULL, updated_at = 0, definition = 'cashier@gone'")
+    db.exec("UPDATE details SET origin = json_set(origin, '$.definition', 'gone')")
+    db.close()
+    const { checks } = await callJson<{ checks: readonly { name: string; text: string }[] }>(cwd, 'doctor')
+    const found = checks.find(({ name }) => name === 'definition')
+    expect(found?.text).toMatch(
+      /^1 ready, pinned to cashier@gone, no worker that registered it is on record; the latest is cashier@/,
+    )
+  })
+
   test('init writes what runs, and overwrites nothing', async () => {
     const cwd = emptyFolder({ '.gitignore': 'mine' })
     expect(await callJson(cwd, 'init', 'new')).toEqual({
@@ -486,6 +505,23 @@ describe('workflow documents', { timeout: 60_000 }, () => {
         { file: 'other.yaml', valid: true, name: 'other', problems: [] },
       ],
     })
+  })
+
+  test('validate names a circle of documents that start one another, with a configuration and without', async () => {
+    const calls = (name: string, other: string): string => `name: ${name}\ntasks:\n  go: { workflow: ${other} }\n`
+    const files = {
+      'a.yaml': calls('a', 'b'),
+      'b.yaml': calls('b', 'c'),
+      'c.yaml': calls('c', 'a'),
+      'd.yaml': calls('d', 'parrot'),
+    }
+    for (const cwd of [emptyFolder(files), project(files)]) {
+      const { code, stdout } = await call(cwd, ['validate', 'a.yaml', 'b.yaml', 'c.yaml', 'd.yaml'])
+      expect(code).toBe(78)
+      expect(stdout).toContain('a.yaml:3:19 workflows start one another in a circle: a → b → c → a (/tasks/go/workflow)')
+      expect(stdout).toContain('b → c → a → b')
+      expect(stdout).not.toContain('d.yaml')
+    }
   })
 
   test('graph draws a document and where a run stands in it', async () => {

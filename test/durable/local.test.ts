@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -30,8 +30,14 @@ test('a path that cannot be used is refused before anything starts, and what is 
     message: expect.stringContaining('missing') as string,
   })
   const store = join(folder, 'twice.db')
-  const twice = createOrchestrator({ agents: [agent, agent], store, announce: false })
-  await expect(twice).rejects.toMatchObject({ code: 'NAME_DUPLICATE' })
+  const wrong = [
+    ['NAME_DUPLICATE', { agents: [agent, agent] }],
+    ['OPTIONS_INVALID', { agents: [agent], queues: [] }],
+  ] as const
+  for (const [code, options] of wrong) {
+    await expect(createOrchestrator({ ...options, store, announce: false })).rejects.toMatchObject({ code })
+    expect(readdirSync(folder), `the journal of an open file, ${code}`).not.toContain('twice.db-wal')
+  }
   const after = await createOrchestrator({ agents: [agent], store, announce: false })
   await after.close()
 })

@@ -44,16 +44,18 @@ export function start(name: string, ...given: string[]): Program {
   let code: number | null | undefined
   child.stderr.on('data', (data) => (errors += String(data)))
   child.stdin.on('error', () => {})
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  const reader = createInterface({ input: child.stdout })
+  reader.on('line', (line) => {
     lines.push(line)
     for (const listener of listeners) listener()
   })
-  const ended = new Promise<number | null>((resolve) => {
-    child.on('close', (status) => {
-      code = status
-      resolve(status)
-      for (const listener of listeners) listener()
-    })
+  // The process may have closed its pipes before all that is in them was split into lines.
+  const readAll = new Promise<void>((resolve) => void reader.once('close', resolve))
+  const closed = new Promise<number | null>((resolve) => void child.once('close', resolve))
+  const ended = Promise.all([closed, readAll]).then(([status]) => {
+    code = status
+    for (const listener of listeners) listener()
+    return status
   })
   const program: Program = {
     child,

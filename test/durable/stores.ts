@@ -1,12 +1,14 @@
 // Stores of a test of the SQLite store, in a folder of their own that goes with the test file.
 import { mkdtempSync, rmSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach } from 'vitest'
 import type { Claim, NewRun, RunEvent, Store } from '../../src/core/index.ts'
 import { inlineThreads } from './inline-threads.ts'
-import { sqliteStore, type SqliteStoreOptions } from '../../src/plugins/store-sqlite/index.ts'
+import { sqliteStore, sqliteTransaction, type SqliteStoreOptions } from '../../src/plugins/store-sqlite/index.ts'
 import { checkOptions } from '../../src/plugins/store-sqlite/options.ts'
+import type { TransactionProbe } from '../../src/testing/index.ts'
 import { FileStore, type SqliteStore } from '../../src/plugins/store-sqlite/sqlite-store.ts'
 
 export const folder: string = mkdtempSync(join(tmpdir(), 'opspawn-sqlite-'))
@@ -56,3 +58,32 @@ export function note(seq: number, state: string = 'x'): RunEvent {
 }
 
 export const idsOf = async (store: Store): Promise<string[]> => (await store.list({}, {})).runs.map(({ runId }) => runId)
+
+/** Opens a store's file, and makes a table in it for tools to write to. */
+export async function withNotes(store: SqliteStore): Promise<SqliteStore> {
+  await store.open()
+  onFile(store.path, (db) => db.exec('CREATE TABLE notes (text TEXT NOT NULL UNIQUE) STRICT'))
+  return store
+}
+
+/** Looks at a file, or changes it, through a connection of one's own. */
+export function onFile<T>(path: string, act: (db: DatabaseSync) => T): T {
+  const db = new DatabaseSync(path)
+  try {
+    return act(db)
+  } finally {
+    db.close()
+  }
+}
+
+/** What tools wrote into the table, sorted. */
+export function notesIn(path: string): readonly string[] {
+  const rows = onFile(path, (db) => db.prepare('SELECT text FROM notes ORDER BY text').all())
+  return rows.map((row) => String(row['text']))
+}
+
+/** How the suite writes through transactions of a SQLite store. */
+export const transactions: TransactionProbe = {
+  write: (tx, text) => sqliteTransaction({ tx }).run('INSERT INTO notes VALUES (?)', text),
+  written: async (store) => notesIn((store as SqliteStore).path),
+}

@@ -224,13 +224,12 @@ describe('missing capabilities', () => {
     expect(error.code).toBe('PLUGIN_CAPABILITY_MISSING')
     expect(error.message).toMatch(/"pay".*"store-memory"/)
   })
-  test('so it is on a store that declares transactions, as long as nothing makes use of them', async () => {
-    const pay = tool('pay', () => 1, { effect: 'transactional' })
+  test('a store that declares transactions and has none is refused', async () => {
     const plain = memoryStore()
     const store: Store = { ...sharedStore(plain), capabilities: { ...plain.capabilities, transactions: true } }
-    const error = await refusal({ agents: [agent('payer', idle, { tools: [pay] })], store })
-    expect(error.code).toBe('PLUGIN_CAPABILITY_MISSING')
-    expect(error.message).toContain('idempotencyKey')
+    const error = await refusal({ agents: [agent('payer', idle)], store })
+    expect(error.code).toBe('PLUGIN_INVALID')
+    expect(error.message).toContain('transaction function')
   })
   test('a transactional tool added by an extension is refused too', async () => {
     const pay = tool('pay', () => 1, { effect: 'transactional' })

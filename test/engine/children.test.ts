@@ -394,7 +394,11 @@ describe('ends', () => {
         if (run.origin.parent !== undefined) children.add(run.origin.runId)
         return store.create(run, options)
       },
-      claim: async (query, options) => (children.has(query.runId ?? '') ? [] : store.claim(query, options)),
+      claim: async (query, options) => {
+        if (children.has(query.runId ?? '')) return []
+        const definitions = query.definitions?.filter((definition) => !definition.startsWith('helper@'))
+        return store.claim({ ...query, ...(definitions && { definitions }) }, options)
+      },
     })
     const helper = defineAgent({ name: 'helper', planner: finishing('x') })
     const agent = defineAgent({ name: 'chief', agents: [helper], planner: stepsPlanner([child('helper')]) })

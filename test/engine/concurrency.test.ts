@@ -585,3 +585,48 @@ describe('a storm of everything at once ends whole', () => {
     expect(ops.agents().every((state) => state.runs.length === 0)).toBe(true)
   })
 })
+
+describe('more runs than places', () => {
+  /** Runs that note when they are begun. */
+  const noting = (order: unknown[]): ReturnType<typeof tool> =>
+    tool('note', (_, { runId, tenant }) => void order.push(`${tenant} ${runId}`), { effect: 'pure' })
+
+  test('the most urgent is begun first, whenever it was started', async () => {
+    const clock = manualClock()
+    const order: string[] = []
+    const ops = await open({
+      agents: [agent('subject', once(callTool('a', 'note')), { tools: [noting(order)] })],
+      clock,
+      concurrency: 1,
+    })
+    const runs: Run[] = []
+    for (const [index, priority] of [0, -1, 3, 0, 3, 7].entries())
+      runs.push(await ops.start('subject', index, { runId: `${priority} ${index}`, priority }))
+    await endAll(runs, clock)
+    // The first was begun while there were no others.
+    expect(order.map((text) => text.replace('default ', ''))).toEqual(expect.arrayContaining(['7 5']))
+    expect(order.slice(1)).toEqual(
+      order.slice(1).toSorted((left, right) => Number(right.split(' ')[1]) - Number(left.split(' ')[1])),
+    )
+  })
+  test('tenants take turns, also beside an agent with a limit of its own', async () => {
+    const clock = manualClock()
+    const order: string[] = []
+    const tools = [noting(order)]
+    const subject = agent('subject', once(callTool('a', 'note')), { tools })
+    const narrow = agent('narrow', once(callTool('a', 'note')), { tools, concurrency: 1 })
+    const ops = await open({ agents: [subject, narrow], clock, concurrency: 2 })
+    const runs: Run[] = []
+    for (const name of ['subject', 'narrow']) {
+      for (let index = 0; index < 30; index += 1)
+        runs.push(await ops.start(name, index, { tenant: 'crowd', runId: `${name} ${index}` }))
+    }
+    for (const name of ['subject', 'narrow']) runs.push(await ops.start(name, 0, { tenant: 'single', runId: `${name} single` }))
+    expect(await endAll(runs, clock)).toEqual(runs.map(() => done))
+    for (const name of ['subject', 'narrow']) {
+      const own = order.filter((text) => text.includes(name))
+      expect(own).toHaveLength(31)
+      expect(own.indexOf(`single ${name} single`)).toBeLessThan(6)
+    }
+  })
+})

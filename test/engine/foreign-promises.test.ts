@@ -134,6 +134,7 @@ describe.each(KINDS)('%s', (_name, good, bad) => {
       capabilities: {},
       bind: () => ({ recall: () => good(found), append: () => bad(new Error('full')) }),
       maintain: () => {},
+      stats: () => {},
       export: () => {},
       import: () => {},
     } as unknown as Memory

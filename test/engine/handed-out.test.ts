@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { defineAgent, isRecorded, type Json, type RunEvent } from '../../src/index.ts'
+import { callModel, inTurn, modelOf, reply } from './harness.ts'
 import { call, noting, stepsPlanner } from './support/parts.ts'
 import { closeAll, historyOf, now, world } from './support/world.ts'
 
@@ -41,6 +42,33 @@ describe('what is handed out cannot change a history', () => {
     for (const event of events) refused += deface(event)
     expect(refused).toBeGreaterThan(50)
     expect(JSON.stringify(await historyOf(ops, run.id))).not.toContain('defaced')
+  })
+
+  test.each([
+    ['all that it has', 'all'],
+    ['some by name', ['look']],
+  ] as const)('the tools that a model is shown: %s', async (_name, tools) => {
+    const seen: string[] = []
+    const refused: number[] = []
+    const tampering = modelOf((options) => {
+      seen.push(JSON.stringify(options.tools))
+      refused.push(deface(options.tools))
+      try {
+        ;(options.tools as unknown[]).length = 0
+      } catch {
+        // The list that all calls share.
+      }
+      return reply('done')
+    })
+    const shown = inTurn(callModel('a', { tools }), callModel('b', { tools }))
+    const subject = defineAgent({ name: 'shown', tools: [look], planner: shown, model: tampering })
+    const { ops, clock } = await world({ agents: [subject] })
+    for (const text of ['go', 'again'])
+      expect(await now(clock, (await ops.start(subject, text)).result)).toMatchObject({ status: 'completed' })
+    expect(seen).toHaveLength(4)
+    expect(seen[0]).toContain('"look"')
+    expect(new Set(seen).size).toBe(1)
+    expect(Math.min(...refused)).toBeGreaterThan(3)
   })
 
   test('records and listings', async () => {

@@ -57,7 +57,7 @@ function smallMemory(name = 'notes'): SmallMemory {
           const outcomes = entries.map((entry) => {
             const id = entry.id ?? `made-${(made += 1)}`
             if (kept.some(({ record }) => record.id === id)) return { id, status: 'duplicate' as const }
-            kept.push({ scope, record: { ...entry, id, createdAt: 0, version: 1 } })
+            kept.push({ scope, record: { ...entry, id, scope, seq: kept.length + 1, createdAt: 0, version: 1, contentHash: '' } })
             return { id, status: 'inserted' as const }
           })
           if (memory.fail === 'after') {
@@ -68,8 +68,8 @@ function smallMemory(name = 'notes'): SmallMemory {
         },
         async recall(query, options) {
           const found = kept.filter(({ scope: owner, record }) => same(owner, scope) && record.text.includes(query))
-          const items = found.slice(0, options?.budget?.items).map(({ record }) => ({ record, score: 1 }))
-          return { items, degraded: [], omitted: found.length - items.length }
+          const items = found.slice(0, options?.budget?.items).map(({ record }) => ({ record, score: 1, parts: {} }))
+          return { items, degraded: [], omitted: found.length - items.length, tokens: 0 }
         },
         get: unused,
         list: unused,
@@ -78,6 +78,7 @@ function smallMemory(name = 'notes'): SmallMemory {
       }
     },
     maintain: unused,
+    stats: unused,
     export: unused,
     import: unused,
   }
@@ -102,7 +103,7 @@ describe('memory effects', () => {
     const { ops } = await world({ agents: [agent] })
     const run = await ops.start(agent, 'go')
     expect(await run.result).toMatchObject({
-      output: [{ items: [{ record: { text: 'it rains in Bergen' } }], degraded: [], omitted: 0 }],
+      output: [{ items: [{ record: { text: 'it rains in Bergen' } }], degraded: [], omitted: 0, tokens: 0 }],
     })
     expect(outcomeAt(await historyOf(ops, run.id), 'remember')).toMatchObject({ value: { outcomes: [{ status: 'inserted' }] } })
   })

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { defineExtension, type Effect, type Memory, type MemoryHandle, type StandardSchema, type Tool } from '../../src/index.ts'
+import {
+  defineAgent,
+  defineExtension,
+  type Effect,
+  type Memory,
+  type MemoryHandle,
+  type StandardSchema,
+  type Tool,
+} from '../../src/index.ts'
 import {
   agent,
   callModel,
@@ -248,6 +256,46 @@ describe('a call that waits for a place when its time is up', () => {
   })
 })
 
+describe('a schema that is asked before a call is let in, and never answers', () => {
+  const jsonSchema = { input: () => ({}), output: () => ({}) }
+  const input: StandardSchema = {
+    '~standard': { version: 1, vendor: 'mine', validate: () => new Promise(() => {}), jsonSchema },
+  }
+  const stuck = (more: object): Tool => tool('stuck', () => 1, { input, timeoutMs: 1_000, ...more })
+
+  test.each([
+    ['an unsafe tool', { effect: 'unsafe' }],
+    ['a tool that needs an approval', { approval: true }],
+  ])('holds the run up no longer than the limit of %s', async (_name, more) => {
+    const played = await play(agent('subject', once(callTool('a', 'stuck')), { tools: [stuck(more)] }), {
+      meanwhile: (_run, clock) => clock.advance(1_000),
+    })
+    expectFailure(played.effect('a'), 'TOOL_TIMEOUT', '"stuck" was not begun within 1000 ms', 'check of its arguments')
+    expect(played.history.filter(({ type }) => type === 'approval-request' || type === 'effect-start')).toEqual([])
+    expect((played.history.at(-1)?.at ?? 0) - (played.history[0]?.at ?? 0)).toBeLessThanOrEqual(1_000)
+  })
+  test.each([
+    ['of the effect', { timeoutMs: 1_000 }, '1000 ms'],
+    ['of the engine', {}, '120000 ms'],
+  ])('holds the run up no longer than the limit %s where another agent is called', async (_name, more, limit) => {
+    const child = defineAgent({ name: 'child', planner: once(callTool('a', 'stuck')), input: input as never })
+    const subject = agent('subject', once({ kind: 'run', key: 'c', agent: 'child', input: { n: 1 }, ...more }), {
+      agents: ['child'],
+    })
+    const policy = { rules: [{ verdict: 'deny', tool: 'child', arguments: { '/n': { equals: 2 } } }] } as const
+    const played = await play(subject, { agents: [child as never], options: { policy } })
+    expectFailure(played.effect('c'), 'INPUT_INVALID', 'the input of agent "child"', limit)
+  })
+  test('is not waited for when the run is cancelled', async () => {
+    const played = await play(agent('subject', once(callTool('a', 'stuck')), { tools: [stuck({ effect: 'unsafe' })] }), {
+      meanwhile: (run) => turns().then(() => run.cancel('enough')),
+    })
+    expect(played.outcome).toMatchObject({ status: 'cancelled' })
+    expect(played.effect('a').status).toBe('cancelled')
+    expect((played.history.at(-1)?.at ?? 0) - (played.history[0]?.at ?? 0)).toBeLessThan(1_000)
+  })
+})
+
 describe('a time limit of a model', () => {
   test('aborts its signal, counts as unavailable and is tried again', async () => {
     const signals: AbortSignal[] = []
@@ -292,6 +340,7 @@ describe('a time limit of a memory', () => {
       capabilities: {},
       bind: () => answers,
       maintain: never,
+      stats: never,
       export: never,
       import: never,
     }) as unknown as Memory
@@ -310,7 +359,7 @@ describe('a time limit of a memory', () => {
     const memory = stuck({
       recall(_query, options) {
         signals.push(options?.signal)
-        return signals.length === 1 ? never() : Promise.resolve({ items: [], degraded: [], omitted: 0 })
+        return signals.length === 1 ? never() : Promise.resolve({ items: [], degraded: [], omitted: 0, tokens: 0 })
       },
     })
     const played = await play(agent('subject', once(recall), { memory }))

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { defineAgent, OpspawnError, type Planner, type Run } from '../../src/index.ts'
 import { type ManualClock, manualClock } from '../../src/testing/index.ts'
 import { call, gate, never, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
@@ -87,6 +88,23 @@ describe("onUnknown: 'ask' (S5)", () => {
     await clock.advance(60_000)
     expect(await ops.record(run.id)).toMatchObject({ status: 'waiting' })
     expect(tool.calls).toHaveLength(1)
+  })
+
+  test.each([
+    ['once it is interrupted', {}],
+    ['also where an approval went before', { approval: true }],
+  ])('a person sees the arguments as the body got them: %s', async (_name, more) => {
+    const input = z.object({ to: z.string().toUpperCase(), amount: z.number().default(5) })
+    const body = (_input: unknown, { attempt }: { readonly attempt: number }) => (attempt === 1 ? never() : 'paid now')
+    const tool = noting('pay', body, Object.assign({ effect: 'unsafe', onUnknown: 'ask' } as const, more, { input }))
+    const { clock, ops, run } = await interrupted(tool)
+    await asked(clock, run)
+    const judged = { to: 'ADA', amount: 5 }
+    expect(tool.calls[0]?.input).toEqual(judged)
+    expect((await run.approvals())[0]).toMatchObject({ kind: 'outcome', input: judged })
+    await run.resolve('pay', { by: 'ada', happened: false })
+    expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['paid now'] })
+    expect(ofType(await historyOf(ops, run.id), 'approval-request').at(-1)).toMatchObject({ input: judged })
   })
 
   test('it happened: the output that the person gives is the result, the body is not entered again', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Agent, defineAgent, type Json, type Tool } from '../../src/index.ts'
 import { loadWorkflow, type Workflow, type WorkflowNote } from '../../src/plugins/planner-workflow/index.ts'
-import { errorOf, expectFailure, gauge, guardFile, pause, play, plan, turns } from './harness.ts'
+import { errorOf, expectFailure, gauge, guardFile, manualClock, play, plan, turns } from './harness.ts'
 import { fleet } from './support/fleet.ts'
 import { gate, noting, type NotingTool } from './support/parts.ts'
 import { closeAll, historyOf, ofType, outcomeOf } from './support/world.ts'
@@ -214,9 +214,10 @@ function notesOf(history: Parameters<typeof ofType>[0]): readonly WorkflowNote[]
 describe('forEach', () => {
   test('runs once for each item, so many at once, and keeps their order', async () => {
     const inside = gauge()
+    const clock = manualClock()
     const work = noting('work', ({ n }) =>
       inside.run(async () => {
-        await pause(5 - (n as number))
+        await new Promise<void>((resolve) => void clock.setTimer(5 - (n as number), resolve))
         return (n as number) * 10
       }),
     )
@@ -224,7 +225,7 @@ describe('forEach', () => {
       { a: { tool: 'work', forEach: '${{ input.list }}', with: { n: '${{ item }}', at: '${{ index }}' }, concurrency: 3 } },
       [work],
     )
-    const { outcome } = await play(workflow, { input: { list: [4, 3, 2, 1, 0] } })
+    const { outcome } = await play(workflow, { clock, input: { list: [4, 3, 2, 1, 0] } })
     expect(outcome).toEqual({ status: 'completed', output: { a: [40, 30, 20, 10, 0] } })
     expect(inside.most).toBe(3)
     expect(calls(work)).toContainEqual({ n: 2, at: 2 })
@@ -527,9 +528,9 @@ describe('cancellation', () => {
           concurrency: 4,
           onFailure: 'undo',
         },
-        undo: { tool: 'slow' },
+        undo: { tool: 'undo' },
       },
-      [slow],
+      [slow, noting('undo')],
     )
     const { outcome, history } = await play(workflow, {
       async meanwhile(run, clock) {

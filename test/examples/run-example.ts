@@ -35,7 +35,7 @@ export function startExample(
   // Runs of their own, also where two ask the same at the same time; any user may write there.
   const store = mkdtempSync(join(tmpdir(), 'opspawn-example-'))
   chmodSync(store, 0o777)
-  const env = { ASK_FOLDER_STORE: store, ...options.env }
+  const env = { ASK_FOLDER_STORE: join(store, 'runs'), ASK_FOLDER_MEMORY: join(store, 'memory'), ...options.env }
   const running = startProcess(node, ['--import', join(root, 'examples/resolve.ts'), file, ...args], { ...options, env })
   const remove = (): void => rmSync(store, { recursive: true, force: true })
   running.ended.then(remove, remove)
@@ -58,7 +58,7 @@ export function startProcess(
     ...options,
     env: { PATH, HOME, TMPDIR, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 20_000,
+    timeout: 90_000,
     killSignal: 'SIGKILL',
   })
   const written = { stdout: '', stderr: '' }

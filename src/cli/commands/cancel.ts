@@ -1,5 +1,5 @@
+import { ASKED_JSON, askRuns } from '../ask-runs.ts'
 import type { CliCommand } from '../command.ts'
-import { withRuns } from '../open.ts'
 
 /** `opspawn cancel` */
 export const cancel: CliCommand = {
@@ -8,18 +8,8 @@ export const cancel: CliCommand = {
   arguments: [{ name: '<runs...>', meaning: 'ids of the runs' }],
   options: [{ flags: '--reason <text>', meaning: 'why, for the record' }],
   needs: ['config', 'store'],
-  json: '{ runs: { runId: string; status: RunStatus }[] }',
-  run: (call) =>
-    withRuns(call, async (runs) => {
-      const asked: { readonly runId: string; readonly status: string }[] = []
-      for (const runId of call.args) {
-        const run = await runs.run(runId)
-        await run.cancel(call.options.text('reason') ?? '')
-        asked.push({ runId, status: (await runs.record(runId)).status })
-      }
-      call.output.give({ runs: asked }, () => asked.map(({ runId, status }) => told(runId, status)).join('\n'))
-      return 0
-    }),
+  json: ASKED_JSON,
+  run: (call) => askRuns(call, (run) => run.cancel(call.options.text('reason') ?? ''), told),
 }
 
 function told(runId: string, status: string): string {

@@ -4,13 +4,17 @@ import { errorInfo, type Orchestrator, type RunRecord, toFailure } from '../../c
 import type { Call, CliCommand } from '../command.ts'
 import { type LoadedConfig, readConfig } from '../config-file.ts'
 import { eachRun } from '../history.ts'
-import { configuredStore, storeFile, withAgents, withRuns } from '../open.ts'
+import { pinnedText } from '../pinned-text.ts'
+import { configuredStore, isShared, storeFile, withAgents, withRuns } from '../open.ts'
 import { oneLine } from '../visible.ts'
 
 /** Runs counted; more would take long. */
 const MOST_RUNS = 10_000
 /** A run that is ready and untouched for so long has no worker. */
 const STALE_MS = 60_000
+
+/** Definitions of waiting runs that are told of. */
+const MOST_DEFINITIONS = 10
 
 interface Check {
   readonly name: string
@@ -77,8 +81,7 @@ async function checkAgents(call: Call, config: LoadedConfig | undefined): Promis
 
 function hasStore(call: Call, config: LoadedConfig | undefined): boolean {
   if (call.options.text('store') !== undefined) return true
-  const store = configuredStore(config?.options ?? {})
-  return typeof store === 'string' || store?.capabilities.multiProcess === true
+  return isShared(config?.options ?? {})
 }
 
 async function checkRuns(call: Call, runs: Orchestrator, config: LoadedConfig | undefined): Promise<readonly Check[]> {
@@ -90,7 +93,8 @@ async function checkRuns(call: Call, runs: Orchestrator, config: LoadedConfig | 
   return [
     { name: 'store', status: 'ok', text: size },
     { name: 'runs', status: 'ok', text: told || 'none' },
-    ...warning('no worker', stale, 'ready for more than a minute: start `opspawn worker`'),
+    ...warning('no worker', stale.length, 'ready for more than a minute: start `opspawn worker`'),
+    ...(await checkDefinitions(runs, stale)),
     ...warning('approvals', asking, 'wait for a person: `opspawn list --waiting`'),
     ...warning('quarantine', quarantined, 'crashed too many workers: `opspawn list --status quarantined`'),
   ]
@@ -98,21 +102,38 @@ async function checkRuns(call: Call, runs: Orchestrator, config: LoadedConfig | 
 
 async function countRuns(
   runs: Orchestrator,
-): Promise<{ readonly byStatus: ReadonlyMap<string, number>; readonly stale: number; readonly asking: number }> {
+): Promise<{ readonly byStatus: ReadonlyMap<string, number>; readonly stale: readonly RunRecord[]; readonly asking: number }> {
   const byStatus = new Map<string, number>()
   const now = Date.now()
-  let stale = 0
+  const stale: RunRecord[] = []
   let asking = 0
   for await (const record of eachRun(runs, {}, MOST_RUNS)) {
     byStatus.set(record.status, (byStatus.get(record.status) ?? 0) + 1)
-    if (isStale(record, now)) stale += 1
+    if (isStale(record, now)) stale.push(record)
     if (record.status === 'waiting' && (await (await runs.run(record.runId)).approvals()).length > 0) asking += 1
   }
   return { byStatus, stale, asking }
 }
 
-function isStale({ status, updatedAt, dueAt = 0 }: RunRecord, now: number): boolean {
-  return status === 'queued' && Math.max(updatedAt, dueAt) + STALE_MS < now
+/** Runs that no worker goes on with may be pinned to what no worker has any more. */
+async function checkDefinitions(runs: Orchestrator, stale: readonly RunRecord[]): Promise<readonly Check[]> {
+  const groups = new Map<string, RunRecord[]>()
+  for (const record of stale) {
+    const name = `${record.agent}@${record.definition}`
+    groups.set(name, [...(groups.get(name) ?? []), record])
+  }
+  const checks: Check[] = []
+  for (const [first, ...others] of [...groups.values()].slice(0, MOST_DEFINITIONS)) {
+    const pinned = first === undefined ? undefined : await runs.definition(first.runId)
+    if (pinned === undefined || pinned.latest?.definition === pinned.definition) continue
+    const text = `${others.length + 1} ready, pinned to ${pinnedText(pinned)}`
+    checks.push({ name: 'definition', status: 'warning', text })
+  }
+  return checks
+}
+
+function isStale({ status, updatedAt, gate, dueAt = 0 }: RunRecord, now: number): boolean {
+  return status === 'queued' && gate === undefined && Math.max(updatedAt, dueAt) + STALE_MS < now
 }
 
 function warning(name: string, count: number, text: string): readonly Check[] {

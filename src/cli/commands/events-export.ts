@@ -1,15 +1,10 @@
-import { createWriteStream } from 'node:fs'
-import { resolve } from 'node:path'
-import { once } from 'node:events'
 import { type Orchestrator, RUN_TRANSITIONS, type RunFilter, type RunRecord, type RunStatus } from '../../core/index.ts'
 import type { Call, CliCommand } from '../command.ts'
+import { type LineFile, openLines } from '../line-file.ts'
+import { EXPORT_FORMAT } from '../export-file.ts'
 import { eachRun, eventsUntil } from '../history.ts'
 import { withRuns } from '../open.ts'
 import { ProgressBar } from '../progress-bar.ts'
-import { usageError } from '../report-error.ts'
-
-/** What the first line says, for whoever reads it later. */
-const FORMAT = 'opspawn-events/1'
 
 /** `opspawn events export` */
 export const eventsExport: CliCommand = {
@@ -31,12 +26,12 @@ export const eventsExport: CliCommand = {
   json: 'with -o { file: string; runs: number; events: number }; else the lines: { format: string }, then for each run { run: RunRecord } and { runId: string; event: RunEvent } for each of its events',
   run: (call) =>
     withRuns(call, async (runs) => {
-      const sink = openSink(call)
+      const sink = openLines(call)
       const records = await chosen(call, runs)
       const bar = new ProgressBar(call.output, 'exporting', records.length)
       let events = 0
       try {
-        await sink.write({ format: FORMAT })
+        await sink.write({ format: EXPORT_FORMAT })
         for (const [index, record] of records.entries()) {
           if (call.output.gone.aborted) break
           events += await exportRun(runs, record, sink)
@@ -53,7 +48,7 @@ export const eventsExport: CliCommand = {
     }),
 }
 
-async function exportRun(runs: Orchestrator, record: RunRecord, sink: Sink): Promise<number> {
+async function exportRun(runs: Orchestrator, record: RunRecord, sink: LineFile): Promise<number> {
   await sink.write({ run: record })
   const events = await eventsUntil(runs, record.runId, 0, record.seq)
   for (const event of events) await sink.write({ runId: record.runId, event })
@@ -73,33 +68,4 @@ async function chosen({ args, options }: Call, runs: Orchestrator): Promise<read
   const records: RunRecord[] = []
   for await (const record of eachRun(runs, filter)) records.push(record)
   return records.reverse()
-}
-
-interface Sink {
-  readonly file: string | undefined
-  write(value: unknown): Promise<void>
-  end(): Promise<void>
-}
-
-function openSink({ options, output, surroundings: { cwd } }: Call): Sink {
-  const given = options.text('output')
-  if (given === undefined) {
-    return { file: undefined, write: async (value) => output.jsonLine(value), end: async () => {} }
-  }
-  const file = resolve(cwd, given)
-  const stream = createWriteStream(file, { flags: 'wx' })
-  const failed = once(stream, 'error').then(([error]) => {
-    throw usageError(`${file} cannot be written: ${(error as Error).message}`, undefined, 'file-unwritable')
-  })
-  failed.catch(() => {})
-  return {
-    file,
-    async write(value) {
-      if (!stream.write(`${JSON.stringify(value)}\n`)) await Promise.race([once(stream, 'drain'), failed])
-    },
-    async end() {
-      stream.end()
-      await Promise.race([once(stream, 'close'), failed])
-    },
-  }
 }

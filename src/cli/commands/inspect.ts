@@ -1,22 +1,34 @@
-import { type Orchestrator, type PendingApproval, type RunRecord } from '../../core/index.ts'
+import {
+  isFinal,
+  type Orchestrator,
+  type PendingApproval,
+  type PinnedDefinition,
+  type RunOutcome,
+  type RunRecord,
+} from '../../core/index.ts'
+import { type Attention, attentionOf, byWhom, definitionsToday, parkedText } from '../attention.ts'
 import type { Call, CliCommand } from '../command.ts'
+import type { LoadedConfig } from '../config-file.ts'
 import { showDuration, showTime } from '../duration.ts'
+import { pinnedText } from '../pinned-text.ts'
 import { eachRun, readHistory } from '../history.ts'
 import { withRuns } from '../open.ts'
 import { table } from '../table.ts'
 import { type RunSummary, type Step, stepsOf, summaryOf, viewOf } from '../timeline.ts'
-import { brief, visible } from '../visible.ts'
+import { brief, oneLine, visible } from '../visible.ts'
 
 /** Children shown; `list --parent` shows the rest. */
 const MOST_CHILDREN = 100
 
-interface Inspected {
+interface Inspected extends Attention {
   readonly run: RunSummary
   readonly input: RunRecord['input']
   readonly usage: ReturnType<typeof viewOf>['usage']
   readonly approvals: readonly PendingApproval[]
   readonly steps: readonly Step[]
   readonly children: readonly RunSummary[]
+  /** What an unfinished run is pinned to. */
+  readonly definition?: PinnedDefinition
 }
 
 /** `opspawn inspect` */
@@ -25,30 +37,36 @@ export const inspect: CliCommand = {
   summary: 'Shows a run: its steps with attempts, times, tokens and cost, what it waits for, its children, its outcome.',
   arguments: [{ name: '<run>', meaning: 'id of the run' }],
   needs: ['config', 'store'],
-  json: '{ run: RunSummary; input: Json; usage: RunUsage; approvals: PendingApproval[]; steps: Step[]; children: RunSummary[] }',
+  json: '{ run: RunSummary; input: Json; usage: RunUsage; approvals: PendingApproval[]; paused?: Paused; quarantined?: Quarantined; parked?: Parked; steps: Step[]; children: RunSummary[]; definition?: PinnedDefinition }',
   run: (call) =>
     withRuns(call, async (runs, config) => {
-      const inspected = await look(runs, call.args[0] ?? '', config?.options.prices)
+      const inspected = await look(call, runs, config)
       call.output.give(inspected, () => describe(call, inspected))
       return 0
     }),
 }
 
-async function look(runs: Orchestrator, runId: string, prices: Parameters<typeof stepsOf>[1]): Promise<Inspected> {
-  const { record, events } = await readHistory(runs, runId)
+async function look(call: Call, runs: Orchestrator, config: LoadedConfig | undefined): Promise<Inspected> {
+  const { record, events } = await readHistory(runs, call.args[0] ?? '')
+  const { runId, status } = record
+  const definitions = isFinal(status) ? undefined : await definitionsToday(call, config)
   const children: RunSummary[] = []
   for await (const child of eachRun(runs, { parentId: runId }, MOST_CHILDREN)) children.push(summaryOf(child))
   return {
     run: summaryOf(record),
     input: record.input,
     usage: viewOf(events).usage,
+    ...(await attentionOf(runs, record, definitions)),
     approvals: await (await runs.run(runId)).approvals(),
-    steps: stepsOf(events, prices),
+    steps: stepsOf(events, config?.options.prices),
     children: children.reverse(),
+    ...(record.outcome === undefined && { definition: await runs.definition(runId) }),
   }
 }
 
-function describe(call: Call, { run, input, usage, approvals, steps, children }: Inspected): string {
+/** Where a run waits, and what other runs it belongs to. */
+function describe(call: Call, inspected: Inspected): string {
+  const { run, input, usage, approvals, steps, children, definition } = inspected
   const bold = (text: string): string => call.output.style('bold', text)
   const { outcome } = run
   const used = `${usage.modelCalls} model calls, ${usage.toolCalls} tool calls, ${usage.inputTokens} + ${usage.outputTokens} tokens`
@@ -57,33 +75,79 @@ function describe(call: Call, { run, input, usage, approvals, steps, children }:
     ['run', run.runId],
     ['agent', run.agent],
     ['status', run.status],
+    ...attentionLines(inspected),
     ['tenant', `${run.tenant}${run.session === undefined ? '' : `, session ${run.session}`}`],
-    ...(run.parent === undefined ? [] : [['parent', `${run.parent.runId}, step ${run.parent.key}`] as const]),
+    ...relationLines(run),
     ['created', `${showTime(run.createdAt)}, last change ${showDuration(run.updatedAt - run.createdAt)} later`],
     [
       'used',
       `${used}${cost === undefined ? '' : `, cost ${cost}`}${usage.unreported > 0 ? ` (${usage.unreported} unreported)` : ''}`,
     ],
     ['input', brief(input, 500)],
-    ...(outcome === undefined
-      ? []
-      : [
-          [
-            'outcome',
-            outcome.status === 'completed' ? brief(outcome.output, 500) : `${outcome.error.code}: ${outcome.error.message}`,
-          ] as const,
-        ]),
+    ...(definition === undefined ? [] : [['pinned', pinnedText(definition)] as const]),
+    ...(outcome === undefined ? [] : [['outcome', outcomeText(outcome)] as const]),
   ]
   return [
     lines.map(([name, text]) => `${bold(name.padEnd(8))} ${visible(text)}`).join('\n'),
     ...(steps.length === 0 ? [] : ['', stepTable(steps, run.createdAt, bold)]),
-    ...approvals.flatMap(({ key, question }) => [
-      '',
-      `waits for approval ${visible(key)}: ${visible(question)}`,
-      `  opspawn approve ${run.runId} ${visible(key)} --by YOU`,
-    ]),
+    ...approvals.flatMap(questionLines),
+    ...setAsideLines(inspected),
     ...(children.length === 0 ? [] : ['', childTable(children, bold)]),
   ].join('\n')
+}
+
+/** The other runs that it has to do with. */
+function relationLines(run: Inspected['run']): readonly (readonly [string, string])[] {
+  const undoing = undoingOf(run.outcome)
+  return [
+    ...(run.gate === undefined ? [] : [['waits', `for room at gate ${oneLine(run.gate)}`] as const]),
+    ...(run.parent === undefined ? [] : [['parent', `${run.parent.runId}, step ${run.parent.key}`] as const]),
+    ...(run.continues === undefined ? [] : [['goes on', `in the place of ${run.continues}`] as const]),
+    ...(run.successor === undefined ? [] : [['went on', `as ${run.successor}`] as const]),
+    ...(run.compensates === undefined ? [] : [['undoes', `run ${run.compensates}`] as const]),
+    ...(undoing === undefined ? [] : [['undone', `by run ${undoing}`] as const]),
+    ...(run.forkOf === undefined ? [] : [['fork of', `${run.forkOf.runId}, event ${run.forkOf.seq}`] as const]),
+  ]
+}
+
+/** The run that makes good what a cancelled one did. */
+function undoingOf(outcome: RunOutcome | undefined): string | undefined {
+  if (outcome === undefined || outcome.status === 'completed') return undefined
+  const { code, details } = outcome.error
+  const { compensation } = (details ?? {}) as { readonly compensation?: unknown }
+  return (code === 'RUN_CANCELLED' || code === 'RUN_TIMEOUT') && typeof compensation === 'string' ? compensation : undefined
+}
+
+function outcomeText(outcome: RunOutcome): string {
+  return outcome.status === 'completed' ? brief(outcome.output, 500) : `${outcome.error.code}: ${outcome.error.message}`
+}
+
+function attentionLines({ paused, quarantined, parked }: Attention): readonly (readonly [string, string])[] {
+  return [
+    ...(paused === undefined ? [] : [['paused', `since ${showTime(paused.since)}${byWhom(paused)}`] as const]),
+    ...(quarantined === undefined ? [] : [['aside', `since ${showTime(quarantined.since)}`] as const]),
+    ...(parked === undefined ? [] : [['parked', parkedText(parked)] as const]),
+  ]
+}
+
+function questionLines({ kind, runId, key, question }: PendingApproval): readonly string[] {
+  const [name, what] = [visible(key), visible(question)]
+  if (kind === 'approval') return ['', `waits for approval ${name}: ${what}`, `  opspawn approve ${runId} ${name} --by YOU`]
+  return ['', `does not know of ${name}: ${what}`, `  opspawn resolve ${runId} ${name} --by YOU --happened, or --not-happened`]
+}
+
+/** What a person needs to decide about a run that is set aside. */
+function setAsideLines({ run: { runId }, paused, quarantined }: Inspected): readonly string[] {
+  if (paused !== undefined) return ['', 'goes on when it is resumed:', `  opspawn resume ${runId} --by YOU, or cancel`]
+  if (quarantined === undefined) return []
+  const { claims, open } = quarantined
+  return [
+    '',
+    `its workers kept dying; ${claims.length} claims in which nothing was settled:`,
+    ...claims.map(({ at, epoch, worker }) => `  ${showTime(at)} claim ${epoch} by ${oneLine(worker)}`),
+    ...open.map(({ key, what, begun }) => `  ${begun ? 'begun' : 'asked for'}: ${oneLine(key)}, ${what}`),
+    `  opspawn resume ${runId} --by YOU, or cancel`,
+  ]
 }
 
 /** By the prices of the configuration where there are any, else what the engine counted under a limit. */

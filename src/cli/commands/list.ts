@@ -1,5 +1,7 @@
 import { type Orchestrator, type PendingApproval, RUN_TRANSITIONS, type RunFilter, type RunStatus } from '../../core/index.ts'
+import { type Attention, attentionOf, attentionText, definitionsToday } from '../attention.ts'
 import type { Call, CliCommand } from '../command.ts'
+import type { LoadedConfig } from '../config-file.ts'
 import { showDuration, showTime } from '../duration.ts'
 import { eachRun } from '../history.ts'
 import { withRuns } from '../open.ts'
@@ -13,7 +15,7 @@ const STATUSES = Object.keys(RUN_TRANSITIONS) as RunStatus[]
 const MAY_WAIT: readonly RunStatus[] = ['waiting', 'running', 'queued']
 const MOST = 20
 
-type Listed = RunSummary & { readonly approvals?: readonly PendingApproval[] }
+type Listed = RunSummary & Attention
 
 /** `opspawn list` */
 export const list: CliCommand = {
@@ -30,10 +32,10 @@ export const list: CliCommand = {
     { flags: '--cursor <cursor>', meaning: 'go on where an earlier list ended' },
   ],
   needs: ['config', 'store'],
-  json: '{ runs: (RunSummary & { approvals?: PendingApproval[] })[]; cursor?: string }',
+  json: '{ runs: (RunSummary & { approvals?: PendingApproval[]; paused?: Paused; quarantined?: Quarantined; parked?: Parked })[]; cursor?: string }',
   run: (call) =>
-    withRuns(call, async (runs) => {
-      if (!call.options.flag('waiting')) return listPage(call, runs)
+    withRuns(call, async (runs, config) => {
+      if (!call.options.flag('waiting')) return listPage(call, runs, config)
       return listWaiting(call, runs)
     }),
 }
@@ -49,12 +51,18 @@ function filterOf({ options }: Call): RunFilter {
   }
 }
 
-async function listPage(call: Call, runs: Orchestrator): Promise<number> {
+async function listPage(call: Call, runs: Orchestrator, config: LoadedConfig | undefined): Promise<number> {
   const { options, output } = call
   const cursor = options.text('cursor')
   const limit = options.count('limit') ?? MOST
   const page = await runs.list(filterOf(call), { limit, ...(cursor === undefined ? undefined : { cursor }) })
-  const listed = page.runs.map(summaryOf)
+  // Composing the agents of today takes a while, so it is done only where a run has no worker.
+  const isParked = page.runs.some(
+    ({ status, gate, dueAt = 0 }) => status === 'queued' && gate === undefined && dueAt <= Date.now(),
+  )
+  const definitions = isParked ? await definitionsToday(call, config) : undefined
+  const listed: Listed[] = []
+  for (const record of page.runs) listed.push({ ...summaryOf(record), ...(await attentionOf(runs, record, definitions)) })
   const more = page.cursor === undefined ? undefined : { cursor: page.cursor }
   output.give({ runs: listed, ...more }, () => runTable(call, listed))
   if (more !== undefined && !output.isJson) output.note(`more: --cursor ${more.cursor}`)
@@ -75,18 +83,26 @@ async function listWaiting(call: Call, runs: Orchestrator): Promise<number> {
   return 0
 }
 
-function runTable({ output }: Call, listed: readonly RunSummary[]): string {
+/** A question of a run below is answered by its own id. */
+function whose(approval: PendingApproval, runId: string): string {
+  return approval.runId === runId ? '' : ` (run ${approval.runId})`
+}
+
+function runTable({ output }: Call, listed: readonly Listed[]): string {
   if (listed.length === 0) return 'no runs'
-  const rows = listed.map(({ runId, agent, status, createdAt, updatedAt, used }) => [
-    runId,
-    agent,
-    status,
-    showTime(createdAt),
-    showDuration(updatedAt - createdAt),
-    String(used.steps),
-    String(used.tokens),
+  const rows = listed.map((run) => [
+    run.runId,
+    run.agent,
+    run.successor === undefined ? run.status : 'went on',
+    showTime(run.createdAt),
+    showDuration(run.updatedAt - run.createdAt),
+    String(run.used.steps),
+    String(run.used.tokens),
+    run.gate === undefined ? attentionText(run) : `room at gate ${oneLine(run.gate)}`,
   ])
-  return table(['RUN', 'AGENT', 'STATUS', 'CREATED', 'FOR', 'STEPS', 'TOKENS'], rows, (text) => output.style('bold', text))
+  return table(['RUN', 'AGENT', 'STATUS', 'CREATED', 'FOR', 'STEPS', 'TOKENS', 'NEEDS'], rows, (text) =>
+    output.style('bold', text),
+  )
 }
 
 function waitingTable({ output }: Call, listed: readonly Listed[]): string {
@@ -97,7 +113,7 @@ function waitingTable({ output }: Call, listed: readonly Listed[]): string {
       agent,
       showTime(updatedAt),
       approval?.key ?? '-',
-      approval === undefined ? 'for a signal or a time' : oneLine(approval.question),
+      approval === undefined ? 'for a signal or a time' : oneLine(`${approval.question}${whose(approval, runId)}`),
     ]),
   )
   return table(['RUN', 'AGENT', 'SINCE', 'APPROVAL', 'QUESTION'], rows, (text) => output.style('bold', text))

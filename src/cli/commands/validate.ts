@@ -1,5 +1,5 @@
 import { errorInfo } from '../../core/index.ts'
-import type { LoadWorkflowOptions, WorkflowProblem } from '../../plugins/planner-workflow/index.ts'
+import type { LoadWorkflowOptions, Workflow, WorkflowProblem } from '../../plugins/planner-workflow/index.ts'
 import type { Call, CliCommand } from '../command.ts'
 import { readConfig } from '../config-file.ts'
 import { type Parts, withParts } from '../parts.ts'
@@ -31,21 +31,28 @@ export const validate: CliCommand = {
   },
 }
 
-/** Documents that are checked together may name each other. */
+type Parsed = Validated & { readonly workflow?: Workflow }
+
+/** Documents that are checked together may name each other, but not in a circle. */
 async function check({ args, surroundings: { cwd } }: Call, parts: Parts | undefined): Promise<readonly Validated[]> {
   const { parseWorkflow } = await import('../../plugins/planner-workflow/index.ts')
   const texts = await Promise.all(args.map(async (file) => ({ file, text: await readText(resolve(cwd, file)) })))
-  const parse = async (options: LoadWorkflowOptions): Promise<readonly Validated[]> =>
-    Promise.all(
-      texts.map(async ({ file, text }) => {
-        const { workflow, problems = [] } = await parseWorkflow(text, { ...options, file })
-        return workflow === undefined ? { file, valid: false, problems } : { file, valid: true, name: workflow.name, problems }
-      }),
-    )
-  const alone = await parse({})
-  const named = alone.flatMap(({ name }) => (name === undefined ? [] : [name]))
-  const checked = parts === undefined ? alone : await parse({ tools: parts.tools, agents: [...named, ...parts.agents] })
-  return checked
+  const parse = async (file: string, text: string, options: LoadWorkflowOptions): Promise<Parsed> => {
+    const { workflow, problems = [] } = await parseWorkflow(text, { ...options, file })
+    return workflow === undefined
+      ? { file, valid: false, problems }
+      : { file, valid: true, name: workflow.name, problems, workflow }
+  }
+  const alone = await Promise.all(texts.map(({ file, text }) => parse(file, text, {})))
+  const workflows = alone.flatMap(({ workflow }) => workflow ?? [])
+  // Without a configuration any name may be that of an agent.
+  const others = parts?.agents ?? workflows.flatMap(({ delegates }) => delegates.map(({ agent }) => agent))
+  const options = { ...(parts === undefined ? undefined : { tools: parts.tools }), agents: [...others, ...workflows] }
+  const checked = texts.map(async ({ file, text }, index) => {
+    const first = alone[index] as Parsed
+    return parts === undefined && !first.valid ? first : parse(file, text, options)
+  })
+  return (await Promise.all(checked)).map(({ workflow: _workflow, ...validated }) => validated)
 }
 
 async function tell({ output }: Call, files: readonly Validated[], config: string | undefined): Promise<void> {

@@ -1,12 +1,11 @@
-import type { Agent, Orchestrator, RunStatus } from '../../core/index.ts'
+import type { Orchestrator, RunStatus } from '../../core/index.ts'
 import type { Call, CliCommand } from '../command.ts'
-import { type LoadedConfig, readConfig } from '../config-file.ts'
+import { readConfig } from '../config-file.ts'
 import { eventText } from '../event-text.ts'
 import { tellFaults } from '../faults.ts'
-import { configuredStore, withAgents } from '../open.ts'
-import { type Parts, withParts } from '../parts.ts'
+import { requireShared, withAgents } from '../open.ts'
 import { usageError } from '../report-error.ts'
-import { loadWorkflowFile } from '../workflow-file.ts'
+import { loadWorkflowFiles } from '../workflow-file.ts'
 
 /** Exit code of a worker that did not wait for its drain. */
 const LEFT = 130
@@ -30,8 +29,8 @@ export const worker: CliCommand = {
   json: 'one line for each happening: { ready: { pid: number; agents: string[] } }, { runId: string; event: RunEvent } for starts, claims and ends, { handedBack: string[] }',
   async run(call) {
     const config = await readConfig(call)
-    requireShared(call, config)
-    const workflows = await loadAll(call, config)
+    requireShared(call, config, 'a worker needs a store that others share')
+    const workflows = await loadWorkflowFiles(call, config)
     if (workflows.length === 0 && config === undefined)
       throw usageError('a worker needs agents', 'give them in opspawn.config.ts, or workflow documents with --workflow')
     const concurrency = call.options.count('concurrency')
@@ -45,20 +44,6 @@ export const worker: CliCommand = {
       work(call, orchestrator, drainMs),
     )
   },
-}
-
-function requireShared({ options }: Call, config: LoadedConfig | undefined): void {
-  if (options.text('store') !== undefined) return
-  const store = configuredStore(config?.options ?? {})
-  if (typeof store === 'string' || store?.capabilities.multiProcess === true) return
-  throw usageError('a worker needs a store that others share', 'name a file in the configuration, or give --store runs.db')
-}
-
-async function loadAll(call: Call, config: LoadedConfig | undefined): Promise<readonly Agent[]> {
-  const files = call.options.list('workflow')
-  const { cwd } = call.surroundings
-  const load = (parts?: Parts): Promise<readonly Agent[]> => Promise.all(files.map((file) => loadWorkflowFile(cwd, file, parts)))
-  return config === undefined || files.length === 0 ? load() : withParts(config.options, load)
 }
 
 async function work(call: Call, orchestrator: Orchestrator, drainMs: number): Promise<number> {

@@ -1,4 +1,5 @@
 import { type Agent, type AgentOptions, OpspawnError } from '../../core/index.ts'
+import { requireGates } from './gates.ts'
 import { requireLimits } from './limits.ts'
 import { requireModel } from './model.ts'
 import { requireName } from './name.ts'
@@ -18,6 +19,7 @@ const AGENT: Shape = {
   output: 'any?',
   limits: 'any',
   concurrency: 'whole?',
+  gates: 'list?',
   settings: 'object?',
   modelTimeoutMs: 'positive?',
   retry: 'any?',
@@ -72,6 +74,7 @@ export function requireAgent(agent: Agent): void {
     requireModel(`${where}, model "${name}"`, model)
   }
   requireLimits(where, agent.limits)
+  requireGates(where, agent.gates)
   requireRetry(where, agent.retry)
   const seen = new Set<string>()
   for (const tool of [...agent.tools, ...agent.memories]) {

@@ -9,7 +9,7 @@ const MEMBERS: Readonly<Record<(typeof SPECS)[number], readonly string[]>> = {
   'tool/1': ['execute'],
   'agent/1': [],
   'planner/1': ['decide'],
-  'memory/1': ['bind', 'maintain', 'export', 'import'],
+  'memory/1': ['bind', 'maintain', 'stats', 'export', 'import'],
   'scheduler/1': ['publish', 'consume', 'depth', 'drain'],
   'store/1': ['create', 'claim', 'heartbeat', 'append', 'release', 'sweep', 'signal', 'read', 'list'],
   'extension/1': ['setup'],

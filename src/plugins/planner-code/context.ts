@@ -59,6 +59,12 @@ export interface WorkflowContext {
   signal<Payload = Json>(name: string, options?: WaitOptions): Promise<Payload>
   /** Waits: milliseconds, or a text such as `1h`. */
   sleep(duration: number | string, options?: SleepOptions): Promise<void>
+  /**
+   * Ends this run, and has a new one of the same workflow go on in its place with this input and an empty history: for what
+   * goes on for long. The function is not gone on with; what is open is cancelled. Whoever waits for the run's result gets
+   * that of the last one, signals that nobody took are the new run's, and so are its budgets, less what is used.
+   */
+  continueAsNew(input: Json): Promise<never>
   /** Epoch milliseconds of the run's recorded time. What was read once stays the same when the function is replayed. */
   now(): number
   /** A number from 0 up to 1 that follows from the run's id and how often it was asked for. */

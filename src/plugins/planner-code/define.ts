@@ -139,6 +139,7 @@ function decideAt(execution: CodeExecution, view: RunView): Decision {
   const { fault, end, news } = execution
   if (fault !== undefined) return { type: 'fail', error: toFailure(fault, 'PLANNER_FAILED'), ...news }
   if (end !== undefined) {
+    if ('input' in end) return { type: 'continue', input: end.input }
     if ('output' in end) return { type: 'finish', output: (end.output ?? null) as Json, ...news }
     return { type: 'fail', error: toFailure(end.thrown, 'PLANNER_FAILED'), ...news }
   }

@@ -13,7 +13,7 @@ import type { WorkflowContext, WorkflowFunction } from './context.ts'
 import { differ } from './differ.ts'
 
 /** How the function ended, once it has. */
-export type FunctionEnd = { readonly output: unknown } | { readonly thrown: unknown }
+export type FunctionEnd = { readonly output: unknown } | { readonly thrown: unknown } | { readonly input: Json }
 
 /** What the planner keeps in the history: the times that the function read. */
 export type CodeState = { readonly times: readonly number[] }
@@ -59,8 +59,8 @@ export class CodeExecution {
     Promise.resolve()
       .then(() => run(this.#context(), this.#view.input))
       .then(
-        (output) => (this.end = { output }),
-        (thrown: unknown) => (this.end = { thrown }),
+        (output) => (this.end ??= { output }),
+        (thrown: unknown) => (this.end ??= { thrown }),
       )
     await rest()
     this.#isActive = false
@@ -139,6 +139,7 @@ export class CodeExecution {
       sleep: async (duration, { name = 'sleep' } = {}) => {
         await this.#ask(name, (key) => ({ kind: 'wait', key, for: { type: 'time', ms: millis(duration) } }))
       },
+      continueAsNew: (input) => this.#continue(input),
       now: () => this.#now(),
       random: () => {
         this.#randoms += 1
@@ -157,7 +158,7 @@ export class CodeExecution {
     try {
       checkName(name)
       const effect = make(key)
-      if (!this.#isActive) this.fault ??= outside(effect)
+      if (!this.#isActive) this.fault ??= outside(`for ${show(effect)}`)
       this.#calls.set(key, { resolve, reject })
       const recorded = this.#view.effects.get(key)?.effect
       if (recorded === undefined) this.#asked.push(effect)
@@ -169,6 +170,13 @@ export class CodeExecution {
       reject(error)
     }
     return promise as Promise<T>
+  }
+
+  /** Never settles: the function is not gone on with. */
+  #continue(input: Json): Promise<never> {
+    if (!this.#isActive) this.fault ??= outside(`to continue as new with ${brief(input)}`)
+    this.end ??= { input: toJson(input) }
+    return new Promise(() => {})
   }
 
   #now(): number {
@@ -227,14 +235,18 @@ function unasked(recorded: Effect): OpspawnError {
   })
 }
 
-function outside(asked: Effect): OpspawnError {
+function outside(asked: string): OpspawnError {
   return new OpspawnError(
     'PLANNER_FAILED',
-    `the workflow function asked for ${show(asked)} after it had waited for something that did not come through ctx, such as a timer or a request. Make that a tool`,
+    `the workflow function asked ${asked} after it had waited for something that did not come through ctx, such as a timer or a request. Make that a tool`,
   )
 }
 
 function show(effect: Effect): string {
-  const text = JSON.stringify(effect)
+  return brief(effect as unknown as Json)
+}
+
+function brief(value: Json): string {
+  const text = JSON.stringify(value)
   return text.length > 300 ? `${text.slice(0, 297)}…` : text
 }

@@ -1,3 +1,4 @@
+import type { MemoryOptions } from '../../planning/index.ts'
 import type { PlanTexts } from './texts.ts'
 
 /** Options of the plan-and-execute planner. */
@@ -12,6 +13,8 @@ export interface PlanExecutePlannerOptions {
   readonly resultLimit?: number
   /** Who gives the output: the model, from all results, or the last step as it stands. @default 'model' */
   readonly answer?: 'model' | 'last-step'
+  /** How it uses the agent's memory, if it has one, and how much of the past it shows; `false`: neither. */
+  readonly memory?: false | MemoryOptions
   /** Other words for what the planner tells the model. Not part of the planner's version: change them between runs. */
   readonly texts?: Partial<PlanTexts>
 }

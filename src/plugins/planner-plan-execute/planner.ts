@@ -15,6 +15,7 @@ import {
 import {
   ABOVE_0,
   COUNT,
+  MEMORY,
   type ModelRecord,
   OBJECT,
   TEXT,
@@ -26,9 +27,11 @@ import {
   isHandoff,
   isModel,
   isRepair,
+  memorySettings,
   modelPlanner,
   oneOf,
   outputFormat,
+  pastMessages,
   readOutput,
   stopFault,
 } from '../../planning/index.ts'
@@ -44,6 +47,7 @@ const OPTIONS = {
   maxSteps: ABOVE_0,
   resultLimit: ABOVE_0,
   answer: oneOf('model', 'last-step'),
+  memory: MEMORY,
   texts: OBJECT,
 }
 
@@ -61,8 +65,17 @@ const OPTIONS = {
 export function planExecutePlanner(options: PlanExecutePlannerOptions = {}): Planner {
   const { revisions = 2, maxSteps = 20, resultLimit = 8_000, answer = 'model', model } = options
   checkOptions('planExecutePlanner', options, OPTIONS)
-  const settings: Settings = { model, revisions, maxSteps, resultLimit, answer, texts: { ...planTexts, ...options.texts } }
-  return modelPlanner('plan-execute', options, (run) => decide(run, settings))
+  const memory = memorySettings('planExecutePlanner', options.memory)
+  const settings: Settings = {
+    model,
+    revisions,
+    maxSteps,
+    resultLimit,
+    answer,
+    memory,
+    texts: { ...planTexts, ...options.texts },
+  }
+  return modelPlanner('plan-execute', options, memory, (run) => decide(run, settings))
 }
 
 function decide(run: RunView, settings: Settings): Decision {
@@ -80,10 +93,10 @@ function decide(run: RunView, settings: Settings): Decision {
   }
 }
 
-function firstTurn(run: RunView, { texts, maxSteps, model }: Settings): ModelEffect {
+function firstTurn(run: RunView, { texts, maxSteps, model, memory }: Settings): ModelEffect {
   const form = texts.template({ tools: run.tools, maxSteps })
   const system = run.instructions === undefined ? form : `${run.instructions}\n\n${form}`
-  const messages = [systemMessage(system), ...run.messages, inputMessage(run.input)]
+  const messages = [systemMessage(system), ...pastMessages(run, memory), inputMessage(run.input)]
   return { kind: 'model', key: `plan-${run.decisions}`, ...(model === undefined ? undefined : { model }), messages }
 }
 

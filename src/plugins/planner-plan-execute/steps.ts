@@ -13,7 +13,7 @@ import {
   toFailure,
   userMessage,
 } from '../../core/index.ts'
-import { boundText } from '../../planning/index.ts'
+import { type MemorySettings, boundText } from '../../planning/index.ts'
 import { follow, substitute } from './references.ts'
 import { type PlanState, type PlanStep, type StepResult, resultOf } from './state.ts'
 import type { PlanTexts } from './texts.ts'
@@ -25,6 +25,7 @@ export interface Settings {
   readonly maxSteps: number
   readonly resultLimit: number
   readonly answer: 'model' | 'last-step'
+  readonly memory: MemorySettings | undefined
   readonly texts: PlanTexts
 }
 

@@ -1,4 +1,5 @@
 import type { ModelSettings } from '../../core/index.ts'
+import type { MemoryOptions } from '../../planning/index.ts'
 import type { ReactTexts } from './texts.ts'
 
 /** Options of the ReAct planner. */
@@ -13,6 +14,8 @@ export interface ReactPlannerOptions {
   readonly settings?: Omit<ModelSettings, 'stopSequences'>
   /** Takes a final answer that was cut at the output limit as it is, instead of failing. @default false */
   readonly allowCutAnswer?: boolean
+  /** How it uses the agent's memory, if it has one, and how much of the past it shows; `false`: neither. */
+  readonly memory?: false | MemoryOptions
   /** Other words for what the planner tells the model. Not part of the planner's version: change them between runs. */
   readonly texts?: Partial<ReactTexts>
 }

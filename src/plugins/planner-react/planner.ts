@@ -18,6 +18,8 @@ import {
   ABOVE_0,
   FLAG,
   LIST,
+  MEMORY,
+  type MemorySettings,
   type ModelRecord,
   OBJECT,
   TEXT,
@@ -30,7 +32,9 @@ import {
   isModel,
   isRepair,
   lastModel,
+  memorySettings,
   modelPlanner,
+  pastMessages,
   readOutput,
   stopFault,
   wantsJson,
@@ -44,6 +48,7 @@ interface Settings {
   readonly shape: Pick<ModelEffect, 'model' | 'settings'>
   readonly observationLimit: number
   readonly allowCutAnswer: boolean
+  readonly memory: MemorySettings | undefined
   readonly texts: ReactTexts
 }
 
@@ -53,6 +58,7 @@ const OPTIONS = {
   stopSequences: LIST,
   settings: OBJECT,
   allowCutAnswer: FLAG,
+  memory: MEMORY,
   texts: OBJECT,
 }
 
@@ -72,8 +78,9 @@ export function reactPlanner(options: ReactPlannerOptions = {}): Planner {
     ...(model === undefined ? undefined : { model }),
     settings: { ...options.settings, ...(stopSequences.length > 0 ? { stopSequences } : undefined) },
   }
-  const settings: Settings = { shape, observationLimit, allowCutAnswer, texts: { ...reactTexts, ...options.texts } }
-  return modelPlanner('react', options, (run) => decide(run, settings))
+  const memory = memorySettings('reactPlanner', options.memory)
+  const settings: Settings = { shape, observationLimit, allowCutAnswer, memory, texts: { ...reactTexts, ...options.texts } }
+  return modelPlanner('react', options, memory, (run) => decide(run, settings))
 }
 
 function decide(run: RunView, settings: Settings): Decision {
@@ -86,14 +93,14 @@ function decide(run: RunView, settings: Settings): Decision {
   return isModel(last) ? afterAnswer(run, settings, last) : afterAction(run, settings, last)
 }
 
-function firstTurn(run: RunView, { shape, texts }: Settings): ModelEffect {
+function firstTurn(run: RunView, { shape, texts, memory }: Settings): ModelEffect {
   const form = texts.template({ tools: run.tools, output: wantsJson(run) ? run.output : undefined })
   const system = run.instructions === undefined ? form : `${run.instructions}\n\n${form}`
   return {
     kind: 'model',
     key: `model-${run.decisions}`,
     ...shape,
-    messages: [systemMessage(system), ...run.messages, inputMessage(run.input)],
+    messages: [systemMessage(system), ...pastMessages(run, memory), inputMessage(run.input)],
   }
 }
 

@@ -17,6 +17,8 @@ import {
 } from '../../core/index.ts'
 import {
   FLAG,
+  MEMORY,
+  type MemorySettings,
   type ModelRecord,
   OBJECT,
   TEXT,
@@ -29,9 +31,11 @@ import {
   isModel,
   isRepair,
   lastModel,
+  memorySettings,
   modelPlanner,
   oneOf,
   outputFormat,
+  pastMessages,
   readOutput,
   stopFault,
 } from '../../planning/index.ts'
@@ -40,12 +44,16 @@ import type { ToolsPlannerOptions } from './options.ts'
 import { type ToolsTexts, toolsTexts } from './texts.ts'
 import { outputMessage, runTranscript } from './transcript.ts'
 
-type Settings = Omit<ToolsPlannerOptions, 'texts'> & { readonly texts: ToolsTexts }
+type Settings = Omit<ToolsPlannerOptions, 'texts' | 'memory'> & {
+  readonly texts: ToolsTexts
+  readonly memory: MemorySettings | undefined
+}
 
 const OPTIONS = {
   model: TEXT,
   sessionTranscript: oneOf('answer', 'full'),
   allowCutAnswer: FLAG,
+  memory: MEMORY,
   texts: OBJECT,
 }
 
@@ -61,8 +69,9 @@ const OPTIONS = {
  */
 export function toolsPlanner(options: ToolsPlannerOptions = {}): Planner {
   checkOptions('toolsPlanner', options, OPTIONS)
-  const settings: Settings = { ...options, texts: { ...toolsTexts, ...options.texts } }
-  return modelPlanner('tools', options, (run) => decide(run, settings))
+  const memory = memorySettings('toolsPlanner', options.memory)
+  const settings: Settings = { ...options, texts: { ...toolsTexts, ...options.texts }, memory }
+  return modelPlanner('tools', options, memory, (run) => decide(run, settings))
 }
 
 function decide(run: RunView, settings: Settings): Decision {
@@ -77,7 +86,8 @@ function decide(run: RunView, settings: Settings): Decision {
 
 function firstTurn(run: RunView, settings: Settings): ModelEffect {
   const instructions = run.instructions === undefined ? [] : [systemMessage(run.instructions)]
-  const messages = instructions.concat(run.messages, inputMessage(run.input))
+  // Joining arrays alone takes a tenth of the time that an item between them costs.
+  const messages = instructions.concat(pastMessages(run, settings.memory), [inputMessage(run.input)])
   return { kind: 'model', key: `model-${run.decisions}`, ...shape(run, settings), messages }
 }
 
@@ -138,7 +148,7 @@ function afterAnswer(run: RunView, settings: Settings, record: ModelRecord): Dec
       'the model answered with something else than the JSON asked for',
     )
   if (settings.sessionTranscript !== 'full') return { type: 'finish', output }
-  return { type: 'finish', output, messages: [...runTranscript(run, record.effect), assistantMessage(answer)] }
+  return { type: 'finish', output, messages: [...runTranscript(run, settings.memory, record.effect), assistantMessage(answer)] }
 }
 
 function makeCalls(run: RunView, settings: Settings, record: ModelRecord, answer: ModelAnswer): Decision {
@@ -157,7 +167,10 @@ function afterCalls(run: RunView, settings: Settings): Decision {
   if (handoff.outcome.status !== 'completed') return failedWith(handoff)
   const output = handoff.outcome.value
   if (settings.sessionTranscript !== 'full') return { type: 'finish', output }
-  const transcript = [...runTranscript(run, lastModel(run).effect), ...addedMessages(run, nextTurn(run, settings))]
+  const transcript = [
+    ...runTranscript(run, settings.memory, lastModel(run).effect),
+    ...addedMessages(run, nextTurn(run, settings)),
+  ]
   return { type: 'finish', output, messages: [...transcript, outputMessage(output)] }
 }
 

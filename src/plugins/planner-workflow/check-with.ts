@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../core/index.ts'
 import type { Path, Report } from './problem.ts'
 import { nearest } from './structure.ts'
-import { splitText } from './template.ts'
+import { splitText, UnclosedError } from './template.ts'
 import { kindText, typeOf, type ValueType } from './value-type.ts'
 
 /**
@@ -59,13 +59,23 @@ function checkType(schema: JsonObject, value: Json, path: Path, types: ReadonlyM
 function givenKind(value: Json, type: ValueType | undefined): ValueType['kind'] {
   if (typeof value === 'string') {
     if (!value.includes('${{')) return 'string'
-    // More than one expression, or one with text around it, gives a text.
-    return splitText(value).length > 1 ? 'string' : (type?.kind ?? 'any')
+    return textKind(value, type)
   }
   if (value === null) return 'null'
   if (typeof value === 'boolean') return 'bool'
   if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'number'
   return Array.isArray(value) ? 'list' : 'map'
+}
+
+/** More than one expression, or one with text around it, gives a text. */
+function textKind(text: string, type: ValueType | undefined): ValueType['kind'] {
+  try {
+    return splitText(text).length > 1 ? 'string' : (type?.kind ?? 'any')
+  } catch (error) {
+    // An expression that does not end has been reported where it was read.
+    if (error instanceof UnclosedError) return 'any'
+    throw error
+  }
 }
 
 function isMap(value: Json | undefined): value is JsonObject {

@@ -28,6 +28,8 @@ describe('a hostile document', () => {
       /more than 60000 parts/,
     ],
     ['too long', `name: ${'x'.repeat(300_000)}`, /has 300006 characters; the limit is 262144/],
+    ['a control character', 'name: w\n\u001f&a tasks: {}', /2:1 syntax .*it holds the sign U\+001F/],
+    ['a second root', '   a: b\nc: d\ninput:\nname: w\n  required:\n', /5:11 syntax .*no YAML/],
     ['two documents', 'name: a\n---\nname: b\n', /more than one document/],
     ['no YAML', 'name: "a\ntasks: {', /no YAML/],
     [

@@ -95,6 +95,11 @@ describe('a document with mistakes', () => {
     ['join without needs', one({ sleep: '1s', join: 'any' }), /"join" is for tasks with needs/],
     ['retry of a wait', one({ signal: 's', retry: 2 }), /"retry" is for tools, agents and workflows/],
     ['a timeout of an approval', one({ approval: 'ok?', timeout: '1s' }), /it has a deadline/],
+    [
+      'an expression without an end',
+      one({ tool: 'web.search', with: { query: 'a ${{ b' } }),
+      /"\$\{\{" at character 3 has no "\}\}"/,
+    ],
     ['a reserved signal', one({ signal: 'opspawn.cancel' }), /must be the name of a signal/],
     [
       'an unknown capability',

@@ -1,7 +1,19 @@
 import { describe, expect, test } from 'vitest'
-import type { Decision, Effect, Json, OfferedTool, Outcome, Planner } from '../../core/index.ts'
+import {
+  type Decision,
+  type Effect,
+  type EffectRecord,
+  foldHistory,
+  type Json,
+  type OfferedTool,
+  type Outcome,
+  type Planner,
+  type RunEvent,
+  type RunEventBody,
+  type RunView,
+} from '../../core/index.ts'
 import { plannerConformance } from '../../testing/planner-conformance.ts'
-import { scriptedHistory } from '../../testing/planner-history.ts'
+import { type ScriptedHistory, scriptedHistory } from '../../testing/planner-history.ts'
 import type { PlannerScenario } from '../../testing/planner-scenario.ts'
 import { scenarioDefinition, scriptedFailure } from '../../testing/planner-scenarios.ts'
 import { seededRandom } from '../../testing/seeded.ts'
@@ -186,4 +198,86 @@ function outcomeOf(effect: Effect, random: () => number): Outcome {
     return { status: 'completed', value: effect.for.type === 'approval' ? { approved: true, by: 'test' } : null }
   if (random() < 0.25) return scriptedFailure(random() < 0.8 ? 'failed' : 'denied', 'TOOL_FAILED', effect.key)
   return { status: 'completed', value: { of: effect.key } }
+}
+
+type Drawn = { readonly tasks: Readonly<Record<string, Readonly<Record<string, Json>>>> }
+
+describe('of a run that was cancelled at any point', () => {
+  test.each(Array.from({ length: 150 }, (_, seed) => seed))(
+    'what it did is undone, and alike by any planner, seed %i',
+    async (seed) => {
+      const random = seededRandom(10_000 + seed)
+      const document = randomDocument(random) as Drawn
+      const planner = await plannerOf(document)
+      const history = await cutOff(planner, random)
+      const input = planner.compensate?.(history.view)
+      for (const other of [planner, await plannerOf(document)]) expect(other.compensate?.(history.refold())).toEqual(input)
+      const compensations = (input as { readonly compensations?: readonly string[] } | undefined)?.compensations ?? []
+      expect(new Set(compensations).size).toBe(compensations.length)
+      expect(wrongly(document, history.view, compensations)).toEqual([])
+      const asked = input === undefined ? [] : await undoAll(document, input, random)
+      const isAlways = (name: string): boolean => document.tasks[name]?.['if'] === undefined
+      expect(asked.filter(isAlways)).toEqual(compensations.filter(isAlways))
+    },
+  )
+})
+
+/** A run that goes on for a while and is cancelled; what was under way may still come to its end. */
+async function cutOff(planner: Planner, random: () => number): Promise<ScriptedHistory> {
+  const history = scriptedHistory(definition, { name: 'random', definition })
+  const open: Effect[] = []
+  for (let turns = 1 + Math.floor(random() * 12); turns > 0; turns -= 1) {
+    const decision = (await planner.decide(history.view)) as Decision
+    if (decision.type === 'act') {
+      history.decide(decision.effects, decision.state)
+      open.push(...decision.effects)
+    }
+    if (decision.type === 'finish' || decision.type === 'fail' || open.length === 0) break
+    const [effect] = open.splice(Math.floor(random() * open.length), 1) as [Effect]
+    history.settle(effect, outcomeOf(effect, random))
+  }
+  history.add({ type: 'cancel-request', reason: 'enough' })
+  for (const effect of open)
+    history.settle(effect, random() < 0.3 ? outcomeOf(effect, random) : scriptedFailure('cancelled', 'RUN_CANCELLED', 'enough'))
+  return history
+}
+
+/** Compensations that are to run although they ran, or nothing of their task was begun; and those that are missing. */
+function wrongly({ tasks }: Drawn, { effects }: RunView, compensations: readonly string[]): readonly string[] {
+  const ofTask = (name: string): readonly EffectRecord[] =>
+    [...effects.values()].filter(({ effect }) => effect.key.startsWith(name))
+  return Object.entries(tasks).flatMap(([name, { onFailure }]) => {
+    const undo = typeof onFailure === 'string' ? onFailure : ''
+    const records = ofTask(name).filter(({ effect }) => !effect.key.includes('~'))
+    const isUndone = ofTask(undo).some(({ outcome }) => outcome?.status !== 'cancelled')
+    if (undo === '') return []
+    if (compensations.includes(undo)) return isUndone || records.length === 0 ? [`${undo} too much`] : []
+    const isDue = tasks[undo]?.['if'] === undefined && records.some(({ outcome }) => outcome?.status === 'completed')
+    return isDue && !isUndone ? [`${undo} is missing`] : []
+  })
+}
+
+/** Drives the run that undoes to its end; gives what was asked for, one after the other. */
+async function undoAll(document: Drawn, input: Json, random: () => number): Promise<readonly string[]> {
+  const planner = await plannerOf(document)
+  const origin = { runId: 'run-2', agent: 'w', definition: 'h', tenant: 't', input, rootId: 'run-2', depth: 0, limits: {} }
+  const events: RunEvent[] = []
+  const add = (body: RunEventBody): void =>
+    void events.push({ ...body, version: 1, seq: events.length + 1, at: events.length } as RunEvent)
+  const refold = (): RunView => foldHistory(definition, JSON.parse(JSON.stringify(events)) as RunEvent[])
+  add({ type: 'run-start', origin: { ...origin, compensates: 'run-1' } })
+  const asked: string[] = []
+  for (let turn = 0; turn < 100; turn += 1) {
+    const decision = (await planner.decide(refold())) as Decision
+    expect(await (await plannerOf(document)).decide(refold())).toEqual(decision)
+    if (decision.type === 'finish' || decision.type === 'fail') return asked
+    // One after the other: nothing is open, so there is something to do, and one thing only.
+    expect(decision).toMatchObject({ type: 'act', effects: [expect.anything()] })
+    const { effects, state } = decision as Decision & { type: 'act' }
+    const [effect] = effects as readonly [Effect]
+    asked.push(effect.key)
+    add({ type: 'decision', effects: [effect], ...(state === undefined ? undefined : { state }) })
+    add({ type: 'effect-end', key: effect.key, outcome: outcomeOf(effect, random), durationMs: 0 })
+  }
+  throw new Error('it does not end')
 }

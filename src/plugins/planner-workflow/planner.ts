@@ -15,6 +15,7 @@ import { Position } from './position.ts'
 import { expressionFailure } from './starting.ts'
 import type { TaskState, WorkflowState } from './task-state.ts'
 import { fillTemplate } from './template.ts'
+import { undoOf } from './undo.ts'
 
 /** A planner that goes through a graph of tasks. */
 export interface WorkflowPlanner extends Planner {
@@ -57,6 +58,9 @@ export function graphPlanner(graph: Graph, version: string): GraphPlanner {
       place.settled = run.settled.length
       place.decision = decideAt(place.position, run)
       return place.decision
+    },
+    compensate(run) {
+      return undoOf(positionOf(graph, run), run) as Json | undefined
     },
   }
 }
@@ -143,7 +147,7 @@ function finish(position: Position, run: RunView): Decision {
 function wind(position: Position, run: RunView): Decision {
   const { states, graph } = position
   const touched = states.some(({ task, status }) => task.onFailure.length > 0 && status !== 'pending' && status !== 'skipped')
-  if (touched || graph.onFailure.length > 0) {
+  if (touched || graph.onFailure.length > 0 || position.undoing !== undefined) {
     if (hasOpenCall(graph, run)) return { type: 'idle' }
     position.compensate()
   }
@@ -152,6 +156,7 @@ function wind(position: Position, run: RunView): Decision {
     return { type: 'act', effects, ...news(position, run) }
   }
   if (position.underWay > 0) return { type: 'idle' }
+  if (position.undoing !== undefined) return { ...endOfUndoing(position), ...news(position, run) }
   return { type: 'fail', error: workflowFailure(position), ...news(position, run) }
 }
 
@@ -168,20 +173,35 @@ function hasOpenCall(graph: Graph, run: RunView): boolean {
 function workflowFailure({ failing, states }: Position): Failure {
   const { task, failure } = failing as NonNullable<Position['failing']>
   const made = states.filter((state) => state.task.isCompensation && state.status !== 'pending')
-  const compensated = made.map((state) => ({
-    task: state.task.name,
-    status: state.status,
-    ...(state.failure === undefined ? undefined : { code: state.failure.code, message: state.failure.message }),
-  }))
   return {
     ...failure,
     message: `task "${task}" failed: ${failure.message}`,
     details: {
       task,
-      ...(made.length === 0 ? undefined : { compensations: compensated }),
+      ...(made.length === 0 ? undefined : { compensations: compensated(made) }),
       ...(failure.details === undefined ? undefined : { cause: failure.details }),
     },
   }
+}
+
+/** What compensations came to. */
+function compensated(made: readonly TaskState[]): readonly { readonly task: string; readonly status: string }[] {
+  return made.map(({ task, status, failure }) => ({
+    task: task.name,
+    status,
+    ...(failure === undefined ? undefined : { code: failure.code, message: failure.message }),
+  }))
+}
+
+/** The end of a run that makes another one good: one compensation that fails does not stop the others, but is no good end. */
+function endOfUndoing({ undoing = [], states }: Position): Decision {
+  const made = undoing.map((index) => states[index] as TaskState)
+  const compensations = compensated(made)
+  const failed = made.find(({ status }) => status === 'failed')
+  if (failed?.failure === undefined) return { type: 'finish', output: { compensations } }
+  const { task, failure } = failed
+  const details = { task: task.name, compensations, ...(failure.details === undefined ? undefined : { cause: failure.details }) }
+  return { type: 'fail', error: { ...failure, message: `compensation "${task.name}" failed: ${failure.message}`, details } }
 }
 
 /** A workflow cannot make its output anew: the same tasks gave it. */

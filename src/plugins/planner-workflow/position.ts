@@ -5,6 +5,7 @@ import { failureOf, mayTryAgain, pauseMs } from './retrying.ts'
 import { RunScope } from './run-scope.ts'
 import { expressionFailure, judge, openFan, singleEffect } from './starting.ts'
 import { TaskState, type WorkflowNote } from './task-state.ts'
+import type { Undo } from './undo-input.ts'
 
 /** Why the workflow will fail. */
 export interface Failing {
@@ -31,6 +32,8 @@ export class Position {
   left: number
   underWay = 0
   failing: Failing | undefined
+  /** Of a run that makes another one good: the compensations to run, in their order. */
+  readonly undoing: readonly number[] | undefined
   /** Ordinary tasks that completed or failed, in that order. */
   readonly done: TaskState[] = []
   folded = 0
@@ -44,6 +47,10 @@ export class Position {
     this.states = graph.tasks.map((task) => new TaskState(task))
     this.scope = new RunScope(view, graph, this.states)
     this.left = graph.sorted.length
+    if (view.compensates !== undefined) {
+      this.undoing = this.#takeOver(view.input as unknown as Undo)
+      return
+    }
     const first = graph.sorted.filter((index) => this.states[index]?.missing === 0)
     for (const index of first) this.#resolve(this.states[index] as TaskState)
   }
@@ -68,6 +75,16 @@ export class Position {
     }
   }
 
+  /** Everything stands as the run left it that is made good. */
+  #takeOver({ compensations, failure, tasks }: Undo): readonly number[] {
+    this.failing = { task: '', failure }
+    for (const { name, status, output = null, failure: cause } of tasks) {
+      const task = this.graph.byName.get(name)
+      if (task !== undefined) Object.assign(this.states[task.index] as TaskState, { status, output, failure: cause })
+    }
+    return compensations.flatMap((name) => this.graph.byName.get(name)?.index ?? [])
+  }
+
   /**
    * While the workflow fails, and nothing that it did is under way: begins the next compensation, unless one runs. Backwards
    * through what was done, a `forEach` that was broken off first, the workflow's own last.
@@ -75,11 +92,7 @@ export class Position {
   compensate(): void {
     if (this.failing === undefined) return
     const { task, failure } = this.failing
-    const broken = this.states.filter(
-      ({ status, fan, task: { isCompensation } }) => !isCompensation && status === 'running' && (fan?.settled ?? 0) > 0,
-    )
-    const order = [...broken, ...this.done.toReversed()].flatMap((state) => state.task.onFailure).concat(this.graph.onFailure)
-    for (const index of order) {
+    for (const index of this.undoing ?? this.#backwards()) {
       const state = this.states[index] as TaskState
       if (state.status === 'pending') {
         this.scope.failure = told(task, failure)
@@ -87,6 +100,13 @@ export class Position {
       }
       if (state.status === 'running') return
     }
+  }
+
+  #backwards(): readonly number[] {
+    const broken = this.states.filter(
+      ({ status, fan, task: { isCompensation } }) => !isCompensation && status === 'running' && (fan?.settled ?? 0) > 0,
+    )
+    return [...broken, ...this.done.toReversed()].flatMap((state) => state.task.onFailure).concat(this.graph.onFailure)
   }
 
   #take(record: EffectRecord): void {

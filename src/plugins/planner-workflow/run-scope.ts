@@ -1,6 +1,7 @@
 import type { Json, RunView } from '../../core/index.ts'
 import type { Graph } from './graph.ts'
 import type { TaskState } from './task-state.ts'
+import type { Undo } from './undo-input.ts'
 import type { Scope, TaskResult } from './value-path.ts'
 
 /** What the expressions of a run read. One for each run: the item and the failure are set before they are used. */
@@ -21,7 +22,8 @@ export class RunScope implements Scope {
   read(root: string): Json | undefined {
     switch (root) {
       case 'input':
-        return this.#view.input
+        // Expressions read the run that is made good, not the one that does it.
+        return this.#view.compensates === undefined ? this.#view.input : (this.#view.input as unknown as Undo).input
       case 'item':
         return this.item
       case 'index':
@@ -29,8 +31,8 @@ export class RunScope implements Scope {
       case 'failure':
         return this.failure
       case 'run': {
-        const { id, agent, tenant, session = null } = this.#view
-        return { id, workflow: agent, tenant, session }
+        const { id, compensates = id, agent, tenant, session = null } = this.#view
+        return { id: compensates, workflow: agent, tenant, session }
       }
       default:
         return undefined

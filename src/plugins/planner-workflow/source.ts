@@ -55,11 +55,26 @@ function forbiddenText(key: string): string {
   return `the key ${JSON.stringify(key)} may not be used anywhere in a document; choose another name`
 }
 
+/** Signs that YAML does not take. The reader marks places with some of them, and would be led astray. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/
+
+function codeOf(sign: string): string {
+  return `U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`
+}
+
 async function readText(text: string): Promise<Source> {
   const fatalReport = new Report(() => undefined)
   const { source: limit } = WORKFLOW_LIMITS
   if (text.length > limit) {
     fatalReport.add('limit', [], `the document has ${text.length} characters; the limit is ${limit}. Split it into workflows`)
+    return fatal(fatalReport)
+  }
+  const sign = CONTROL.exec(text)
+  if (sign !== null) {
+    const before = text.slice(0, sign.index).split('\n')
+    const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
+    fatalReport.add('syntax', [], `the text is no YAML: it holds the sign ${codeOf(sign[0])}; write it as an escape`, place)
     return fatal(fatalReport)
   }
   const yaml = await import('yaml')
@@ -95,12 +110,14 @@ function placeOf(lines: LineCounter, offset: number): Place {
  * anchors, aliases and tags.
  */
 function readTokens(yaml: typeof Yaml, text: string, lines: LineCounter, report: Report): CST.Token[] | undefined {
-  const parser = new yaml.Parser(lines.addNewLine)
+  const parser = new yaml.Parser()
   const tokens: CST.Token[] = []
   let count = 0
   let inFlow = 0
   let isScalar = false
+  // Not by the parser: it misses some in a text that is no YAML.
   lines.addNewLine(0)
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1)
   for (const lexeme of new yaml.Lexer().lex(text)) {
     const at = { offset: parser.offset }
     count += 1
@@ -190,8 +207,8 @@ class Reader {
   // Recursion is bounded: the tokens were counted, and their depth was checked.
   #value(node: Node | null, path: Path, key: number | undefined): { readonly data: Json; readonly mark: Mark } {
     this.#values += 1
-    if (path.length > WORKFLOW_LIMITS.depth) return this.#tooDeep(node, key)
     const { isMap, isSeq, isScalar } = this.#yaml
+    if (path.length >= WORKFLOW_LIMITS.depth && (isMap(node) || isSeq(node))) return this.#tooDeep(node, key)
     const at = node?.range?.[0] ?? key ?? 0
     if (isMap(node)) return this.#map(node.items as Pair<Node, Node | null>[], path, at, key)
     if (isSeq(node)) {
@@ -203,10 +220,12 @@ class Reader {
       })
       return { data, mark: { at, key, members } }
     }
-    const value: unknown = isScalar(node) ? node.value : null
-    const mark = { at, key, members: undefined }
+    return this.#scalar(isScalar(node) ? node.value : null, path, { at, key, members: undefined })
+  }
+
+  #scalar(value: unknown, path: Path, mark: Mark): { readonly data: Json; readonly mark: Mark } {
     if (typeof value === 'number' && !Number.isFinite(value)) {
-      this.#report.add('type', path, `${value} is no number that JSON has`, placeOf(this.#lines, at))
+      this.#report.add('type', path, `${value} is no number that JSON has`, placeOf(this.#lines, mark.at))
       return { data: null, mark }
     }
     return { data: value as Json, mark }

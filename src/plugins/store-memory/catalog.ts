@@ -1,7 +1,10 @@
-import { OpspawnError, type RunFilter, type RunPage } from '../../core/index.ts'
+import { OpspawnError, type RunFilter, type RunPage, type Signal } from '../../core/index.ts'
+import { isPassedOn } from './inbox.ts'
 import { forgetHistory, toRecord, type MemoryRun } from './memory-run.ts'
 
 const DEFAULT_PAGE = 100
+/** Runs that went on one after the other: so far a signal follows them. */
+const MAX_LINKS = 10_000
 
 /** Finds runs: by id, by idempotency key, and for listings. Forgets the longest finished ones past `retain`. */
 export class Catalog {
@@ -25,6 +28,14 @@ export class Catalog {
 
   get(runId: string): MemoryRun | undefined {
     return this.#runs.get(runId)
+  }
+
+  /** The run that a signal is for: the one that it names, or that which goes on in its place. */
+  current(runId: string, signal: Signal): MemoryRun | undefined {
+    let run = this.get(runId)
+    for (let links = 0; run?.successor !== undefined && isPassedOn(signal) && links < MAX_LINKS; links += 1)
+      run = this.get(run.successor)
+    return run
   }
 
   byKey(tenant: string, idempotencyKey: string): MemoryRun | undefined {

@@ -18,6 +18,13 @@ export class Heap<T> {
     return this.#places[0]?.item
   }
 
+  /** Takes the first member out. */
+  shift(): T | undefined {
+    const first = this.#places[0]
+    if (first !== undefined) this.remove(first)
+    return first?.item
+  }
+
   /** Takes a member in. It must stand in no heap. */
   add(place: Place<T>): void {
     this.#places.push(place)

@@ -1,4 +1,4 @@
-import { OpspawnError, URGENT_SIGNALS, type RunEvent, type Signal } from '../../core/index.ts'
+import { OpspawnError, URGENT_SIGNALS, type Changes, type ReleaseReason, type RunEvent, type Signal } from '../../core/index.ts'
 import { makeQueued, type MemoryRun, type UntakenSignals } from './memory-run.ts'
 
 /** The engine's own signals are few, and without them a run could be neither ended nor approved. */
@@ -16,6 +16,7 @@ export function addSignal(run: MemoryRun, signal: Signal, limit: number): boolea
   if (run.signalIds.size >= limit && !signal.name.startsWith(OWN_PREFIX)) requireRoom(run, limit)
   run.signalIds.add(signal.id)
   run.inbox.push(signal)
+  if (signal.name === URGENT_SIGNALS[0]) run.isCancelled = true
   return true
 }
 
@@ -58,19 +59,23 @@ export function takeNews(run: MemoryRun): readonly Signal[] | undefined {
   return news
 }
 
-/** Forgets all signals of a run that has ended. */
-export function dropSignals(run: MemoryRun): void {
+/** Forgets all signals of a run that has ended; gives those that are left for its successor. */
+export function takeLeft(run: MemoryRun): NonNullable<Changes['signals']> {
+  const { successor: runId, inbox } = run
   run.inbox = []
   run.signalIds = undefined
   run.untaken = undefined
+  return runId === undefined ? NONE : inbox.filter(isPassedOn).map((signal) => ({ runId, signal }))
 }
+
+const NONE: NonNullable<Changes['signals']> = Object.freeze([])
 
 /**
  * Makes a waiting run ready; for the engine's own requests also one that was set aside, and for a cancellation one that is
- * due later. Gives false for a run that stays as it is.
+ * due later, or in line at a gate. Gives false for a run that stays as it is.
  */
 export function wakeUp(run: MemoryRun, signal: Signal, now: number): boolean {
-  const isLater = run.status === 'queued' && run.dueAt !== undefined && run.dueAt > now
+  const isLater = run.status === 'queued' && (run.gate !== undefined || (run.dueAt ?? 0) > now)
   const isAside = run.status === 'paused' || run.status === 'quarantined'
   const isWoken = run.status === 'waiting' || (isAside && isUrgent(signal)) || (isLater && signal.name === URGENT_SIGNALS[0])
   if (!isWoken) return false
@@ -80,7 +85,24 @@ export function wakeUp(run: MemoryRun, signal: Signal, now: number): boolean {
   return true
 }
 
+/** Whether a run that its worker gives back has something to do at once. */
+export function isReadyAfter(reason: ReleaseReason, { inbox }: MemoryRun, now: number): boolean {
+  switch (reason.how) {
+    case 'drain':
+      return true
+    case 'wait':
+      return inbox.length > 0 || (reason.dueAt ?? Infinity) <= now
+    default:
+      return inbox.some(isUrgent)
+  }
+}
+
+/** Whether a signal is also for the run that goes on in the place of an ended one: all but the engine's answers to its calls. */
+export function isPassedOn(signal: Signal): boolean {
+  return !signal.name.startsWith(OWN_PREFIX) || isUrgent(signal) || signal.name === `${OWN_PREFIX}pause`
+}
+
 /** Whether a signal makes a run ready that was set aside. */
-export function isUrgent({ name }: Signal): boolean {
+function isUrgent({ name }: Signal): boolean {
   return URGENT_SIGNALS.includes(name)
 }

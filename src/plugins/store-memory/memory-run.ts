@@ -9,6 +9,7 @@ import {
   type NewRun,
   type RunEvent,
   type RunEventBody,
+  type RunGate,
   type RunOrigin,
   type RunOutcome,
   type RunRecord,
@@ -17,7 +18,22 @@ import {
   type Spending,
   type TaskRef,
 } from '../../core/index.ts'
-import type { Place } from './heap.ts'
+import type { Heap, Place } from './heap.ts'
+import type { Level, Line } from './line.ts'
+
+/** Runs at work and in line at a gate. It is there as long as there is anything to know. */
+export interface GateState {
+  readonly key: string
+  /** Runs that have a place. */
+  readonly inside: Set<MemoryRun>
+  /** Times at which runs began, oldest first. */
+  readonly begun: number[]
+  /** Those in line, by priority; those that were begun before have one of their own. */
+  readonly lines: Map<number, { readonly heap: Heap<MemoryRun>; readonly level: Level }>
+  /** When its line is to be looked at again. */
+  lookAt: number
+  readonly look: Place<GateState>
+}
 
 /** Signals that stand in a history and that no wait has taken yet. */
 export interface UntakenSignals {
@@ -27,6 +43,9 @@ export interface UntakenSignals {
   /** Keys of open waits for a signal. */
   readonly waits: Set<string>
 }
+
+/** A run that was never ready has no place yet. */
+export const NO_PLACE = -2
 
 /** A run with all that the store knows of it. One object for its whole life, changed in place. */
 export interface MemoryRun {
@@ -39,6 +58,7 @@ export interface MemoryRun {
   readonly definition: string
   readonly task: TaskRef
   readonly priority: number
+  readonly gates: readonly RunGate[] | undefined
   readonly idempotencyKey: string | undefined
   readonly createdAt: number
   readonly events: RunEvent[]
@@ -50,6 +70,7 @@ export interface MemoryRun {
   deliveries: number
   dueAt: number | undefined
   outcome: RunOutcome | undefined
+  successor: string | undefined
   transcript: readonly Message[] | undefined
   /** Of the data that the run had seen when it ended. */
   labels: readonly string[] | undefined
@@ -68,6 +89,17 @@ export interface MemoryRun {
   wakeAt: number
   hints: number
   isCounted: boolean
+  /** Its place among those of its priority; nothing before it was ready for the first time. */
+  place: number
+  /** The line that it waits in, until it is claimed for the first time. */
+  line: Line | undefined
+  readySince: number
+  /** Where it waits in line, instead of being ready. */
+  gate: GateState | undefined
+  /** It has a place of each of its gates. */
+  isInside: boolean
+  /** Somebody asked for its end: no gate holds it up. */
+  isCancelled: boolean
   readonly lane: Place<MemoryRun>
   readonly timer: Place<MemoryRun>
 }
@@ -94,6 +126,7 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
     definition: `${origin.agent}@${origin.definition}`,
     task: { runId: origin.runId, queue, agent: origin.agent, priority },
     priority,
+    gates: origin.gates,
     idempotencyKey: run.idempotencyKey,
     createdAt: now,
     events: NO_EVENTS.slice(),
@@ -104,6 +137,7 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
     deliveries: 0,
     dueAt: run.dueAt,
     outcome: undefined,
+    successor: undefined,
     transcript: undefined,
     labels: undefined,
     spending: NO_SPENDING,
@@ -116,6 +150,12 @@ export function createMemoryRun(run: NewRun, ordinal: number, now: number): Memo
     wakeAt: 0,
     hints: 0,
     isCounted: false,
+    place: NO_PLACE,
+    line: undefined,
+    readySince: 0,
+    gate: undefined,
+    isInside: false,
+    isCancelled: false,
   }
   const whole = made as MemoryRun
   made.lane = { item: whole, index: -1 }
@@ -166,6 +206,7 @@ export function makeQueued(run: MemoryRun, now: number): void {
 
 /** From when on a run may be claimed, if it ever may: its due time, or the end of its lease. */
 export function readyTime(run: MemoryRun): number | undefined {
+  if (run.gate !== undefined) return undefined
   switch (run.status) {
     case 'queued':
       return run.dueAt ?? 0
@@ -214,7 +255,9 @@ export function toRecord(run: MemoryRun): RunRecord {
     priority: run.priority,
     queue: run.task.queue,
     ...(run.idempotencyKey !== undefined && { idempotencyKey: run.idempotencyKey }),
+    ...(run.gate !== undefined && { gate: run.gate.key }),
     ...(run.outcome !== undefined && { outcome: run.outcome }),
+    ...(run.successor !== undefined && { successor: run.successor }),
     ...(run.transcript !== undefined && { transcript: run.transcript }),
     ...(run.labels !== undefined && { labels: run.labels }),
     spending: run.spending,

@@ -26,6 +26,13 @@ async function end(store: Store, runId: string): Promise<void> {
   await store.append(fence, run.seq, [], { end: { outcome: { status: 'completed', output: null } } })
 }
 
+test('it keeps documents, so that the cases on them have something to show, and forgets them with the rest', async () => {
+  const store = memoryStore()
+  expect(await store.documents?.put('kind', 'key', 1, 0)).toMatchObject({ version: 1 })
+  await store[Symbol.asyncDispose]?.()
+  expect(await store.documents?.get('kind', 'key')).toBeUndefined()
+})
+
 test('it is a plugin, and says that nothing of it survives', () => {
   const store = memoryStore()
   expect(() => requirePlugin(store)).not.toThrow()
@@ -35,6 +42,7 @@ test('it is a plugin, and says that nothing of it survives', () => {
     multiHost: false,
     liveness: 'lease',
     transactions: false,
+    gates: true,
   })
   expect('transaction' in store).toBe(false)
 })

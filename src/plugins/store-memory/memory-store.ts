@@ -23,7 +23,8 @@ import {
 } from '../../core/index.ts'
 import { Agenda } from './agenda.ts'
 import { Catalog } from './catalog.ts'
-import { addSignal, dropSignals, isUrgent, removeSignals, takeNews, wakeUp } from './inbox.ts'
+import { Documents } from './documents.ts'
+import { addSignal, isReadyAfter, removeSignals, takeLeft, takeNews, wakeUp } from './inbox.ts'
 import {
   addEvent,
   createMemoryRun,
@@ -36,6 +37,8 @@ import {
   type MemoryRun,
 } from './memory-run.ts'
 import { checkOptions, type MemoryStoreOptions } from './options.ts'
+import { BEGUN } from './order.ts'
+import { requireLive } from './require-live.ts'
 import { spend } from './spend.ts'
 
 /**
@@ -73,7 +76,9 @@ class MemoryStore implements Store {
     multiHost: false,
     liveness: 'lease',
     transactions: false,
+    gates: true,
   }
+  readonly documents: Documents
   readonly #now: () => number
   readonly #limits: Limits
   readonly #catalog: Catalog
@@ -81,6 +86,7 @@ class MemoryStore implements Store {
   #accepted = 0
 
   constructor(now: () => number, limits: Limits, catalog: Catalog) {
+    this.documents = new Documents(now)
     this.#now = now
     this.#limits = limits
     this.#catalog = catalog
@@ -124,6 +130,8 @@ class MemoryStore implements Store {
     const now = this.#now()
     if (runId !== undefined) {
       const run = this.#catalog.get(runId)
+      // What has fallen due asks its gates first.
+      if (run?.gates !== undefined) this.#agenda.promote(now)
       if (run === undefined || !isClaimable(run, query, now)) return []
       return [this.#take(run, query, now)]
     }
@@ -189,7 +197,7 @@ class MemoryStore implements Store {
     run.updatedAt = now
     if (changes === undefined) return NOTHING_TO_PUBLISH
     if (changes.consume !== undefined) removeSignals(run, changes.consume)
-    if (changes.end !== undefined) this.#end(run, changes.end, now)
+    if (changes.end !== undefined) return Promise.resolve(this.#end(run, changes.end, changes.signals, now))
     return changes.signals === undefined ? NOTHING_TO_PUBLISH : Promise.resolve(this.#send(changes.signals, now))
   }
 
@@ -197,11 +205,7 @@ class MemoryStore implements Store {
     requireLive(options)
     const run = this.#owned(fence)
     const now = this.#now()
-    const isAside = reason.how === 'park' || reason.how === 'quarantine'
-    const isReady =
-      reason.how === 'drain' ||
-      (isAside && run.inbox.some(isUrgent)) ||
-      (reason.how === 'wait' && (run.inbox.length > 0 || (reason.dueAt ?? Infinity) <= now))
+    const isReady = isReadyAfter(reason, run, now)
     run.workerId = undefined
     if (reason.how === 'wait' || (reason.how === 'quarantine' && isReady)) run.deliveries = 0
     else if (reason.how !== 'quarantine') run.deliveries -= 1
@@ -210,8 +214,8 @@ class MemoryStore implements Store {
       setStatus(run, 'waiting', now)
       run.dueAt = reason.dueAt
     } else setStatus(run, reason.how === 'park' ? 'paused' : 'quarantined', now)
-    this.#agenda.settle(run, now, true)
-    return isReady ? run.task : undefined
+    const [passed] = this.#agenda.settle(run, now, true)
+    return isReady && run.gate === undefined ? run.task : passed
   }
 
   async sweep(
@@ -233,7 +237,7 @@ class MemoryStore implements Store {
     options?: OperationOptions,
   ): Promise<{ readonly accepted: boolean; readonly task?: TaskRef }> {
     requireLive(options)
-    const run = this.#known(runId)
+    const run = this.#catalog.current(runId, signal) ?? this.#known(runId)
     if (isFinal(run.status)) throw finished(runId)
     if (!addSignal(run, signal, this.#limits.signals)) return { accepted: false }
     return this.#wake(run, signal, this.#now()) ? { accepted: true, task: run.task } : { accepted: true }
@@ -263,6 +267,7 @@ class MemoryStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#catalog.clear()
+    this.documents.clear()
     this.#agenda = new Agenda()
   }
 
@@ -291,6 +296,7 @@ class MemoryStore implements Store {
     run.workerId = query.workerId
     run.leaseUntil = now + query.leaseMs
     run.told = run.inbox.length
+    run.place = BEGUN
     addEvent(run, { type: 'run-claim', epoch: run.epoch, worker: query.workerId }, now)
     this.#agenda.settle(run, now, false)
     return {
@@ -300,22 +306,26 @@ class MemoryStore implements Store {
     }
   }
 
-  #end(run: MemoryRun, end: NonNullable<Changes['end']>, now: number): void {
+  /** Sends the signals of the append, behind what is left for a successor; gives the tasks of runs that are ready with it. */
+  #end(run: MemoryRun, end: NonNullable<Changes['end']>, sent: Changes['signals'] = [], now: number): readonly TaskRef[] {
     setStatus(run, end.outcome.status, now)
     run.outcome = end.outcome
     run.transcript = end.transcript
     run.labels = end.labels
+    run.successor = end.successor
     run.workerId = undefined
-    dropSignals(run)
-    this.#agenda.settle(run, now, false)
+    const left = takeLeft(run)
+    const passed = this.#agenda.settle(run, now, false)
     this.#catalog.finish(run)
+    const woken = left.length + sent.length === 0 ? passed : this.#send([...left, ...sent], now)
+    return passed.length === 0 || woken === passed ? woken : [...passed, ...woken]
   }
 
   /** Runs tell each other of ends alone, so there is no limit: a parent that is not told would wait for ever. */
   #send(signals: NonNullable<Changes['signals']>, now: number): readonly TaskRef[] {
     const tasks: TaskRef[] = []
     for (const { runId, signal } of signals) {
-      const target = this.#catalog.get(runId)
+      const target = this.#catalog.current(runId, signal)
       if (target === undefined || isFinal(target.status)) continue
       if (addSignal(target, signal, Infinity) && this.#wake(target, signal, now)) tasks.push(target.task)
     }
@@ -326,12 +336,8 @@ class MemoryStore implements Store {
   #wake(run: MemoryRun, signal: Signal, now: number): boolean {
     if (!wakeUp(run, signal, now)) return false
     this.#agenda.settle(run, now, true)
-    return true
+    return run.gate === undefined
   }
-}
-
-function requireLive(options: OperationOptions | undefined): void {
-  if (options?.signal?.aborted === true) throw options.signal.reason
 }
 
 function finished(runId: string): OpspawnError {

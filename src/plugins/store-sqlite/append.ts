@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { OpspawnError, RUN_TRANSITIONS, requireTransition, type RunStatus, type TaskRef } from '../../core/index.ts'
+import type { Gates } from './gates.ts'
 import type { WriteEvents } from './history.ts'
-import type { Changing, WriterCalls } from './message.ts'
+import type { Changing, Sent, WriterCalls } from './message.ts'
 import { requireOwner, type RunRow } from './run-row.ts'
 import type { Signals } from './signals.ts'
 import { prepareSpend } from './spend.ts'
@@ -9,7 +10,7 @@ import { prepareSpend } from './spend.ts'
 const NOTHING: Changing = { consume: undefined, spending: undefined, end: undefined, signals: undefined }
 
 /** Prepares appending. All that can be refused is checked before anything is written. */
-export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Signals): WriterCalls['append'] {
+export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Signals, gates: Gates): WriterCalls['append'] {
   const byId = db.prepare('SELECT * FROM runs WHERE run_id = ?')
   const goOn = db.prepare('UPDATE runs SET seq = ?, updated_at = ?, deliveries = ? WHERE ordinal = ?')
   const end = db.prepare(`
@@ -18,18 +19,21 @@ export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Sig
   const endDetails = db.prepare('UPDATE details SET ended = ? WHERE ordinal = ?')
   const spend = prepareSpend(db)
 
-  function change(
-    ordinal: number,
-    { consume, end: ending, signals: sent }: Changing,
-    now: number,
-  ): readonly TaskRef[] | undefined {
+  function change(row: RunRow, { consume, end: ending, signals: sent }: Changing, now: number): readonly TaskRef[] | undefined {
+    const { ordinal } = row
+    let passed: readonly TaskRef[] | undefined
     if (consume !== undefined) signals.consume(ordinal, consume)
+    let left: readonly Sent[] = []
     if (ending !== undefined) {
-      end.run(ending[0], now, ordinal)
-      endDetails.run(ending[1], ordinal)
+      const [status, details, successor] = ending
+      end.run(status, now, ordinal)
+      endDetails.run(details, ordinal)
+      if (successor !== undefined) left = signals.leftFor(successor, ordinal)
       signals.forget(ordinal)
+      if (row.gates !== null) passed = gates.free(row, now)
     }
-    return sent === undefined ? undefined : signals.send(sent, now)
+    if (sent === undefined && left.length === 0) return passed
+    return [...(passed ?? []), ...signals.send([...left, ...(sent ?? [])], now)]
   }
 
   return (now, runId, epoch, workerId, expectedSeq, count, events, hasProgress, changes) => {
@@ -46,6 +50,6 @@ export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Sig
     // A run that gets on is no poison, however often its workers change.
     goOn.run(seq, now, hasProgress ? Math.min(row.deliveries, 1) : row.deliveries, ordinal)
     writeSpending?.()
-    return changes === undefined ? undefined : change(ordinal, changes, now)
+    return changes === undefined ? undefined : change(row, changes, now)
   }
 }

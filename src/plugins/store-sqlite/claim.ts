@@ -1,36 +1,53 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { WriteEvents } from './history.ts'
+import type { Gates } from './gates.ts'
+import { prepareShortHistory, type WriteEvents } from './history.ts'
 import type { At, Claimed, Claiming, WriterCalls } from './message.ts'
+import { BEGUN, type Called, noteCall, prepareMostUrgent } from './order.ts'
 import { prepareReadiness } from './readiness.ts'
-import { isReady, recordText, type WholeRow } from './run-row.ts'
+import { isReady, recordText, type RunRow, type WholeRow } from './run-row.ts'
 import { prepareInbox } from './signals.ts'
 
 /** So many runs that have fallen due are made ready with a claim that names none. */
 const DUE_BATCH = 100
 
 /** Prepares the claiming of runs. */
-export function prepareClaim(db: DatabaseSync, write: WriteEvents): WriterCalls['claim'] {
+export function prepareClaim(db: DatabaseSync, write: WriteEvents, called: Called, gates: Gates): WriterCalls['claim'] {
   const whole = 'SELECT r.*, d.origin, d.ended FROM runs r JOIN details d USING (ordinal)'
   const byId = db.prepare(`${whole} WHERE r.run_id = ?`)
-  const mostUrgent = db.prepare(MOST_URGENT.replace('*', 'r.*, d.origin, d.ended'))
+  const mostUrgent = prepareMostUrgent(db)
   const take = db.prepare(`
     UPDATE runs SET status = 'running', seq = ?, epoch = ?, deliveries = ?, updated_at = ?, due_at = NULL, worker_id = ?,
-      owner = ?, lease_until = ?, ready = 0, hint_at = NULL, hints = 0 WHERE ordinal = ?`)
+      owner = ?, lease_until = ?, ready = 0, hint_at = NULL, hints = 0, place = ${BEGUN} WHERE ordinal = ?`)
   const inboxOf = prepareInbox(db)
-  const { makeReady } = prepareReadiness(db)
+  const shortHistory = prepareShortHistory(db)
+  const { makeReady } = prepareReadiness(db, called, gates)
 
-  function candidates(at: At, { runId, queues, definitions, max }: Claiming): readonly WholeRow[] {
-    if (runId === undefined) {
+  function named(at: At, { runId, queues, definitions }: Claiming): WholeRow | undefined {
+    let row = byId.get(runId ?? null) as unknown as WholeRow | undefined
+    if (row !== undefined && row.gates !== null && (row.due_at ?? Infinity) <= at.now) {
+      // What has fallen due asks its gates first.
       makeReady(at, DUE_BATCH)
-      return mostUrgent.all({ queues: list(queues), definitions: list(definitions), max }) as unknown as WholeRow[]
+      row = byId.get(row.run_id) as unknown as WholeRow
     }
-    const row = byId.get(runId) as unknown as WholeRow | undefined
-    const isWanted =
-      row !== undefined &&
-      isReady(row, at) &&
-      (queues === undefined || queues.includes(row.queue)) &&
-      (definitions === undefined || definitions.includes(row.definition))
-    return isWanted ? [row] : []
+    return row !== undefined && isReady(row, at) && isWanted(row, queues, definitions) ? row : undefined
+  }
+
+  /** Gives runs one after the other, each as it is when those before it are claimed. */
+  function* candidates(at: At, query: Claiming): Generator<WholeRow> {
+    if (query.runId !== undefined) {
+      const row = named(at, query)
+      if (row !== undefined) yield row
+      return
+    }
+    makeReady(at, DUE_BATCH)
+    const queues = list(query.queues)
+    const definitions = list(query.definitions)
+    for (let count = 0; count < query.max; count += 1) {
+      const row = mostUrgent(at, queues, definitions)
+      if (row === undefined) return
+      noteCall(called, row)
+      yield row
+    }
   }
 
   return (at, query) => {
@@ -50,18 +67,15 @@ export function prepareClaim(db: DatabaseSync, write: WriteEvents): WriterCalls[
       take.run(seq, epoch, deliveries, at.now, query.workerId, query.owner, at.mono + query.leaseMs, ordinal)
       const event = { type: 'run-claim', epoch, worker: query.workerId, version: 1, seq, at: at.now }
       write(ordinal, seq, JSON.stringify([event]))
-      claimed.push([runId, epoch, recordText(taken), inboxOf(ordinal)])
+      claimed.push([runId, epoch, recordText(taken), inboxOf(ordinal), shortHistory(ordinal, seq)])
     }
     return claimed
   }
 }
 
-/** Ready runs, the most urgent first; an index has them in this order. */
-export const MOST_URGENT = `
-  SELECT * FROM runs r JOIN details d USING (ordinal) WHERE r.ready = 1
-    AND (:queues IS NULL OR r.queue IN (SELECT value FROM json_each(:queues)))
-    AND (:definitions IS NULL OR r.definition IN (SELECT value FROM json_each(:definitions)))
-  ORDER BY r.priority DESC, r.created_at, r.ordinal LIMIT :max`
+function isWanted(row: RunRow, queues: Claiming['queues'], definitions: Claiming['definitions']): boolean {
+  return (queues?.includes(row.queue) ?? true) && (definitions?.includes(row.definition) ?? true)
+}
 
 /** A list as a parameter; NULL where there is none. */
 export function list(names: readonly string[] | undefined): string | null {

@@ -19,6 +19,7 @@ export function toAccepted(run: NewRun, now: number): AcceptedRun {
     dueAt,
     idempotencyKey,
     limits: JSON.stringify(origin.limits),
+    gates: origin.gates === undefined ? undefined : JSON.stringify(origin.gates),
     summary: text,
     origin: messages === undefined ? undefined : JSON.stringify(origin),
     history: history.map((body, index) => `,${JSON.stringify({ ...body, version: 1, seq: index + 2, at: now })}`).join(''),
@@ -28,11 +29,12 @@ export function toAccepted(run: NewRun, now: number): AcceptedRun {
 
 /** What changes with an append, in a form that crosses threads cheaply. */
 export function toChanging({ consume, spending, end, signals }: Changes): Changing {
-  const { outcome, transcript, labels } = end ?? {}
+  const { outcome, transcript, labels, successor } = end ?? {}
   return {
     consume,
     spending,
-    end: outcome === undefined ? undefined : [outcome.status, JSON.stringify({ outcome, transcript, labels })],
+    end:
+      outcome === undefined ? undefined : [outcome.status, JSON.stringify({ outcome, transcript, labels, successor }), successor],
     signals: signals?.map(({ runId, signal: { id, name, payload } }) => [runId, id, name, JSON.stringify(payload)]),
   }
 }

@@ -53,7 +53,7 @@ export class GroupCommit {
       const group = this.#nextGroup(queue)
       answer(this.#isAlone(group[0]) ? this.#single(group) : this.#group(group))
       for (let next = more(); next !== undefined; next = more()) queue.push(...next)
-      if (queue.length > 0) this.#makeRoom()
+      if (queue.length > 0) this.makeRoom()
     }
   }
 
@@ -84,8 +84,7 @@ export class GroupCommit {
 
   #transaction(group: Requests): Replies {
     const { db, isDurable } = this.#options
-    this.#sync(group.some(([, name, ...args]) => isDurable(name, args)))
-    this.#acquire()
+    this.begin(group.some(([, name, ...args]) => isDurable(name, args)))
     try {
       const replies = group.map((request) => this.#answer(request))
       this.#commit.run()
@@ -94,6 +93,12 @@ export class GroupCommit {
       rollBack(db)
       throw error
     }
+  }
+
+  /** Begins a transaction, with the write lock held; its commit waits for the disk, or does not. */
+  begin(isSyncing: boolean): void {
+    this.#sync(isSyncing)
+    this.#acquire()
   }
 
   /** A refusal is an answer; any other error ends the transaction. */
@@ -133,7 +138,7 @@ export class GroupCommit {
   }
 
   /** Gives others a chance between two groups. */
-  #makeRoom(): void {
+  makeRoom(): void {
     const { shared } = this.#options
     shared.giveWay(GIVE_WAY_MS)
     if (!shared.hasOthers || performance.now() - this.#sliceFrom < SLICE_MS) return

@@ -6,3 +6,5 @@
 
 export { sqliteStore, type SqliteStore } from './sqlite-store.ts'
 export type { SqliteStoreOptions } from './options.ts'
+export { sqliteTransaction, type SqliteTransaction } from './transaction.ts'
+export type { SqlRow, SqlValue } from './message.ts'

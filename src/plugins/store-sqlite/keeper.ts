@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { openDatabase, rollBack, type Sqlite } from './database.ts'
 import { isBusy, toRefusal, wrapFailure } from './failures.ts'
+import { prepareDocumentReading } from './document-rows.ts'
 import { prepareHeart } from './heartbeat.ts'
 import { holdLock } from './liveness.ts'
 import type { Calls, KeeperCalls, ThreadData } from './message.ts'
@@ -28,6 +29,7 @@ export function openKeeper(sqlite: Sqlite, data: ThreadData): Served {
   const write = <T>(work: () => T): Promise<T> => writeWhenFree(db, path, busyMs, shared, work)
   const calls: KeeperCalls = {
     ...prepareReading(db),
+    ...prepareDocumentReading(db),
     heartbeat: (at, fences, leaseMs) => write(() => heart.beat(at, fences, leaseMs)),
     sweep(at, sweeping) {
       const others = owners(owner)

@@ -9,6 +9,8 @@ export const APPLICATION_ID: number = 0x6f707370
  *
  * - `runs` has what changes, in narrow rows, since every append writes one anew; `details` what is written once or twice.
  * - `ready` is 1 for what can be claimed at any time; what will be later stands in `runs_due` and `runs_lease`.
+ * - `place` is the turn at which a run is called among those of its priority (see `order.ts`); -1: ahead of them, or no turn yet.
+ * - `gates` are bounds that a run is under; it waits at `gate`, or has a place of each of them when `inside` (see `gates.ts`).
  * - `lease_until` is of the monotonic clock, all other times are epoch milliseconds.
  * - A row of `events` holds the events of one append as a JSON list; its key (see `history.ts`) is of the last of them, so
  *   that a history stands in one place and an append dirties one page.
@@ -94,6 +96,40 @@ export const MIGRATIONS: readonly string[] = [
   BEGIN
     UPDATE queues SET unclaimed = unclaimed + 1 WHERE name = new.queue;
   END;
+  `,
+  `
+  CREATE TABLE documents (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    updated_at REAL NOT NULL,
+    PRIMARY KEY (kind, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE counters (name TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO counters VALUES ('document version', 0);
+  `,
+  `
+  ALTER TABLE runs ADD COLUMN place INTEGER NOT NULL DEFAULT -1;
+  ALTER TABLE runs ADD COLUMN ready_since REAL;
+  DROP INDEX runs_ready;
+  CREATE INDEX runs_ready ON runs (priority DESC, place, created_at, ordinal, queue, definition) WHERE ready = 1;
+  CREATE INDEX runs_line ON runs (queue, priority, tenant, place) WHERE ready = 1;
+  `,
+  `
+  ALTER TABLE runs ADD COLUMN gates TEXT;
+  ALTER TABLE runs ADD COLUMN gate TEXT;
+  ALTER TABLE runs ADD COLUMN inside INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX runs_gate ON runs (gate, priority DESC, place, created_at, ordinal) WHERE gate IS NOT NULL;
+  CREATE INDEX runs_gate_line ON runs (gate, priority, tenant, place) WHERE gate IS NOT NULL;
+  CREATE INDEX runs_begun ON runs (gate, created_at, ordinal) WHERE gate IS NOT NULL AND place = -1;
+  CREATE INDEX runs_inside ON runs (ready_since) WHERE ready = 1 AND inside = 1;
+  CREATE TABLE gate_places (gate TEXT NOT NULL, run INTEGER NOT NULL, PRIMARY KEY (gate, run)) STRICT, WITHOUT ROWID;
+  CREATE TABLE gate_begun (gate TEXT NOT NULL, at REAL NOT NULL, run INTEGER NOT NULL, until REAL NOT NULL,
+    PRIMARY KEY (gate, at, run)) STRICT, WITHOUT ROWID;
+  CREATE INDEX gate_begun_until ON gate_begun (until);
+  CREATE TABLE gate_looks (gate TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX gate_looks_at ON gate_looks (at);
   `,
 ]
 

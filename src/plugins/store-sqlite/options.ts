@@ -27,6 +27,13 @@ export interface SqliteStoreOptions {
   }
   /** How long a call tries while another process holds the file's lock, before it rejects with `STORE_FAILED`. @default 10_000 */
   readonly busyMs?: number
+  /**
+   * How long the transaction of a tool may be open, in milliseconds, from its first statement to its end; never longer than
+   * a third of the lease. Then it is rolled back, and the call fails with `TOOL_TIMEOUT`. All other writes to the file wait meanwhile.
+   *
+   * @default 5_000
+   */
+  readonly transactionMs?: number
   /** Also takes a path on what looks like a network file system. @default false */
   readonly anyFileSystem?: boolean
   /** For tests: its `now` stands in for the machine's clocks, also for leases. @default the machine's */
@@ -41,34 +48,50 @@ export interface Settings {
   readonly signals: number
   readonly retain: Retention
   readonly busyMs: number
+  readonly transactionMs: number
   readonly anyFileSystem: boolean
   readonly clock: Clock | undefined
 }
 
-const MEMBERS = ['path', 'durability', 'capacity', 'signals', 'retain', 'busyMs', 'anyFileSystem', 'clock'] as const
+const MEMBERS = [
+  'path',
+  'durability',
+  'capacity',
+  'signals',
+  'retain',
+  'busyMs',
+  'transactionMs',
+  'anyFileSystem',
+  'clock',
+] as const
 const RETAIN = ['finishedForMs', 'finishedRuns'] as const
 
 /** @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */
 export function checkOptions(options: SqliteStoreOptions): Settings {
   requireMembers('sqliteStore', options, MEMBERS)
   const { path, durability = 'disk', capacity = 100_000, signals = 1_000 } = options
-  const { retain = {}, busyMs = 10_000, anyFileSystem = false, clock } = options
+  const { retain = {}, busyMs = 10_000, transactionMs = 5_000, anyFileSystem = false, clock } = options
   requirePath(path)
-  if (durability !== 'disk' && durability !== 'process')
-    throw invalid(`durability must be 'disk' or 'process', not ${JSON.stringify(durability)}`)
+  requireDurability(durability)
   if (typeof anyFileSystem !== 'boolean') throw invalid('anyFileSystem must be true or false')
   requireClock(clock)
   requireMembers('sqliteStore, retain', retain, RETAIN)
   requirePositive('capacity', capacity)
   requirePositive('signals', signals)
   requirePositive('busyMs', busyMs)
+  requirePositive('transactionMs', transactionMs)
   for (const member of RETAIN) if (retain[member] !== undefined) requirePositive(`retain.${member}`, retain[member])
-  return { path: realPath(path), durability, capacity, signals, retain, busyMs, anyFileSystem, clock }
+  return { path: realPath(path), durability, capacity, signals, retain, busyMs, transactionMs, anyFileSystem, clock }
 }
 
 function requirePath(path: unknown): void {
   const isFile = typeof path === 'string' && path !== '' && path !== ':memory:' && !path.startsWith('file:')
   if (!isFile) throw invalid(`path must be the path of a file, not ${JSON.stringify(path)}; for runs in memory use memoryStore`)
+}
+
+function requireDurability(durability: unknown): void {
+  if (durability !== 'disk' && durability !== 'process')
+    throw invalid(`durability must be 'disk' or 'process', not ${JSON.stringify(durability)}`)
 }
 
 function requireClock(clock: unknown): void {

@@ -1,33 +1,51 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { Gates } from './gates.ts'
 import type { At } from './message.ts'
+import { BEGUN, type Called, preparePlaces, type Waiting } from './order.ts'
+
+type DueRow = Waiting & { readonly ordinal: number; readonly epoch: number; readonly gates: string | null }
 
 /** Prepares the making ready of runs whose time has come. */
 export interface Readiness {
-  /** Makes ready what has fallen due, and whose lease has run out; at most so many of each. */
+  /** Makes ready what has fallen due, as far as its gates let it pass, and whose lease has run out; at most so many of each. */
   readonly makeReady: (at: At, limit: number) => void
   /** Makes ready all runs of a store that is gone. */
   readonly orphan: (owner: string, at: At) => void
 }
 
 /** See {@link Readiness}. */
-export function prepareReadiness(db: DatabaseSync): Readiness {
+export function prepareReadiness(db: DatabaseSync, called: Called, gates: Gates): Readiness {
   const due = db.prepare(`
-    UPDATE runs SET ready = 1, hint_at = :now, hints = 0,
+    SELECT ordinal, epoch, queue, definition, priority, tenant, gates FROM runs WHERE ready = 0 AND due_at <= ? ORDER BY due_at LIMIT ?`)
+  const wake = db.prepare(`
+    UPDATE runs SET ready = 1, hint_at = :now, hints = 0, ready_since = :now, place = :place,
       updated_at = CASE status WHEN 'waiting' THEN :now ELSE updated_at END,
       status = CASE status WHEN 'waiting' THEN 'queued' ELSE status END
-    WHERE ordinal IN (SELECT ordinal FROM runs WHERE ready = 0 AND due_at <= :now ORDER BY due_at LIMIT :limit)`)
+    WHERE ordinal = :ordinal`)
+  const queue = db.prepare(`
+    UPDATE runs SET due_at = NULL, ready_since = :now, status = 'queued', updated_at = CASE status WHEN 'waiting' THEN :now ELSE updated_at END
+    WHERE ordinal = :ordinal`)
+  const placeOf = preparePlaces(db, called)
   const expired = db.prepare(`
-    UPDATE runs SET ready = 1, hint_at = ?, hints = 0 WHERE ordinal IN (
-      SELECT ordinal FROM runs WHERE ready = 0 AND status = 'running' AND lease_until <= ? ORDER BY lease_until LIMIT ?)`)
+    UPDATE runs SET ready = 1, hint_at = :now, hints = 0, ready_since = :now WHERE ordinal IN (
+      SELECT ordinal FROM runs WHERE ready = 0 AND status = 'running' AND lease_until <= :mono ORDER BY lease_until LIMIT :limit)`)
   const orphaned = db.prepare(`
-    UPDATE runs SET ready = 1, hint_at = ?, hints = 0, owner = NULL WHERE status = 'running' AND owner = ?`)
+    UPDATE runs SET ready = 1, hint_at = :now, hints = 0, ready_since = :now, owner = NULL
+    WHERE status = 'running' AND owner = :owner`)
   return {
     makeReady({ now, mono }, limit) {
-      due.run({ now, limit })
-      expired.run(now, mono, limit)
+      for (const row of due.all(now, limit) as unknown as DueRow[]) {
+        const { ordinal } = row
+        if (row.gates === null) wake.run({ now, ordinal, place: row.epoch === 0 ? placeOf(row) : BEGUN })
+        else {
+          queue.run({ now, ordinal })
+          gates.ask(ordinal, now)
+        }
+      }
+      expired.run({ now, mono, limit })
     },
     orphan(owner, { now }) {
-      orphaned.run(now, owner)
+      orphaned.run({ now, owner })
     },
   }
 }

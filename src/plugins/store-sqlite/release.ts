@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ReleaseReason, RunStatus } from '../../core/index.ts'
 import { HINT_GRACE_MS } from './accept.ts'
+import type { Gates } from './gates.ts'
 import type { WriterCalls } from './message.ts'
 import { requireOwner, taskOf, type RunRow } from './run-row.ts'
 import type { Signals } from './signals.ts'
@@ -8,11 +9,11 @@ import type { Signals } from './signals.ts'
 const STATUS = { wait: 'waiting', drain: 'queued', park: 'paused', quarantine: 'quarantined' } as const
 
 /** Prepares the giving up of runs. */
-export function prepareRelease(db: DatabaseSync, signals: Signals): WriterCalls['release'] {
+export function prepareRelease(db: DatabaseSync, signals: Signals, gates: Gates): WriterCalls['release'] {
   const byId = db.prepare('SELECT * FROM runs WHERE run_id = ?')
   const give = db.prepare(`
     UPDATE runs SET status = ?, deliveries = ?, due_at = ?, updated_at = ?, worker_id = NULL, owner = NULL,
-      lease_until = NULL, ready = ?, hint_at = ?, hints = 1 WHERE ordinal = ?`)
+      lease_until = NULL, ready = ?, hint_at = ?, hints = 1, ready_since = ? WHERE ordinal = ?`)
   function isReadyAgain(how: ReleaseReason['how'], isDue: boolean, run: number): boolean {
     if (how === 'drain') return true
     return how === 'wait' ? isDue || signals.hasUnread(run) : signals.hasUrgent(run)
@@ -26,8 +27,10 @@ export function prepareRelease(db: DatabaseSync, signals: Signals): WriterCalls[
     const status: RunStatus = isReady ? 'queued' : STATUS[reason.how]
     const when = isReady ? ([null, now, 1, now + HINT_GRACE_MS] as const) : ([finite(dueAt), now, 0, null] as const)
     const deliveries = reason.how === 'quarantine' && isReady ? 0 : deliveriesAfter(row.deliveries, reason.how)
-    give.run(status, deliveries, ...when, row.ordinal)
-    return isReady ? taskOf(row) : undefined
+    give.run(status, deliveries, ...when, now, row.ordinal)
+    if (row.gates === null) return isReady ? taskOf(row) : undefined
+    const [passed] = isReady ? gates.ask(row.ordinal, now) : gates.free(row, now)
+    return passed
   }
 }
 

@@ -21,6 +21,12 @@ export interface RunRow {
   readonly worker_id: string | null
   readonly lease_until: number | null
   readonly ready: number
+  readonly place: number
+  readonly ready_since: number | null
+  readonly tenant: string
+  readonly gates: string | null
+  readonly gate: string | null
+  readonly inside: number
   readonly limits: string
   readonly used_steps: number
   readonly used_tokens: number
@@ -56,6 +62,7 @@ export function recordText(row: WholeRow): string {
     priority: row.priority,
     queue: row.queue,
     ...(idempotencyKey !== null && { idempotencyKey }),
+    ...(row.gate !== null && { gate: row.gate }),
     spending: {
       used: { steps: row.used_steps, tokens: row.used_tokens, cost: row.used_cost },
       reserved: { steps: row.reserved_steps, tokens: row.reserved_tokens, cost: row.reserved_cost },
@@ -71,6 +78,8 @@ export function recordText(row: WholeRow): string {
 export function isReady(row: RunRow, { now, mono }: At): boolean {
   if (row.ready === 1) return true
   if (row.status === 'running') return row.lease_until !== null && row.lease_until <= mono
+  // With gates it has to ask them first.
+  if (row.gates !== null) return false
   return (row.status === 'queued' || row.status === 'waiting') && row.due_at !== null && row.due_at <= now
 }
 

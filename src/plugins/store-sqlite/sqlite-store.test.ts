@@ -7,21 +7,33 @@ import { manualClock } from '../../testing/clock.ts'
 import { storeConformance } from '../../testing/store-conformance.ts'
 import { sqliteStore } from './index.ts'
 import { lockFolder } from './liveness.ts'
-import { MOST_URGENT } from './claim.ts'
+import { MOST_URGENT } from './order.ts'
 import { checkOptions } from './options.ts'
 import { FileStore } from './sqlite-store.ts'
 import { inlineThreads } from '../../../test/durable/inline-threads.ts'
-import { newPath, opened, open, openThreaded, newRun, own, end, note, idsOf } from '../../../test/durable/stores.ts'
+import {
+  newPath,
+  opened,
+  open,
+  openThreaded,
+  newRun,
+  own,
+  end,
+  note,
+  idsOf,
+  transactions,
+  withNotes,
+} from '../../../test/durable/stores.ts'
 
 describe('store/1', () => {
   const clock = manualClock()
-  storeConformance({ test, clock, createStore: (options) => open({ clock, ...options }) })
+  storeConformance({ test, clock, transactions, createStore: (options) => withNotes(open({ clock, ...options })) })
 })
 
 // Each case starts two threads, which takes long from sources: half a minute in all.
 describe.skipIf(process.env['CI'] !== 'true')('store/1, in threads (CI runs it; set CI=true)', () => {
   const clock = manualClock()
-  storeConformance({ test, clock, createStore: (options) => openThreaded({ clock, ...options }) })
+  storeConformance({ test, clock, transactions, createStore: (options) => withNotes(openThreaded({ clock, ...options })) })
 })
 
 describe('options', () => {
@@ -33,9 +45,9 @@ describe('options', () => {
       multiProcess: true,
       multiHost: false,
       liveness: 'lock',
-      transactions: false,
+      transactions: true,
+      gates: true,
     })
-    expect('transaction' in store).toBe(false)
     expect(sqliteStore({ path: newPath(), durability: 'process' }).capabilities.durability).toBe('process')
   })
 
@@ -56,12 +68,15 @@ describe('options', () => {
     )
   })
 
-  test.each([{ capacity: 0 }, { busyMs: -1 }, { retain: { finishedRuns: Number.NaN } }, { retain: { finishedForMs: '1' } }])(
-    'numbers %j are refused',
-    (options) => {
-      expect(() => sqliteStore({ path: 'x', ...options } as never)).toThrow(expect.objectContaining({ code: 'LIMIT_INVALID' }))
-    },
-  )
+  test.each([
+    { capacity: 0 },
+    { busyMs: -1 },
+    { transactionMs: 0 },
+    { retain: { finishedRuns: Number.NaN } },
+    { retain: { finishedForMs: '1' } },
+  ])('numbers %j are refused', (options) => {
+    expect(() => sqliteStore({ path: 'x', ...options } as never)).toThrow(expect.objectContaining({ code: 'LIMIT_INVALID' }))
+  })
 })
 
 describe('several stores of one file', () => {
@@ -229,7 +244,7 @@ test('claims, sweeps and takeovers search by index, however many runs have finis
       .all()
       .map((row) => String(row['detail']))
       .join('; ')
-  expect(planOf(MOST_URGENT)).toMatch(/SCAN r USING INDEX runs_ready/)
+  expect(planOf(MOST_URGENT)).toMatch(/SEARCH r USING INDEX runs_ready/)
   expect(planOf(MOST_URGENT)).not.toMatch(/TEMP B-TREE/)
   expect(planOf('SELECT * FROM runs WHERE run_id = ?')).toMatch(/SEARCH runs USING INDEX runs_id/)
   expect(planOf('SELECT ordinal FROM runs WHERE ready = 0 AND due_at <= ? ORDER BY due_at LIMIT 9')).toMatch(
@@ -279,4 +294,38 @@ test('a thread that dies rejects what it owes, and the next call starts another'
     message: expect.stringContaining('out of memory') as string,
   })
   expect((await store.create(newRun('c'))).created).toBe(true)
+})
+
+describe('the history that comes along with a claim (S8)', () => {
+  /** Claims a run whose history has so many events of so many characters; gives whether that came along, all of it. */
+  async function comesAlong(events: number, characters: number): Promise<boolean> {
+    const store = open()
+    const text = 'x'.repeat(characters)
+    const filler = { type: 'session-load', messages: [{ role: 'user', content: [{ type: 'text', text }] }] } as const
+    await store.create({ ...newRun('run'), history: Array.from({ length: events }, () => filler) })
+    const { history } = await own(store, 'run')
+    expect(history ?? (await store.read('run', 1))).toEqual(await store.read('run', 1))
+    return history !== undefined
+  }
+
+  test('is a short one', async () => {
+    expect(await comesAlong(0, 0)).toBe(true)
+    expect(await comesAlong(50, 100)).toBe(true)
+  })
+
+  test('is none that has many events, or one that stands elsewhere', async () => {
+    expect(await comesAlong(300, 1)).toBe(false)
+    expect(await comesAlong(1, 200_000)).toBe(false)
+  })
+
+  test('is none that became long', async () => {
+    const store = open()
+    await store.create(newRun('run'))
+    for (const isShort of [true, true, false]) {
+      const { fence, run, history } = await own(store, 'run')
+      expect(history !== undefined).toBe(isShort)
+      await store.append(fence, run.seq, [note(run.seq + 1, 'x'.repeat(40_000))])
+      await store.release(fence, { how: 'drain' })
+    }
+  })
 })

@@ -3,9 +3,11 @@ import { resolve } from 'node:path'
 import {
   OpspawnError,
   NO_SPENDING,
+  URGENT_SIGNALS,
   type Changes,
   type Claim,
   type ClaimQuery,
+  type DocumentTable,
   type Fence,
   type Heartbeat,
   type NewRun,
@@ -22,20 +24,26 @@ import {
   type Swept,
   type TaskRef,
 } from '../../core/index.ts'
+import { abortable } from './abortable.ts'
+import { isSame, toBrought } from './brought-in.ts'
 import type { CopierCalls } from './copier.ts'
+import { Documents } from './documents.ts'
 import { toAccepted, toChanging } from './encoding.ts'
 import { HeldLeases } from './held-leases.ts'
 import { Lane } from './lane.ts'
-import type { At, KeeperCalls, ThreadData, WriterCalls } from './message.ts'
+import type { AppendArguments, At, KeeperCalls, ThreadData, WriterCalls } from './message.ts'
 import { checkOptions, type Settings, type SqliteStoreOptions } from './options.ts'
 import { PRUNE_BATCH } from './prune.ts'
 import { monotonicNow, SharedState } from './shared-state.ts'
 import { startThread, type StartThread } from './thread-host.ts'
+import { OpenTransaction, withTransaction } from './transaction.ts'
 
 /** A store in a SQLite file, with what can be done to the file itself. */
 export interface SqliteStore extends Store {
   /** The file. */
   readonly path: string
+  readonly documents: DocumentTable
+  transaction<T>(fence: Fence, work: (tx: unknown) => Promise<T>): Promise<T>
   /** Opens the file now, instead of at the first call. @throws OpspawnError `STORE_FAILED`, `PLUGIN_PACKAGE_MISSING` */
   open(): Promise<void>
   /** Deletes the finished runs that the option `retain` lets go; gives how many. This also happens by itself. */
@@ -44,6 +52,15 @@ export interface SqliteStore extends Store {
   vacuum(): Promise<void>
   /** Copies the file as it is at one moment, while runs go on. The copy must not exist. @throws OpspawnError `STORE_FAILED` */
   backup(toPath: string): Promise<void>
+  /**
+   * Takes in a run that another store has had, as `opspawn events export` writes it: its record and its whole history, all
+   * or nothing. Gives `false` where it is here already, with this history or a longer one. A run that has not ended is
+   * `paused`, since signals that waited for it are not part of its history.
+   *
+   * @throws OpspawnError `OPTIONS_INVALID` for what does not fit together, `RUN_EXISTS` where its id or its idempotency key
+   * belongs to another run
+   */
+  bringIn(record: RunRecord, events: readonly RunEvent[]): Promise<boolean>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -74,6 +91,7 @@ export class FileStore implements SqliteStore {
   readonly name = 'store-sqlite'
   readonly path: string
   readonly capabilities: StoreCapabilities
+  readonly documents: Documents
   readonly #settings: Settings
   readonly #startThreads: StartThreads
   readonly #shared = new SharedState()
@@ -82,6 +100,8 @@ export class FileStore implements SqliteStore {
   readonly #held: HeldLeases
   readonly #writer: Lane<WriterCalls>
   readonly #keeper: Lane<KeeperCalls>
+  /** By run: appends of its owner join them. */
+  readonly #transactions = new Map<string, OpenTransaction>()
   /** Names the keeper's lock: a new one for each keeper, since a lock dies with its thread. */
   #owner = ''
   #cancelPrune: (() => void) | undefined
@@ -90,7 +110,7 @@ export class FileStore implements SqliteStore {
   constructor(settings: Settings, startThreads: StartThreads) {
     const { path, durability, clock } = settings
     this.path = path
-    this.capabilities = { durability, multiProcess: true, multiHost: false, liveness: 'lock', transactions: false }
+    this.capabilities = { durability, multiProcess: true, multiHost: false, liveness: 'lock', transactions: true, gates: true }
     this.#settings = settings
     this.#startThreads = startThreads
     this.#now = clock === undefined ? Date.now : () => clock.now()
@@ -101,6 +121,7 @@ export class FileStore implements SqliteStore {
       this.#owner = randomUUID()
       return startThreads('keeper', this.#threadData())(...events)
     }, path)
+    this.documents = new Documents(this.#writer, this.#keeper, () => this.#at())
     this.#schedulePrune()
   }
 
@@ -113,7 +134,7 @@ export class FileStore implements SqliteStore {
     const accepted = await abortable(options, () =>
       this.#writer.call('create', at, this.#settings.capacity, toAccepted(run, at.now)),
     )
-    const record = accepted.created ? newRecord(run, at.now) : (JSON.parse(accepted.record) as RunRecord)
+    const record = accepted.created ? newRecord(run, at.now, accepted.gate) : (JSON.parse(accepted.record) as RunRecord)
     const { runId, queue, agent, priority } = record
     return { run: record, created: accepted.created, task: { runId, queue, agent, priority } }
   }
@@ -126,10 +147,11 @@ export class FileStore implements SqliteStore {
       const at = this.#at()
       const claiming = { workerId, owner: this.#owner, leaseMs, runId, queues, definitions, max }
       const claimed = await this.#writer.call('claim', at, claiming)
-      return claimed.map(([id, epoch, record, inbox]) => {
+      return claimed.map(([id, epoch, record, inbox, history]) => {
         const fence = { runId: id, epoch, workerId }
         this.#held.hold(fence, at.mono, leaseMs)
-        return { fence, run: JSON.parse(record) as RunRecord, inbox: JSON.parse(inbox) as Signal[] }
+        const claim = { fence, run: JSON.parse(record) as RunRecord, inbox: JSON.parse(inbox) as Signal[] }
+        return history === undefined ? claim : { ...claim, history: (JSON.parse(history) as RunEvent[][]).flat() }
       })
     })
   }
@@ -164,8 +186,11 @@ export class FileStore implements SqliteStore {
       const changing = changes === undefined ? undefined : toChanging(changes)
       const text = events.length === 0 ? '' : JSON.stringify(events)
       const hasProgress = events.some(({ type }) => type === 'effect-end')
+      const now = this.#now()
+      const args: AppendArguments = [now, runId, epoch, workerId, expectedSeq, events.length, text, hasProgress, changing]
+      const joined = this.#transactions.size === 0 ? undefined : this.#transactions.get(runId)
       const call = (): Promise<readonly TaskRef[] | undefined> =>
-        this.#writer.call('append', this.#now(), runId, epoch, workerId, expectedSeq, events.length, text, hasProgress, changing)
+        joined?.fence.epoch === epoch ? joined.append(args) : this.#writer.call('append', ...args)
       return abortable(options, call).then((tasks) => {
         if (changes?.end !== undefined) this.#held.drop(fence)
         return tasks ?? []
@@ -191,6 +216,8 @@ export class FileStore implements SqliteStore {
     { id, name, payload }: Signal,
     options?: OperationOptions,
   ): Promise<Readonly<{ accepted: boolean; task?: TaskRef }>> {
+    // The request would wait for the transaction of the very call that it is to end.
+    if (name === URGENT_SIGNALS[0]) await this.#transactions.get(runId)?.rollBack()
     return abortable(options, () =>
       this.#writer.call('signal', this.#at(), this.#settings.signals, [runId, id, name, JSON.stringify(payload)]),
     )
@@ -214,6 +241,14 @@ export class FileStore implements SqliteStore {
     return listed.before === undefined ? { runs } : { runs, cursor: String(listed.before) }
   }
 
+  async transaction<T>(fence: Fence, work: (tx: unknown) => Promise<T>): Promise<T> {
+    const refusal = this.#held.refusal(fence)
+    if (refusal !== undefined) throw refusal
+    // Nobody else's lease may run out because of it.
+    const limitMs = Math.min(this.#settings.transactionMs, (this.#shared.leaseMs || Infinity) / 3)
+    return withTransaction(this.#transactions, new OpenTransaction(this.#writer, fence, limitMs), work)
+  }
+
   async prune(): Promise<number> {
     let gone = 0
     for (let last = PRUNE_BATCH; last >= PRUNE_BATCH; gone += last)
@@ -233,6 +268,20 @@ export class FileStore implements SqliteStore {
       await copier.call('copy', resolve(toPath))
     } finally {
       await copier.close()
+    }
+  }
+
+  async bringIn(record: RunRecord, events: readonly RunEvent[]): Promise<boolean> {
+    const brought = toBrought(record, events)
+    try {
+      await this.#writer.call('bringIn', brought)
+      return true
+    } catch (error) {
+      // Written before, by a call whose answer never came, or by an earlier one that was broken off later.
+      const isHere =
+        OpspawnError.is(error, 'RUN_EXISTS') && (await this.list({ runId: record.runId }, { limit: 1 })).runs.length > 0
+      if (isHere && isSame(await this.read(record.runId, 1, events.length), events)) return false
+      throw error
     }
   }
 
@@ -276,24 +325,7 @@ export class FileStore implements SqliteStore {
   }
 }
 
-/** Calls, unless the signal has fired; rejects with its reason when it does before the answer comes. */
-async function abortable<T>(options: OperationOptions | undefined, call: () => Promise<T>): Promise<T> {
-  const signal = options?.signal
-  if (signal === undefined) return call()
-  if (signal.aborted) throw signal.reason
-  let onAbort: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort)
-  })
-  try {
-    return await Promise.race([call(), aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort as () => void)
-  }
-}
-
-function newRecord(run: NewRun, now: number): RunRecord {
+function newRecord(run: NewRun, now: number, gate: string | undefined): RunRecord {
   const { messages: _, ...summary } = run.origin
   return {
     ...summary,
@@ -307,6 +339,7 @@ function newRecord(run: NewRun, now: number): RunRecord {
     priority: run.priority ?? 0,
     queue: run.queue ?? 'default',
     ...(run.idempotencyKey !== undefined && { idempotencyKey: run.idempotencyKey }),
+    ...(gate !== undefined && { gate }),
     spending: NO_SPENDING,
   }
 }

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Swept } from '../../core/index.ts'
 import { HINT_GRACE_MS } from './accept.ts'
 import { list } from './claim.ts'
+import { prepareGates } from './gates.ts'
 import type { At, Sweeping } from './message.ts'
 import { prepareReadiness } from './readiness.ts'
 import { taskOf, type RunRow } from './run-row.ts'
@@ -20,7 +21,8 @@ export interface Sweeper {
 /** See {@link Sweeper}. */
 export function prepareSweep(db: DatabaseSync): Sweeper {
   const owners = db.prepare("SELECT DISTINCT owner FROM runs WHERE status = 'running' AND owner <> ?")
-  const { makeReady, orphan } = prepareReadiness(db)
+  const gates = prepareGates(db, new Map())
+  const { makeReady, orphan } = prepareReadiness(db, new Map(), gates)
   // A time too far ahead was written before the machine's clock was set back.
   const wanted = `ready = 1 AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
     AND (:definitions IS NULL OR definition IN (SELECT value FROM json_each(:definitions)))`
@@ -35,7 +37,7 @@ export function prepareSweep(db: DatabaseSync): Sweeper {
   function nextAt({ now, mono }: At, sweeping: Sweeping, isWatching: boolean): number {
     const hint = timeOf(nextHint.get(filters(sweeping)))
     const lease = timeOf(nextLease.get())
-    return Math.min(hint, timeOf(nextDue.get()), now + (lease - mono), isWatching ? now + WATCH_MS : Infinity)
+    return Math.min(hint, timeOf(nextDue.get()), now + (lease - mono), gates.nextLookAt(), isWatching ? now + WATCH_MS : Infinity)
   }
 
   return {
@@ -44,6 +46,8 @@ export function prepareSweep(db: DatabaseSync): Sweeper {
       const { limit } = sweeping
       for (const owner of dead) orphan(owner, at)
       makeReady(at, limit)
+      gates.look(at.now)
+      gates.takeBack(at.now, list(sweeping.queues), list(sweeping.definitions))
       const rows = untold.all({ ...filters(sweeping), now: at.now, limit }) as unknown as (RunRow & { hints: number })[]
       for (const { hints, ordinal } of rows) tell.run(at.now + Math.min(HINT_GRACE_MS * 2 ** hints, HINT_GRACE_LIMIT_MS), ordinal)
       const tasks = rows.map(taskOf)

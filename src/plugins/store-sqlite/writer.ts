@@ -1,14 +1,20 @@
 import { prepareAccept } from './accept.ts'
 import { prepareAppend } from './append.ts'
+import { prepareBringIn } from './bring-in.ts'
 import { prepareClaim } from './claim.ts'
 import { openDatabase, type Sqlite } from './database.ts'
+import { prepareDocumentWriting } from './document-rows.ts'
+import { prepareGates } from './gates.ts'
 import { GroupCommit } from './group-commit.ts'
 import { prepareHistory } from './history.ts'
 import type { Calls, Replies, Requests, ThreadData, WriterCalls } from './message.ts'
+import type { Called } from './order.ts'
 import { preparePrune } from './prune.ts'
 import { prepareRelease } from './release.ts'
 import { SharedState } from './shared-state.ts'
 import { prepareSignals } from './signals.ts'
+import { prepareStatements } from './statements.ts'
+import { TransactionTurns, type TransactionCall } from './transaction-turns.ts'
 import { Wakefulness } from './wakefulness.ts'
 
 /** What goes on in the writing thread. */
@@ -27,13 +33,18 @@ const WATCH_MS = 0.15
 export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
   const db = openDatabase(sqlite, data)
   const write = prepareHistory(db)
-  const signals = prepareSignals(db)
-  const calls: WriterCalls = {
-    create: prepareAccept(db, write),
-    claim: prepareClaim(db, write),
-    append: prepareAppend(db, write, signals),
-    release: prepareRelease(db, signals),
+  const called: Called = new Map()
+  const gates = prepareGates(db, called)
+  const signals = prepareSignals(db, gates)
+  const append = prepareAppend(db, write, signals, gates)
+  const calls: Omit<WriterCalls, TransactionCall> = {
+    create: prepareAccept(db, write, called, gates),
+    claim: prepareClaim(db, write, called, gates),
+    append,
+    release: prepareRelease(db, signals, gates),
     signal: signals.signal,
+    bringIn: prepareBringIn(db, write),
+    ...prepareDocumentWriting(db),
     prune: preparePrune(db),
     vacuum: () => db.exec('VACUUM'),
   }
@@ -49,14 +60,18 @@ export function openWriter(sqlite: Sqlite, data: ThreadData): Served {
     busyMs: data.busyMs,
     shared,
   })
+  const turns = new TransactionTurns({ db, path: data.path, group, append, statement: prepareStatements(sqlite, db) })
   return {
-    serve: (requests, answer, more) => group.work(requests, answer, more),
+    serve: (requests, answer, more) => turns.serve(requests, answer, more),
     watch: (received) => {
       if (!wakefulness.begin()) return false
       while (wakefulness.goesOn()) if (shared.posted !== received()) return true
       return false
     },
-    close: () => db.close(),
+    close() {
+      turns.close()
+      db.close()
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import {
   defineAgent,
   defineConfig,
@@ -59,6 +59,38 @@ const lookup = defineTool({
   execute: () => 'found \u001b[31mred\u001b[0m',
 })
 
+const fetch = defineTool({
+  name: 'fetch',
+  description: 'Fetches something, once.',
+  input: anything,
+  execute: () => {
+    note('fetched')
+    return 'something'
+  },
+})
+const wire = defineTool({
+  name: 'wire',
+  description: 'Sends money, once.',
+  input: anything,
+  onUnknown: 'ask',
+  execute: () => {
+    note('wired')
+    return process.env['HANG'] === undefined ? { sent: true } : new Promise(() => {})
+  },
+})
+const flaky = defineTool({
+  name: 'flaky',
+  description: 'Works unless there is a file called "broken".',
+  input: anything,
+  effect: 'pure',
+  retry: { attempts: 1 },
+  execute: () => {
+    note('tried')
+    if (existsSync('broken')) throw new Error('the file says no')
+    return 'mended'
+  },
+})
+
 const config: () => LocalOptions = defineConfig(() => ({
   store: 'runs.db',
   prices: { scripted: { input: 1, output: 2 } },
@@ -100,6 +132,15 @@ const config: () => LocalOptions = defineConfig(() => ({
       output: {},
     }),
     defineAgent({
+      name: 'boss',
+      agents: ['cashier'],
+      planner: planner('boss', (decisions, last) =>
+        decisions === 0
+          ? { type: 'act', effects: [{ kind: 'run', key: 'ask', agent: 'cashier', input: 'pay' }] }
+          : { type: 'finish', output: last },
+      ),
+    }),
+    defineAgent({
       name: 'sleeper',
       planner: planner('sleeper', (decisions, last) =>
         decisions === 0
@@ -120,6 +161,38 @@ const config: () => LocalOptions = defineConfig(() => ({
           return { type: 'act', effects: [{ kind: 'wait', key: 'news', for: { type: 'signal', name: 'news' } }] }
         },
       }),
+      output: {},
+    }),
+    defineAgent({
+      name: 'sender',
+      planner: definePlugin<Planner>({
+        spec: 'planner/1',
+        name: 'sender',
+        decide(run) {
+          if (run.open > 0) return { type: 'idle' }
+          const wired = run.settled[0]?.outcome
+          if (wired?.status === 'completed') return { type: 'finish', output: wired.value }
+          return { type: 'act', effects: [{ kind: 'tool', key: 'wire-1', tool: 'wire', input: { amount: 7 } }] }
+        },
+      }),
+      tools: [wire],
+      output: {},
+    }),
+    defineAgent({
+      name: 'reader',
+      planner: definePlugin<Planner>({
+        spec: 'planner/1',
+        name: 'reader',
+        decide(run) {
+          if (run.open > 0) return { type: 'idle' }
+          const last = run.settled.at(-1)?.outcome
+          if (last !== undefined && last.status !== 'completed') return { type: 'fail', error: last.error }
+          if (run.decisions === 2) return { type: 'finish', output: last?.value ?? null }
+          const tool = run.decisions === 0 ? 'fetch' : 'flaky'
+          return { type: 'act', effects: [{ kind: 'tool', key: `${tool}-1`, tool, input: {} }] }
+        },
+      }),
+      tools: [fetch, flaky],
       output: {},
     }),
     defineAgent({

@@ -19,6 +19,8 @@ export function wrapStore(inner: Store, changes: Partial<Store> = {}): Store {
     signal: (...given) => inner.signal(...given),
     read: (...given) => inner.read(...given),
     list: (...given) => inner.list(...given),
+    ...(inner.documents && { documents: inner.documents }),
+    ...(inner.transaction && { transaction: inner.transaction.bind(inner) }),
     ...changes,
   }
 }

@@ -1,0 +1,244 @@
+import { appendFileSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Memory } from '../../core/index.ts'
+import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
+import { manualClock } from '../../testing/clock.ts'
+import { memoryConformance } from '../../testing/memory-conformance.ts'
+import { fact, linesOf, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
+import { inProcessMemory, type InProcessMemoryOptions } from './index.ts'
+
+let folder = ''
+let files = 0
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'opspawn-memory-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+const newPath = (): string => join(folder, `memory-${(files += 1)}.jsonl`)
+
+async function using<T>(options: InProcessMemoryOptions, work: (memory: Memory) => Promise<T>): Promise<T> {
+  const memory = inProcessMemory(options)
+  try {
+    return await work(memory)
+  } finally {
+    await memory[Symbol.asyncDispose]?.()
+  }
+}
+
+describe('memory/1, in memory alone', () => {
+  memoryConformance({ test, createMemory: (setup) => inProcessMemory(setup) })
+})
+
+describe('memory/1, in a file', () => {
+  memoryConformance({ test, createMemory: (setup) => inProcessMemory({ ...setup, path: newPath(), sync: false }) })
+})
+
+test('it is a plugin, and says what a write survives', () => {
+  expect(() => requirePlugin(inProcessMemory())).not.toThrow()
+  expect(inProcessMemory().capabilities).toMatchObject({ durability: 'none', vector: false, multiProcess: false })
+  expect(inProcessMemory({ path: newPath() }).capabilities.durability).toBe('disk')
+  expect(inProcessMemory({ path: newPath(), sync: false }).capabilities.durability).toBe('process')
+  expect(inProcessMemory({ embedder: testEmbedder() }).capabilities.vector).toBe(true)
+})
+
+test.each([
+  [{ path: '' }],
+  [{ path: 7 }],
+  [{ path: 'a\0b' }],
+  [{ sync: 1 }],
+  [{ reembed: 'yes' }],
+  [{ name: '' }],
+  [{ unknown: 1 }],
+  [{ embedder: {} }],
+  [{ dims: 3 }],
+  [{ clock: {} }],
+  [{ countTokens: 4 }],
+  ['x'],
+])('options %j are refused', (options) => {
+  expect(() => inProcessMemory(options as InProcessMemoryOptions)).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }))
+})
+
+test('what was acknowledged is there after it was opened again, vectors and places included', async () => {
+  const path = newPath()
+  const clock = manualClock()
+  const embedder = testEmbedder()
+  const scope = { tenant: 't', session: 's' }
+  const before = await using({ path, clock, embedder }, async (memory) => {
+    const handle = memory.bind(scope)
+    await handle.append(['zebra', 'apple', 'melon'].map((id) => fact(`${id} one`, { id })))
+    await handle.append([fact('zinc two', { id: 'new', supersedes: 'zebra' })])
+    await handle.update('apple', { metadata: { n: 1 } })
+    await handle.forget({ ids: ['melon'] }, 'soft')
+    return linesOf(memory.export('t'))
+  })
+  let calls = 0
+  embedder.fault = (vectors) => {
+    calls += 1
+    return vectors
+  }
+  await using({ path, clock, embedder }, async (memory) => {
+    expect(await linesOf(memory.export('t'))).toEqual(before)
+    expect((await memory.stats()).pending).toBe(0)
+    expect(calls).toBe(0)
+    expect(textsOf(await memory.bind(scope).recall('zany'))[0]).toBe('zinc two')
+  })
+})
+
+test('a torn last line is taken off, and everything before it stays', async () => {
+  const path = newPath()
+  await using({ path }, async (memory) => memory.bind({ tenant: 't' }).append([fact('first', { id: 'a' })]))
+  const whole = readFileSync(path)
+  await using({ path }, async (memory) =>
+    memory.bind({ tenant: 't' }).append([fact('second', { id: 'b' }), fact('third', { id: 'c' })]),
+  )
+  const longer = readFileSync(path)
+  for (let cut = whole.length; cut < longer.length; cut += 37) {
+    writeFileSync(path, longer.subarray(0, cut))
+    await using({ path }, async (memory) => {
+      expect((await listAll(memory.bind({ tenant: 't' }))).map((record) => record.id)).toEqual(['a'])
+      expect(statSync(path).size).toBe(whole.length)
+      await memory.bind({ tenant: 't' }).append([fact('after', { id: 'd' })])
+    })
+    await using({ path }, async (memory) => expect((await memory.stats()).records).toBe(2))
+  }
+})
+
+test('a line that was damaged, and a file of somebody else, are refused and left as they are', async () => {
+  const path = newPath()
+  await using({ path }, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    await handle.append([fact('the first text')])
+    await handle.append([fact('the second text')])
+  })
+  const sound = readFileSync(path, 'utf8')
+  const cases = [
+    [sound.replace('the first text', 'the forged text'), { code: 'MEMORY_FAILED', details: { reason: 'read' } }],
+    [sound.replace('{"put":[', '{"put":[[['), { code: 'MEMORY_FAILED', details: { reason: 'read' } }],
+    ['name,age\nAda,36\n', { code: 'MEMORY_MISMATCH' }],
+    ['a precious note without an end', { code: 'MEMORY_MISMATCH' }],
+    [sound.replace('"version":1', '"version":9'), { code: 'MEMORY_MISMATCH' }],
+  ] as const
+  for (const [text, error] of cases) {
+    writeFileSync(path, text)
+    await using({ path }, (memory) => expect(memory.stats()).rejects.toMatchObject(error))
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  }
+})
+
+test('a folder that is not there is told, and the next call tries again', async () => {
+  const path = join(folder, 'missing', 'memory.jsonl')
+  await using({ path }, async (memory) => {
+    await expect(memory.stats()).rejects.toMatchObject({ code: 'MEMORY_FAILED', retryable: true })
+    await expect(memory.bind({ tenant: 't' }).append([fact('x')])).rejects.toMatchObject({ code: 'MEMORY_FAILED' })
+  })
+})
+
+test('23: after an erasure the bytes are nowhere in the folder, and a soft forgetting is completed by upkeep', async () => {
+  const own = mkdtempSync(join(folder, 'erase-'))
+  const bytes = (): string =>
+    readdirSync(own)
+      .map((name) => readFileSync(join(own, name), 'utf8'))
+      .join('')
+  await using({ path: join(own, 'memory.jsonl') }, async (memory) => {
+    const handle = memory.bind({ tenant: 't', user: 'u-marker' })
+    await handle.append([fact('marker-one', { id: 'id-marker-one' }), fact('marker-two', { id: 'b' })])
+    await memory.bind({ tenant: 't' }).append([fact('stays')])
+    await handle.update('b', { text: 'two, marker-changed' })
+    expect(bytes()).toContain('marker-two')
+    expect(await handle.forget({ ids: ['id-marker-one'] }, 'erase')).toEqual({ count: 1, verified: true })
+    expect(bytes()).not.toContain('marker-one')
+    expect(bytes()).not.toContain('marker-two')
+    await handle.forget('all', 'soft')
+    expect(bytes()).toContain('marker-changed')
+    await memory.maintain()
+    expect(bytes()).not.toContain('marker')
+    expect(bytes()).toContain('stays')
+    expect(readdirSync(own)).toEqual(['memory.jsonl'])
+    await handle.append([fact('goes on')])
+  })
+  await using({ path: join(own, 'memory.jsonl') }, async (memory) => expect((await memory.stats()).records).toBe(2))
+})
+
+test('8: another embedder is refused with both named, or its vectors are made anew while words go on finding', async () => {
+  const path = newPath()
+  const one = testEmbedder('one', 8)
+  const two = testEmbedder('two', 26)
+  const scope = { tenant: 't' }
+  await using({ path, embedder: one }, async (memory) => memory.bind(scope).append([fact('zebra crossing'), fact('apple tree')]))
+  await using({ path, embedder: two }, (memory) =>
+    expect(memory.stats()).rejects.toMatchObject({
+      code: 'MEMORY_MISMATCH',
+      message: expect.stringMatching(/test\/one.*test\/two/) as string,
+    }),
+  )
+  await using({ path, embedder: two, reembed: true }, async (memory) => {
+    expect((await memory.stats()).pending).toBe(2)
+    expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing'])
+    await memory.maintain()
+    expect((await memory.stats()).pending).toBe(0)
+  })
+  await using({ path, embedder: two }, async (memory) => {
+    expect((await memory.stats()).pending).toBe(0)
+    expect(textsOf(await memory.bind(scope).recall('zoo'))[0]).toBe('zebra crossing')
+  })
+})
+
+test('a file that somebody else writes to is noticed before anything is mixed up', async () => {
+  const path = newPath()
+  await using({ path }, async (memory) => {
+    await memory.bind({ tenant: 't' }).append([fact('mine')])
+    appendFileSync(path, '{"put":[]}\n')
+    await expect(memory.bind({ tenant: 't' }).append([fact('lost?')])).rejects.toMatchObject({
+      code: 'MEMORY_FAILED',
+      retryable: false,
+      details: { reason: 'changed-outside' },
+    })
+    expect((await memory.stats()).records).toBe(1)
+  })
+})
+
+test('thousands of records that come and go leave neither the file nor the indexes growing', async () => {
+  const path = newPath()
+  await using({ path, sync: false }, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    for (let round = 0; round < 5; round += 1) {
+      await handle.append(Array.from({ length: 1000 }, (_, at) => fact(`round ${round} number ${at}`)))
+      await handle.forget({ filter: { op: 'contains', field: 'text', value: 'number' } }, 'soft')
+      await memory.maintain()
+    }
+    await handle.append([fact('the last')])
+    expect(statSync(path).size).toBeLessThan(2000)
+    expect(textsOf(await handle.recall('number'))).toEqual([])
+    expect(textsOf(await handle.recall('last'))).toEqual(['the last'])
+  })
+})
+
+test('30: a thousand recalls print nothing, and a thousand that were opened and closed leave no file open', async () => {
+  const printed: unknown[] = []
+  const spies = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, 'write').mockImplementation((text) => printed.push(text) > 0),
+  )
+  const path = newPath()
+  try {
+    await using({ path, sync: false }, async (memory) => {
+      const handle = memory.bind({ tenant: 't' })
+      await handle.append([fact('kept')])
+      for (let at = 0; at < 1000; at += 1) await handle.recall(`kept ${at}`)
+    })
+    for (let at = 0; at < 1000; at += 1) await using({ path }, (memory) => memory.stats())
+  } finally {
+    for (const spy of spies) spy.mockRestore()
+  }
+  expect(printed).toEqual([])
+  if (process.platform !== 'linux') return
+  const open = readdirSync('/proc/self/fd').flatMap((name) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${name}`)]
+    } catch {
+      // The one that read the folder is closed by now.
+      return []
+    }
+  })
+  expect(open).not.toContain(path)
+})

@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto'
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { OpspawnError } from '../../core/index.ts'
+import { isObject, memoryFailed } from '../../remembering/index.ts'
+import { readCommit, writeCommit, type Commit } from './commit.ts'
+
+const FORMAT = 'opspawn-memory-journal'
+const VERSION = 1
+const BATCH = 256
+const NEWLINE = 10
+
+/** What a journal goes by. */
+export interface JournalOptions {
+  readonly path: string
+  readonly sync: boolean
+  /** Id of the embedder whose vectors are written; absent: none. */
+  readonly embedder: string | undefined
+  /** Vectors of another embedder are passed over instead of refused. */
+  readonly reembed: boolean
+}
+
+/** A file of commits, one line each: what is on the last whole line has happened. */
+export interface Journal {
+  /** The vectors in the file were not read, being of no or another embedder: rewrite it before anything is appended. */
+  readonly isStale: boolean
+  /** Appends a commit: all of it or, when the process dies on the way, nothing. */
+  append(commit: Commit): Promise<void>
+  /** Writes the file anew with these records only, in one step, and reads back what is there. */
+  rewrite(puts: Iterable<Commit['puts'][number]>): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Opens a journal, replays what is in it, and takes a torn last line off.
+ *
+ * @throws OpspawnError `MEMORY_MISMATCH` for another format or embedder, `MEMORY_FAILED` for a file that cannot be used.
+ */
+export async function openJournal(options: JournalOptions, replay: (commit: Commit) => void): Promise<Journal> {
+  const { path, sync } = options
+  const opened = await guarded('read', `opening ${path}`, () => open(path, 'a+'))
+  let file: FileHandle = opened
+  let size: number
+  let isStale: boolean
+  try {
+    ;({ size, isStale } = await load(file, options, replay))
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+
+  async function write(text: string): Promise<void> {
+    const bytes = Buffer.from(text)
+    const { size: actual } = await file.stat()
+    if (actual !== size)
+      throw memoryFailed(
+        'changed-outside',
+        `${path} was changed by somebody else: it has ${actual} bytes, not ${size}; one process at a time may use it`,
+      )
+    try {
+      await file.appendFile(bytes)
+      if (sync) await file.datasync()
+    } catch (error) {
+      // What stands behind the last whole line would be taken off at the next opening; better now.
+      await file.truncate(size).catch(() => {})
+      throw error
+    }
+    size += bytes.length
+  }
+
+  return {
+    isStale,
+    append: (commit) => guarded('write', `writing to ${path}`, () => write(writeCommit(commit))),
+    async rewrite(puts) {
+      await guarded('write', `rewriting ${path}`, async () => {
+        const fresh = await replaceFile(options, puts)
+        const old = file
+        file = fresh.file
+        size = fresh.size
+        await old.close()
+        await verify(path, fresh.hash)
+      })
+    },
+    close: () => file.close(),
+  }
+}
+
+async function load(
+  file: FileHandle,
+  options: JournalOptions,
+  replay: (commit: Commit) => void,
+): Promise<{ readonly size: number; readonly isStale: boolean }> {
+  const { path } = options
+  const bytes = await guarded('read', `reading ${path}`, () => file.readFile())
+  const whole = bytes.lastIndexOf(NEWLINE) + 1
+  if (whole === 0) {
+    // Not one whole line: it is new, or its making was interrupted. Anything else must not be overwritten.
+    if (bytes.length > 0 && !header(options).startsWith(bytes.toString())) throw mismatch(path, 'is no journal of a memory')
+    await guarded('write', `writing to ${path}`, async () => {
+      await file.truncate(0)
+      await file.appendFile(header(options))
+      await file.datasync()
+    })
+    return { size: Buffer.byteLength(header(options)), isStale: false }
+  }
+  let keepsVectors = false
+  for (let from = 0, number = 1; from < whole; number += 1) {
+    const end = bytes.indexOf(NEWLINE, from)
+    const line = bytes.toString('utf8', from, end)
+    if (number === 1) keepsVectors = checkHeader(line, options)
+    else replay(readCommit(line, `${path}, line ${number}`, keepsVectors))
+    from = end + 1
+  }
+  if (whole < bytes.length) await guarded('write', `mending ${path}`, () => file.truncate(whole))
+  return { size: whole, isStale: !keepsVectors }
+}
+
+function header({ embedder }: JournalOptions): string {
+  return `${JSON.stringify({ format: FORMAT, version: VERSION, embedder: embedder ?? null })}\n`
+}
+
+/** Whether the vectors in the file are of the embedder that is used. */
+function checkHeader(line: string, { path, embedder, reembed }: JournalOptions): boolean {
+  let found: unknown
+  try {
+    found = JSON.parse(line)
+  } catch {
+    throw mismatch(path, 'is no journal of a memory')
+  }
+  if (!isObject(found) || found['format'] !== FORMAT) throw mismatch(path, 'is no journal of a memory')
+  if (found['version'] !== VERSION) throw mismatch(path, `has version ${String(found['version'])}, this package reads ${VERSION}`)
+  const written = found['embedder']
+  if (written === (embedder ?? null)) return true
+  if (written === null || reembed) return false
+  throw mismatch(
+    path,
+    `has vectors of embedder ${JSON.stringify(written)}, not of ${embedder ?? 'none'}; with reembed: true they are made anew`,
+  )
+}
+
+function mismatch(path: string, problem: string): OpspawnError {
+  return new OpspawnError('MEMORY_MISMATCH', `${path} ${problem}`, { details: { path } })
+}
+
+async function replaceFile(
+  options: JournalOptions,
+  puts: Iterable<Commit['puts'][number]>,
+): Promise<{ readonly file: FileHandle; readonly size: number; readonly hash: string }> {
+  const { path } = options
+  const beside = `${path}.new`
+  await rm(beside, { force: true })
+  const file = await open(beside, 'ax+')
+  const hash = createHash('sha256')
+  let size = 0
+  try {
+    for (const text of texts(options, puts)) {
+      await file.appendFile(text)
+      hash.update(text)
+      size += Buffer.byteLength(text)
+    }
+    await file.sync()
+    await rename(beside, path)
+    await syncFolder(path)
+  } catch (error) {
+    await file.close()
+    await rm(beside, { force: true })
+    throw error
+  }
+  return { file, size, hash: hash.digest('hex') }
+}
+
+function* texts(options: JournalOptions, puts: Iterable<Commit['puts'][number]>): Generator<string> {
+  yield header(options)
+  let batch: Commit['puts'][number][] = []
+  for (const put of puts) {
+    batch.push(put)
+    if (batch.length < BATCH) continue
+    yield writeCommit({ puts: batch, drops: [] })
+    batch = []
+  }
+  if (batch.length > 0) yield writeCommit({ puts: batch, drops: [] })
+}
+
+/** The renaming itself must survive a power cut. Folders cannot be opened everywhere. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const folder = await open(dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Reads back what stands in the file, and that no other one was left beside it. */
+async function verify(path: string, expected: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    const actual = createHash('sha256')
+      .update(await file.readFile())
+      .digest('hex')
+    const left = (await readdir(dirname(path))).includes(`${basename(path)}.new`)
+    if (actual === expected && !left) return
+  } finally {
+    await file.close()
+  }
+  throw memoryFailed('erase-incomplete', `${join(path)} does not hold what was written to it; erase again`)
+}
+
+/** Makes a fault of the file system ours, once. */
+async function guarded<T>(reason: 'read' | 'write', what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (OpspawnError.is(error)) throw error
+    throw memoryFailed(reason, `${what} failed: ${error instanceof Error ? error.message : String(error)}`, error)
+  }
+}

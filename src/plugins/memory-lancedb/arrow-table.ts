@@ -1,0 +1,104 @@
+import type { Data, Field, Schema, Table } from 'apache-arrow'
+import { COLUMNS, type ColumnKind, type Row } from './columns.ts'
+import type { Library } from './library.ts'
+
+/** The name of the column of vectors. */
+export const VECTOR = 'vector'
+
+type Arrow = Library['arrow']
+type Values = readonly (Row[string] | Float32Array | undefined)[]
+
+/** The schema of a table without vectors. */
+export function makeSchema(arrow: Arrow, about: ReadonlyMap<string, string>): Schema {
+  const types = {
+    text: () => new arrow.Utf8(),
+    number: () => new arrow.Float64(),
+    flag: () => new arrow.Bool(),
+    texts: () => new arrow.List(new arrow.Field('item', new arrow.Utf8(), true)),
+  }
+  const fields = Object.entries(COLUMNS).map(
+    ([name, { kind, nullable = false }]) => new arrow.Field(name, types[kind](), nullable) as Field,
+  )
+  return new arrow.Schema(fields, new Map(about))
+}
+
+/** The column of vectors of so many numbers. */
+export function vectorField(arrow: Arrow, dims: number): Field {
+  return new arrow.Field(VECTOR, new arrow.FixedSizeList(dims, new arrow.Field('item', new arrow.Float32(), true)), true)
+}
+
+/**
+ * Writes rows as one batch of a table with that schema, its vectors beside them. LanceDB would do it too, some ten times slower,
+ * and would pad or cut a vector of the wrong length.
+ */
+export function makeTable(
+  arrow: Arrow,
+  schema: Schema,
+  rows: readonly Row[],
+  vectors: readonly (Float32Array | undefined)[],
+): Table {
+  const children = schema.fields.map((field) => {
+    if (field.name === VECTOR) return vectorData(arrow, field, vectors)
+    const values = rows.map((row) => row[field.name])
+    return WRITERS[(COLUMNS[field.name] as { readonly kind: ColumnKind }).kind](arrow, field, values)
+  })
+  const data = arrow.makeData({ type: new arrow.Struct(schema.fields), length: rows.length, nullCount: 0, children })
+  return new arrow.Table(schema, [new arrow.RecordBatch(schema, data)])
+}
+
+const WRITERS: Readonly<Record<ColumnKind, (arrow: Arrow, field: Field, values: Values) => Data>> = {
+  text: (arrow, { type }, values) => textData(arrow, type, values),
+  number: (arrow, { type }, values) =>
+    arrow.makeData({ type, ...validity(values), data: Float64Array.from(values, (value) => (value ?? 0) as number) } as never),
+  flag: (arrow, { type }, values) =>
+    arrow.makeData({ type, length: values.length, nullCount: 0, data: bits(values, (value) => value === true).bitmap } as never),
+  texts: (arrow, { type }, values) => {
+    const lists = values as readonly (readonly string[])[]
+    const child = textData(arrow, (type as unknown as { readonly children: readonly [Field] }).children[0].type, lists.flat())
+    return arrow.makeData({
+      type,
+      length: lists.length,
+      nullCount: 0,
+      valueOffsets: offsets(lists.map((list) => list.length)),
+      child,
+    } as never)
+  },
+}
+
+function textData(arrow: Arrow, type: Field['type'], values: Values): Data {
+  const parts = values.map((value) => Buffer.from((value ?? '') as string))
+  const valueOffsets = offsets(parts.map((part) => part.length))
+  return arrow.makeData({ type, ...validity(values), valueOffsets, data: Buffer.concat(parts) } as never)
+}
+
+function vectorData(arrow: Arrow, { type }: Field, vectors: readonly (Float32Array | undefined)[]): Data {
+  const { listSize, children } = type as unknown as { readonly listSize: number; readonly children: readonly [Field] }
+  const flat = new Float32Array(vectors.length * listSize)
+  vectors.forEach((vector, at) => vector !== undefined && flat.set(vector, at * listSize))
+  const child = arrow.makeData({ type: children[0].type, length: flat.length, nullCount: 0, data: flat } as never)
+  return arrow.makeData({ type, ...validity(vectors), child } as never)
+}
+
+function offsets(lengths: readonly number[]): Int32Array {
+  const result = new Int32Array(lengths.length + 1)
+  lengths.forEach((length, at) => (result[at + 1] = (result[at] as number) + length))
+  return result
+}
+
+function validity(values: Values): { readonly length: number; readonly nullCount: number; readonly nullBitmap: Uint8Array } {
+  const { bitmap, unset } = bits(values, (value) => value !== undefined && value !== null)
+  return { length: values.length, nullCount: unset, nullBitmap: bitmap }
+}
+
+function bits(
+  values: Values,
+  isSet: (value: Values[number]) => boolean,
+): { readonly bitmap: Uint8Array; readonly unset: number } {
+  const bitmap = new Uint8Array(Math.ceil(values.length / 8))
+  let unset = 0
+  values.forEach((value, at) => {
+    if (isSet(value)) bitmap[at >> 3] = (bitmap[at >> 3] as number) | (1 << (at & 7))
+    else unset += 1
+  })
+  return { bitmap, unset }
+}

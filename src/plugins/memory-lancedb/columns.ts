@@ -1,0 +1,120 @@
+import type { MemoryRecord, MemoryScope } from '../../core/index.ts'
+import {
+  SCOPE_LABELS,
+  decodeScope,
+  encodeLabel,
+  encodeScope,
+  freezeDeep,
+  sha256,
+  timeOf,
+  wordsOf,
+} from '../../remembering/index.ts'
+
+/** What a column holds. */
+export type ColumnKind = 'text' | 'number' | 'flag' | 'texts'
+
+/** The columns, but for the vector: what filters may name has one of its own, the rest is JSON in `rest`. */
+export const COLUMNS: Readonly<Record<string, { readonly kind: ColumnKind; readonly nullable?: true }>> = {
+  /** Of scope and id: the primary key. */
+  key: { kind: 'text' },
+  /** Labels as they are in keys: letters, digits, `_`, `-`, `%`; empty where there is none. */
+  tenant: { kind: 'text' },
+  agentLabel: { kind: 'text' },
+  userLabel: { kind: 'text' },
+  sessionLabel: { kind: 'text' },
+  scope: { kind: 'text' },
+  /** Scope and `seq`. */
+  place: { kind: 'text' },
+  id: { kind: 'text' },
+  kind: { kind: 'text' },
+  role: { kind: 'text', nullable: true },
+  text: { kind: 'text' },
+  /** The words to index, each with the tenant's mark before it: nobody's words are in another's lists. */
+  words: { kind: 'text' },
+  /** Hashes of names and values of metadata. */
+  facets: { kind: 'texts' },
+  seq: { kind: 'number' },
+  version: { kind: 'number' },
+  createdAt: { kind: 'number' },
+  /** When it happened or was recorded: the order of the latest. */
+  happenedAt: { kind: 'number' },
+  occurredAt: { kind: 'number', nullable: true },
+  validFrom: { kind: 'number', nullable: true },
+  validTo: { kind: 'number', nullable: true },
+  expiresAt: { kind: 'number', nullable: true },
+  isSuperseded: { kind: 'flag' },
+  supersededAt: { kind: 'number', nullable: true },
+  rest: { kind: 'text' },
+}
+
+/** The columns that a record is made of. */
+export const RECORD_COLUMNS: readonly string[] =
+  'scope id kind role text seq version createdAt occurredAt validFrom validTo expiresAt supersededAt rest'.split(' ')
+
+/** A row without its vector. */
+export type Row = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+
+const MAX_WORD = 64
+const PLAIN = ['role', 'occurredAt', 'validFrom', 'validTo', 'expiresAt', 'supersededAt'] as const
+const REST = ['content', 'supersedes', 'source', 'metadata', 'contentHash', 'supersededBy'] as const
+
+/** The primary key of an id in a scope. */
+export function keyOf(scope: MemoryScope, id: string): string {
+  return sha256(JSON.stringify([encodeScope(scope), id]))
+}
+
+/** A text for a place in a scope. */
+export function placeOf(scope: string, seq: number): string {
+  return `${seq}@${scope}`
+}
+
+/** What stands for a member of metadata in an index: for its name, or for name and value. */
+export function facetOf(...member: readonly [name: string, value?: unknown]): string {
+  return sha256(JSON.stringify(member)).slice(0, 22)
+}
+
+/** Words as they are indexed and looked for, repeated ones too. */
+export function markedWords(tenant: string, words: readonly string[]): readonly string[] {
+  const mark = sha256(tenant).slice(0, 8)
+  return words.map((word) => `${mark}.${word.slice(0, MAX_WORD)}`)
+}
+
+/** Writes a record as a row. */
+export function toRow(record: MemoryRecord): Row {
+  const scope = encodeScope(record.scope)
+  const row: Record<string, Row[string]> = {
+    key: keyOf(record.scope, record.id),
+    tenant: encodeLabel(record.scope.tenant),
+    scope,
+    place: placeOf(scope, record.seq),
+    id: record.id,
+    kind: record.kind,
+    text: record.text,
+    words: markedWords(record.scope.tenant, wordsOf(record.text)).join(' '),
+    facets: Object.entries(record.metadata ?? {}).flatMap(([name, value]) => [facetOf(name), facetOf(name, value)]),
+    seq: record.seq,
+    version: record.version,
+    createdAt: record.createdAt,
+    happenedAt: timeOf(record),
+    isSuperseded: record.supersededBy !== undefined,
+    rest: JSON.stringify(Object.fromEntries(REST.map((member) => [member, record[member]]))),
+  }
+  for (const label of SCOPE_LABELS)
+    row[`${label}Label`] = record.scope[label] === undefined ? '' : encodeLabel(record.scope[label])
+  for (const member of PLAIN) row[member] = record[member] ?? null
+  return row
+}
+
+/** Makes a reader of rows; scopes that are alike become one object. */
+export function recordReader(): (row: Row) => MemoryRecord {
+  const scopes = new Map<unknown, MemoryScope>()
+  return (row) => {
+    const key = row['scope'] as string
+    const scope = scopes.get(key) ?? decodeScope(key)
+    scopes.set(key, scope)
+    const record: Record<string, unknown> = { scope, ...(JSON.parse(row['rest'] as string) as object) }
+    for (const name of ['id', 'kind', 'text', 'seq', 'version', 'createdAt']) record[name] = row[name]
+    for (const name of PLAIN) if (row[name] !== null) record[name] = row[name]
+    return freezeDeep(record as unknown as MemoryRecord)
+  }
+}

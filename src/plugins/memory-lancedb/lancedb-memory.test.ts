@@ -1,0 +1,370 @@
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Memory, MemoryFilter } from '../../core/index.ts'
+import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
+import { matches } from '../../remembering/index.ts'
+import { manualClock } from '../../testing/clock.ts'
+import { memoryConformance } from '../../testing/memory-conformance.ts'
+import { hostileTexts } from '../../testing/memory-hostile.ts'
+import { asLines, fact, idsOf, linesOf, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
+import { seededRandom } from '../../testing/seeded.ts'
+import { lancedbMemory, type LancedbMemoryOptions } from './index.ts'
+
+// Every call goes to the disk, and the machine may be busy.
+vi.setConfig({ testTimeout: 120_000 })
+let folder = ''
+let count = 0
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'opspawn-lancedb-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+const newPath = (): string => join(folder, `memory-${(count += 1)}`)
+
+async function using<T>(options: Partial<LancedbMemoryOptions>, work: (memory: Memory) => Promise<T>): Promise<T> {
+  const memory = lancedbMemory({ path: newPath(), ...options })
+  try {
+    return await work(memory)
+  } finally {
+    await memory[Symbol.asyncDispose]()
+  }
+}
+
+describe('memory/1', () => {
+  memoryConformance({
+    test,
+    createMemory: (setup) => lancedbMemory({ ...setup, path: newPath() }),
+  })
+})
+
+test('it is a plugin, and says what a write survives', () => {
+  const memory = lancedbMemory({ path: newPath() })
+  expect(() => requirePlugin(memory)).not.toThrow()
+  expect(memory.capabilities).toEqual({
+    lexical: true,
+    vector: false,
+    ttl: true,
+    atomicAppend: true,
+    multiProcess: true,
+    erase: true,
+    durability: 'process',
+  })
+  expect(lancedbMemory({ path: newPath(), embedder: testEmbedder() }).capabilities.vector).toBe(true)
+})
+
+test.each([
+  [{}],
+  [{ path: '' }],
+  [{ path: 7 }],
+  [{ path: 'a\0b' }],
+  [{ path: 's3://bucket/x' }],
+  [{ path: 'x', reembed: 'yes' }],
+  [{ path: 'x', exactUpTo: 10 }],
+  [{ path: 'x', exactUpTo: Number.NaN }],
+  [{ path: 'x', unknown: 1 }],
+  [{ path: 'x', dims: 3 }],
+  ['x'],
+])('options %j are refused', (options) => {
+  const code = expect.stringMatching(/^(OPTIONS|LIMIT)_INVALID$/) as string
+  expect(() => lancedbMemory(options as LancedbMemoryOptions)).toThrow(expect.objectContaining({ code }))
+})
+
+test('what was acknowledged is there after it was opened again, vectors and places included', async () => {
+  const path = newPath()
+  const clock = manualClock()
+  const embedder = testEmbedder()
+  const scope = { tenant: 't', session: 's' }
+  const before = await using({ path, clock, embedder }, async (memory) => {
+    const handle = memory.bind(scope)
+    await handle.append(['zebra', 'apple', 'melon'].map((id) => fact(`${id} one`, { id })))
+    await handle.append([fact('zinc two', { id: 'new', supersedes: 'zebra' })])
+    await handle.update('apple', { metadata: { n: 1 } })
+    await handle.forget({ ids: ['melon'] }, 'soft')
+    return linesOf(memory.export('t'))
+  })
+  let calls = 0
+  embedder.fault = (vectors) => {
+    calls += 1
+    return vectors
+  }
+  await using({ path, clock, embedder }, async (memory) => {
+    expect(await linesOf(memory.export('t'))).toEqual(before)
+    expect((await memory.stats()).pending).toBe(0)
+    expect(calls).toBe(0)
+    expect(textsOf(await memory.bind(scope).recall('zany'))[0]).toBe('zinc two')
+  })
+})
+
+test('3: hostile texts and long trees in filters on columns mean what the reference says', async () => {
+  const texts = hostileTexts(200).filter((text) => text !== '')
+  await using({}, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    await memory.bind({ tenant: 'u' }).append([fact('theirs', { id: "x' OR '1'='1" })])
+    await handle.append([...new Set(texts)].map((text) => fact(text, { id: text, metadata: { note: text } })))
+    const records = await listAll(handle)
+    const random = seededRandom(7)
+    for (const value of texts) {
+      const field = random() < 0.5 ? 'id' : 'text'
+      const op = (['eq', 'ne', 'lt', 'gte', 'contains'] as const)[Math.floor(random() * 5)] ?? 'eq'
+      const own: MemoryFilter = { op, field, value }
+      const filter: MemoryFilter =
+        random() < 0.5 ? own : { op: 'not', filter: { op: 'and', filters: [own, { op: 'in', field: 'id', values: [value] }] } }
+      const found = (await handle.list({ filter, limit: 1000 })).records
+      expect([filter, idsOf(found)]).toEqual([filter, idsOf(records.filter((record) => matches(filter, record)))])
+    }
+    const every = texts.map((value): MemoryFilter => ({ op: 'eq', field: 'id', value }))
+    for (const filter of [
+      { op: 'or', filters: Array.from({ length: 40 }, () => every).flat() },
+      { op: 'in', field: 'id', values: Array.from({ length: 12_000 }, (_, at) => texts[at] ?? `v${at}`) },
+      { op: 'in', field: 'metadata.note', values: texts },
+    ] as const)
+      expect((await handle.list({ filter, limit: 1000 })).records.length).toBe(records.length)
+    expect((await handle.forget({ filter: { op: 'eq', field: 'id', value: "x' OR '1'='1" } }, 'soft')).count).toBe(1)
+    expect((await memory.stats('u')).records).toBe(1)
+    expect((await memory.stats('t')).records).toBe(records.length - 1)
+  })
+})
+
+function bytesOf(path: string): string {
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .flatMap((file) => (file.isFile() ? [readFileSync(join(file.parentPath, file.name), 'latin1')] : []))
+    .join('\n')
+}
+
+test('23: one of hundreds is erased from data, indexes and old versions; a soft forgetting goes with upkeep', async () => {
+  const path = newPath()
+  await using({ path }, async (memory) => {
+    const handle = memory.bind({ tenant: 't', user: 'u' })
+    await handle.append(Array.from({ length: 400 }, (_, at) => fact(`ordinary sentence number ${at}`)))
+    await handle.append([
+      fact('the marker-one is purplefish', { id: 'id-marker-one', metadata: { secret: 'marker-value' } }),
+      fact('marker-two', { id: 'b' }),
+    ])
+    await handle.append([fact('twice said text', { id: 'twice' })])
+    await memory.bind({ tenant: 'other' }).append([fact('twice said text')])
+    await memory.bind({ tenant: 'other' }).append([fact('an answer', { content: { quotes: 'quoted elsewhere too' } })])
+    await handle.append([fact('quoted elsewhere too', { id: 'quoted' })])
+    await handle.update('b', { text: 'two, marker-changed' })
+    await memory.maintain()
+    await handle.update('b', { text: 'two, marker-changed again' })
+    expect(bytesOf(path)).toContain('marker-one')
+    // What is in an index is packed, and cannot be looked for: that none of before is left is what can be seen.
+    const indexes = readdirSync(join(path, 'records.lance', '_indices'))
+    expect(await handle.forget({ ids: ['id-marker-one'] }, 'erase')).toEqual({ count: 1, verified: true })
+    for (const marker of ['marker-one', 'marker-value', 'marker-two', 'purplefish']) expect(bytesOf(path)).not.toContain(marker)
+    expect(readdirSync(join(path, 'records.lance', '_indices')).filter((name) => indexes.includes(name))).toEqual([])
+    expect(await handle.forget({ ids: ['twice', 'quoted'] }, 'erase')).toEqual({ count: 2, verified: true })
+    await handle.forget({ ids: ['b'] }, 'soft')
+    expect(bytesOf(path)).toContain('marker-changed')
+    await memory.maintain()
+    expect(bytesOf(path)).not.toContain('marker-changed')
+    expect((await memory.stats('t')).records).toBe(400)
+    expect(textsOf(await handle.recall('sentence 17', { budget: { items: 1 } }))).toEqual(['ordinary sentence number 17'])
+  })
+})
+
+test('8: another embedder is refused with both named, or its vectors are made anew while words go on finding', async () => {
+  const path = newPath()
+  const one = testEmbedder('one', 8)
+  const two = testEmbedder('two', 26)
+  const scope = { tenant: 't' }
+  await using({ path, embedder: one }, async (memory) => memory.bind(scope).append([fact('zebra crossing'), fact('apple tree')]))
+  for (const [embedder, message] of [
+    [two, /test\/one with 8.*test\/two/],
+    [testEmbedder('one', 9), undefined],
+  ] as const) {
+    const dims = message === undefined ? 9 : undefined
+    await using({ path, embedder, dims }, (memory) =>
+      expect(memory.stats()).rejects.toMatchObject({
+        code: 'MEMORY_MISMATCH',
+        message: expect.stringMatching(message ?? /8 numbers.* 9/) as string,
+      }),
+    )
+  }
+  await using({ path, embedder: testEmbedder('one', 9) }, async (memory) => {
+    await expect(memory.bind(scope).append([fact('x')])).rejects.toMatchObject({ code: 'MEMORY_MISMATCH' })
+    await expect(memory.bind(scope).recall('x')).rejects.toMatchObject({ code: 'MEMORY_MISMATCH' })
+  })
+  await using({ path }, async (memory) => expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing']))
+  await using({ path, embedder: two, reembed: true }, async (memory) => {
+    expect((await memory.stats()).pending).toBe(2)
+    expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing'])
+    await memory.maintain()
+    expect((await memory.stats()).pending).toBe(0)
+  })
+  await using({ path, embedder: two }, async (memory) => {
+    expect((await memory.stats()).pending).toBe(0)
+    expect(textsOf(await memory.bind(scope).recall('zoo'))[0]).toBe('zebra crossing')
+  })
+})
+
+test('a vector stays with its record through every change that leaves the text as it is', async () => {
+  await using({ embedder: testEmbedder() }, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    await Promise.all([handle.append([fact('zebra', { id: 'a' })]), handle.append([fact('zinc', { id: 'b', supersedes: 'a' })])])
+    await handle.update('b', { metadata: { n: 2 } })
+    expect((await memory.stats()).pending).toBe(0)
+    expect(textsOf(await handle.recall('zany'))).toEqual(['zinc'])
+  })
+})
+
+test.each([24, 26])(
+  'A1: above the limit an index of vectors of %i numbers is built and measured, and recall finds what comparing all finds',
+  async (dims) => {
+    const path = newPath()
+    const random = seededRandom(5)
+    const words = (): string =>
+      Array.from({ length: 6 }, () => String.fromCharCode(97 + Math.floor(random() * 26)).repeat(3)).join(' ')
+    const texts = Array.from({ length: 900 }, words)
+    const queries = Array.from({ length: 10 }, words)
+    const embedder = testEmbedder('letters', dims)
+    const ask = async (memory: Memory): Promise<readonly (readonly string[])[]> => {
+      const handle = memory.bind({ tenant: 't' })
+      const answers: (readonly string[])[] = []
+      for (const query of queries) answers.push(textsOf(await handle.recall(query)))
+      return answers
+    }
+    const exact = await using({ path, embedder }, async (memory) => {
+      const handle = memory.bind({ tenant: 't' })
+      await handle.append(texts.map((text, at) => fact(text, { id: `${at}` })))
+      await memory.maintain()
+      expect((await memory.stats())['vectorIndex']).toBe(null)
+      return ask(memory)
+    })
+    await using({ path, embedder, exactUpTo: 256 }, async (memory) => {
+      await memory.maintain()
+      expect((await memory.stats())['vectorIndex']).toMatchObject({ rows: 900, recall: expect.any(Number) as number })
+      const found = await ask(memory)
+      const shares = found.map((answer, at) => answer.filter((text) => exact[at]?.includes(text)).length / answer.length)
+      expect(shares.reduce((sum, share) => sum + share, 0) / shares.length).toBeGreaterThanOrEqual(0.95)
+      await memory.bind({ tenant: 't' }).append([fact(queries[0] as string, { id: 'new' })])
+      expect((await memory.bind({ tenant: 't' }).recall(queries[0] as string)).items[0]?.record.id).toBe('new')
+      await memory.bind({ tenant: 't' }).forget({ ids: ['new'] }, 'erase')
+      expect(await ask(memory)).toHaveLength(10)
+    })
+    await using({ path, embedder, exactUpTo: 256 }, async (memory) =>
+      expect((await memory.stats())['vectorIndex']).toMatchObject({ rows: 900 }),
+    )
+  },
+)
+
+test('28: files stay few over hundreds of single appends, and nothing is held up or lost', async () => {
+  const path = newPath()
+  await using({ path }, async (memory) => {
+    const handle = memory.bind({ tenant: 't', session: 's' })
+    for (let round = 0; round < 40; round += 1)
+      await Promise.all([
+        ...Array.from({ length: 10 }, (_, at) => handle.append([fact(`round ${round} number ${at}`)])),
+        ...(round > 0 ? [handle.append([fact(`pinned ${round}`, { id: `p${round}` })])] : []),
+        ...(round > 1 ? [handle.update(`p${round - 1}`, { metadata: { round } })] : []),
+      ])
+    const { records, upkeep } = await memory.stats()
+    expect(records).toBe(439)
+    expect(upkeep).toMatchObject({ failures: 0 })
+    await memory.maintain()
+    expect(readdirSync(path, { recursive: true, withFileTypes: true }).filter((file) => file.isFile()).length).toBeLessThan(40)
+    expect((await listAll(handle, undefined, 500)).map((record) => record.seq)).toEqual(
+      Array.from({ length: 439 }, (_, at) => at + 1),
+    )
+  })
+})
+
+test('31: who aborts in time is rejected with the reason, writes nothing, and holds nobody up', async () => {
+  await using({}, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    await handle.append([fact('first')])
+    const reason = new Error('enough')
+    const settled = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, at) => {
+        const control = new AbortController()
+        const call = handle.append([fact(`f ${at}`, { id: `${at}` })], { signal: control.signal })
+        if (at % 2 === 0) void Promise.resolve().then(() => control.abort(reason))
+        return call
+      }),
+    )
+    expect(settled.map((one) => (one.status === 'rejected' ? one.reason === reason : false))).toEqual(
+      Array.from({ length: 20 }, (_, at) => at % 2 === 0),
+    )
+    expect((await listAll(handle)).map((record) => record.seq)).toEqual(Array.from({ length: 11 }, (_, at) => at + 1))
+  })
+})
+
+test('two memories over one folder in one process see each other at once, and count places together', async () => {
+  const path = newPath()
+  await using({ path }, (one) =>
+    using({ path }, async (two) => {
+      const scope = { tenant: 't' }
+      await Promise.all(Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? one : two).bind(scope).append([fact(`f ${at}`)])))
+      for (const memory of [one, two])
+        expect((await listAll(memory.bind(scope))).map((record) => record.seq)).toEqual(
+          Array.from({ length: 20 }, (_, at) => at + 1),
+        )
+      await one.bind(scope).forget('all', 'erase')
+      expect(await listAll(two.bind(scope))).toEqual([])
+    }),
+  )
+})
+
+test('a folder of somebody else, and one that cannot be made, are refused', async () => {
+  const file = newPath()
+  writeFileSync(file, 'a note')
+  await using({ path: file }, (memory) =>
+    expect(memory.stats()).rejects.toMatchObject({ code: 'MEMORY_FAILED', details: { reason: 'read' } }),
+  )
+  const path = newPath()
+  const { connect } = await import('@lancedb/lancedb')
+  const connection = await connect(path)
+  await connection.createTable('records', [{ name: 'theirs' }])
+  connection.close()
+  await using({ path }, (memory) => expect(memory.stats()).rejects.toMatchObject({ code: 'MEMORY_MISMATCH' }))
+})
+
+test.skipIf(process.getuid?.() === 0)(
+  '27: a folder without the right to write is still read (not asked of root, who may write everywhere)',
+  async () => {
+    const path = newPath()
+    await using({ path }, (memory) => memory.bind({ tenant: 't' }).append([fact('kept')]))
+    const folders = [
+      path,
+      ...readdirSync(path, { recursive: true, withFileTypes: true })
+        .filter((file) => file.isDirectory())
+        .map((file) => join(file.parentPath, file.name)),
+    ]
+    for (const one of folders) chmodSync(one, 0o555)
+    try {
+      await using({ path }, async (memory) => {
+        expect(await listAll(memory.bind({ tenant: 't' }))).toHaveLength(1)
+        await expect(memory.bind({ tenant: 't' }).append([fact('x')])).rejects.toMatchObject({
+          code: 'MEMORY_FAILED',
+          details: { reason: 'write' },
+        })
+      })
+    } finally {
+      for (const one of folders) chmodSync(one, 0o755)
+    }
+  },
+)
+
+test('an import of many scopes keeps places that are free, and puts the others behind', async () => {
+  const lines = await using({}, async (memory) => {
+    for (const session of ['a', 'b'])
+      await memory.bind({ tenant: 't', session }).append([fact('one', { id: '1' }), fact('two', { id: '2' })])
+    return linesOf(memory.export('t'))
+  })
+  await using({}, async (memory) => {
+    await memory.bind({ tenant: 't', session: 'b' }).append([fact('mine', { id: 'm' })])
+    expect(await memory.import(asLines(lines))).toEqual({ imported: 4 })
+    const places = async (session: string) =>
+      (await listAll(memory.bind({ tenant: 't', session }))).map(({ id, seq }) => [id, seq])
+    expect(await places('a')).toEqual([
+      ['1', 1],
+      ['2', 2],
+    ])
+    expect(await places('b')).toEqual([
+      ['m', 1],
+      ['1', 2],
+      ['2', 3],
+    ])
+  })
+})

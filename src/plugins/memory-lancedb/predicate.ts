@@ -1,0 +1,135 @@
+import type { MemoryFilter, MemoryScope, ScopeLabel } from '../../core/index.ts'
+import {
+  SCOPE_LABELS,
+  encodeLabel,
+  encodeScope,
+  isInReach,
+  matches,
+  isCurrent,
+  isExpired,
+  type RecallCall,
+} from '../../remembering/index.ts'
+import type { MemoryRecord } from '../../core/index.ts'
+import { COLUMNS, facetOf } from './columns.ts'
+
+/** Conditions and values that go into one predicate; longer trees are nested too deep for LanceDB's parser, or slow. */
+const MAX_CONDITIONS = 200
+const MAX_VALUES = 1000
+
+const OPERATORS = { eq: '=', lt: '<', lte: '<=', gt: '>', gte: '>=' } as const
+
+/** A text in SQL. A quote is doubled; nothing else has a meaning between quotes. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** A list of texts in SQL. */
+export function quoteAll(texts: readonly string[]): string {
+  return texts.map(quote).join(', ')
+}
+
+/** Joins conditions that must all hold. */
+export function all(...conditions: readonly (string | undefined)[]): string {
+  return conditions.filter((one) => one !== undefined).join(' AND ')
+}
+
+/** The rows of a tenant. */
+export function ofTenant(tenant: string): string {
+  return `tenant = ${quote(encodeLabel(tenant))}`
+}
+
+/** The rows that a read of a scope sees. */
+export function inReach(scope: MemoryScope, across: readonly ScopeLabel[]): string {
+  if (across.length === 0) return all(ofTenant(scope.tenant), `scope = ${quote(encodeScope(scope))}`)
+  const labels = SCOPE_LABELS.filter((label) => !across.includes(label)).map(
+    (label) => `${label}Label = ${quote(scope[label] === undefined ? '' : encodeLabel(scope[label]))}`,
+  )
+  return all(ofTenant(scope.tenant), ...labels)
+}
+
+/** The rows that have not expired. */
+export function alive(now: number): string {
+  return `(expiresAt IS NULL OR expiresAt > ${now})`
+}
+
+/** The rows that a recall may return, and perhaps more: {@link acceptor} decides. */
+export function recallable(call: RecallCall, now: number): string {
+  const at = call.asOf ?? now
+  const known =
+    call.asOf === undefined ? 'isSuperseded = FALSE' : `createdAt <= ${at} AND (supersededAt IS NULL OR supersededAt > ${at})`
+  return all(
+    inReach(call.scope, call.across),
+    alive(now),
+    `(validFrom IS NULL OR validFrom <= ${at})`,
+    `(validTo IS NULL OR validTo > ${at})`,
+    known,
+    widened(call.filter),
+  )
+}
+
+/** The one meaning of a read, whatever LanceDB made of the predicate. */
+export function acceptor(
+  { scope, across, filter, asOf }: Pick<RecallCall, 'scope' | 'across' | 'filter' | 'asOf'>,
+  now: number,
+  isListing = false,
+): (record: MemoryRecord) => boolean {
+  return (record) =>
+    isInReach(record.scope, scope, across) &&
+    (isListing ? !isExpired(record, now) : isCurrent(record, now, asOf)) &&
+    (filter === undefined || matches(filter, record))
+}
+
+/** A condition that holds for every row that a filter fits, and perhaps for more; undefined where it would hold for all. */
+export function widened(filter: MemoryFilter | undefined): string | undefined {
+  return filter === undefined || conditionsIn(filter) > MAX_CONDITIONS ? undefined : widen(filter, false)
+}
+
+function conditionsIn(filter: MemoryFilter): number {
+  if ('filters' in filter) return filter.filters.reduce((sum, one) => sum + conditionsIn(one), 1)
+  return filter.op === 'not' ? 1 + conditionsIn(filter.filter) : 1
+}
+
+/** Negations are pushed down to the conditions, so that none of what SQL holds for unknown is ever negated. */
+function widen(filter: MemoryFilter, isNegated: boolean): string | undefined {
+  if (filter.op === 'not') return widen(filter.filter, !isNegated)
+  if (!('filters' in filter)) return filter.op === 'ne' ? leaf({ ...filter, op: 'eq' }, !isNegated) : leaf(filter, isNegated)
+  const parts = filter.filters.map((one) => widen(one, isNegated))
+  const known = parts.filter((part) => part !== undefined)
+  if ((filter.op === 'and') !== isNegated) return known.length === 0 ? undefined : `(${known.join(' AND ')})`
+  if (known.length < parts.length) return undefined
+  return parts.length === 0 ? 'FALSE' : `(${known.join(' OR ')})`
+}
+
+type Leaf = Exclude<MemoryFilter, { readonly op: 'and' | 'or' | 'not' }>
+
+function leaf(filter: Leaf, isNegated: boolean): string | undefined {
+  if (filter.op === 'in' && filter.values.length === 0) return isNegated ? undefined : 'FALSE'
+  if (filter.op === 'in' && filter.values.length > MAX_VALUES) return undefined
+  return filter.field.startsWith('metadata.')
+    ? facetCondition(filter, filter.field.slice('metadata.'.length), isNegated)
+    : columnCondition(filter, isNegated)
+}
+
+function facetCondition(filter: Leaf, name: string, isNegated: boolean): string | undefined {
+  const isExact = filter.op === 'eq' || filter.op === 'in' || filter.op === 'exists'
+  if (!isExact && isNegated) return undefined
+  const facets =
+    filter.op === 'eq'
+      ? [facetOf(name, filter.value)]
+      : filter.op === 'in'
+        ? filter.values.map((value) => facetOf(name, value))
+        : [facetOf(name)]
+  return `array_has_any(facets, [${quoteAll(facets)}]) IS ${isNegated ? 'NOT ' : ''}TRUE`
+}
+
+function columnCondition(filter: Leaf, isNegated: boolean): string | undefined {
+  const { field, op } = filter
+  if (op === 'contains' || op === 'ne') return undefined
+  const isNullable = COLUMNS[field]?.nullable === true
+  if (op === 'exists') return isNullable ? `${field} IS ${isNegated ? '' : 'NOT '}NULL` : isNegated ? 'FALSE' : undefined
+  const values = op === 'in' ? filter.values : [filter.value]
+  const written = values.map((value) => (typeof value === 'string' ? quote(value) : String(value)))
+  const condition = op === 'in' ? `${field} IN (${written.join(', ')})` : `${field} ${OPERATORS[op]} ${written[0]}`
+  if (!isNegated) return condition
+  return isNullable ? `(${field} IS NULL OR NOT (${condition}))` : `NOT (${condition})`
+}

@@ -1,0 +1,206 @@
+import { mkdir } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Connection, Query, Table, VectorQuery } from '@lancedb/lancedb'
+import type { Schema } from 'apache-arrow'
+import { OpspawnError } from '../../core/index.ts'
+import { found, memoryFailed } from '../../remembering/index.ts'
+import { VECTOR, makeSchema, makeTable, vectorField } from './arrow-table.ts'
+import type { Row } from './columns.ts'
+import { makeIndexes, missingIndexes } from './indexes.ts'
+import { loadLibrary, type Library } from './library.ts'
+import { openLock, type FolderLock } from './lock.ts'
+import type { LancedbParts } from './options.ts'
+
+/** The table behind a memory. Whoever writes holds the lock; reading needs none. */
+export interface RecordTable {
+  readonly library: Library
+  readonly lock: FolderLock
+  /** Held by whoever tidies up, and by writes that change what is there: both would rewrite the same files. Taken after the other lock. */
+  readonly tidying: FolderLock
+  /** Numbers of each vector; undefined while the table has none. */
+  vectorSize(): Promise<number | undefined>
+  /** Makes the column of vectors where it is not there. @throws OpspawnError `MEMORY_MISMATCH` */
+  makeVectors(dims: number): Promise<void>
+  /** LanceDB's own calls, for upkeep. @throws OpspawnError `MEMORY_FAILED` with that reason */
+  ask<T>(reason: 'read' | 'write', work: (table: Table) => Promise<T>): Promise<T>
+  /** Reads rows. What other processes wrote is seen at once, and files that they tidied away meanwhile are no failure. */
+  read(make: (query: Query) => Query | VectorQuery): Promise<readonly Row[]>
+  count(where?: string): Promise<number>
+  /** Rises with every change, of whichever process. */
+  version(): Promise<number>
+  /**
+   * Puts rows in, or in the place of those with their keys, all or none. Keys must differ. Gives the new version.
+   *
+   * @param areNew whoever calls it has seen, under the lock, that no row has one of the keys. The table is not searched for them then.
+   */
+  merge(rows: readonly Row[], vectors: readonly (Float32Array | undefined)[], areNew: boolean): Promise<number>
+  /** Tidies up, and removes versions older than so many milliseconds; those of writers that died only if `all`. */
+  optimize(keepMs: number, all?: boolean): Promise<void>
+  delete(where: string): Promise<void>
+  close(): void
+}
+
+const NAME = 'records'
+const FORMAT = 'opspawn.memory'
+const VERSION = '1'
+const EMBEDDER = 'opspawn.embedder'
+const ATTEMPTS = 8
+const FIRST_PAUSE_MS = 10
+/** What can be different a moment later: somebody else has committed, or has taken away files that were no longer needed. */
+const PASSING = /conflict|not found|no such file|retry|concurrent|contention/i
+
+/** How LanceDB says that a listed table cannot be opened because it has no version. */
+const NOT_MADE = /table '.*' was not found/i
+
+/** Opens the table of a folder, or makes it. @throws OpspawnError `PLUGIN_PACKAGE_MISSING`, `MEMORY_MISMATCH`, `MEMORY_FAILED` */
+export async function openRecords(parts: LancedbParts): Promise<RecordTable> {
+  const library = await loadLibrary()
+  const { path } = parts
+  let connection: Connection | undefined
+  const locks: FolderLock[] = []
+  try {
+    await mkdir(path, { recursive: true })
+    for (const name of ['writer', 'upkeep']) locks.push(await openLock(path, name))
+    const [lock, tidying] = locks as [FolderLock, FolderLock]
+    connection = await library.lance.connect(path, { readConsistencyInterval: 0 })
+    const inner = await prepare(connection, lock, library, parts)
+    return recordTable({ inner, lock, tidying, library }, connection, parts)
+  } catch (error) {
+    connection?.close()
+    for (const lock of locks) lock.close()
+    if (OpspawnError.is(error)) throw error
+    throw memoryFailed('read', `opening ${path} failed: ${error instanceof Error ? error.message : String(error)}`, error)
+  }
+}
+
+function recordTable(
+  { inner, ...opened }: Pick<RecordTable, 'lock' | 'tidying' | 'library'> & { readonly inner: Table },
+  connection: Connection,
+  { path, embedder }: LancedbParts,
+): RecordTable {
+  const { lock, tidying, library } = opened
+  const reading = <T>(work: () => Promise<T>): Promise<T> => retried('read', path, work)
+  const writing = <T>(work: () => Promise<T>): Promise<T> => retried('write', path, work)
+  const schemaNow = (): Promise<Schema> => reading(() => inner.schema() as Promise<Schema>)
+  const vectorSize = async (): Promise<number | undefined> => sizeIn(await schemaNow())
+  return {
+    ...opened,
+    vectorSize,
+    ask: (reason, work) => retried(reason, path, () => work(inner)),
+    async makeVectors(dims) {
+      const size = await vectorSize()
+      if (size === dims) return
+      if (size !== undefined) throw mismatch(path, `has vectors of ${size} numbers, and the embedder gives ${dims}`)
+      await writing(() => inner.addColumns(vectorField(library.arrow, dims)))
+      await writing(() => inner.updateFieldMetadata([{ path: VECTOR, metadata: { [EMBEDDER]: embedder?.id ?? '' } }]))
+    },
+    read: (make) => reading(async () => (await make(inner.query()).toArray()) as readonly Row[]),
+    count: (where) => reading(() => inner.countRows(where)),
+    version: () => reading(() => inner.version()),
+    async merge(rows, vectors, areNew) {
+      const schema = await schemaNow()
+      const data = makeTable(library.arrow, schema, rows, vectors)
+      let isPlain = areNew
+      return await writing(async () => {
+        const isAdded = isPlain
+        // Of an attempt that failed nobody knows what it left: the next one must find that.
+        isPlain = false
+        if (isAdded) return (await inner.add(data)).version
+        return (await inner.mergeInsert('key').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(data)).version
+      })
+    },
+    async optimize(keepMs, isAll = false) {
+      // LanceDB's versions carry the machine's time.
+      const cleanupOlderThan = new Date(Date.now() - keepMs)
+      await writing(() => inner.optimize({ cleanupOlderThan, deleteUnverified: isAll }))
+    },
+    delete: async (where) => void (await writing(() => inner.delete(where))),
+    close() {
+      inner.close()
+      connection.close()
+      lock.close()
+      tidying.close()
+    },
+  }
+}
+
+/** Opens or makes the table; a process that was killed while it made one is no obstacle, nor is one that makes it right now. */
+async function prepare(connection: Connection, lock: FolderLock, library: Library, parts: LancedbParts): Promise<Table> {
+  const isWhole = async (table: Table): Promise<boolean> =>
+    hasKey((await table.schema()) as Schema) && (await missingIndexes(table)).length === 0
+  const made = await openMade(connection)
+  if (made !== undefined) {
+    const stale = await checkFormat(made, parts)
+    if (!stale && (await isWhole(made))) return made
+    made.close()
+  }
+  return lock.hold(async () => {
+    const schema = makeSchema(library.arrow, new Map([[FORMAT, VERSION]]))
+    const table = (await openMade(connection)) ?? (await connection.createEmptyTable(NAME, schema))
+    if (!hasKey((await table.schema()) as Schema)) await table.setUnenforcedPrimaryKey('key')
+    if (await checkFormat(table, parts)) await table.dropColumns([VECTOR])
+    await makeIndexes(table, library, await missingIndexes(table))
+    return table
+  })
+}
+
+/**
+ * The table, if its first version was written. LanceDB lists a table as soon as its folder is there, which is a
+ * moment before anything can be opened: for the process that looks just then, there is none yet.
+ */
+async function openMade(connection: Connection): Promise<Table | undefined> {
+  if (!(await connection.tableNames()).includes(NAME)) return undefined
+  return await connection.openTable(NAME).catch((error: unknown) => {
+    if (error instanceof Error && NOT_MADE.test(error.message)) return undefined
+    throw error
+  })
+}
+
+function hasKey(schema: Schema): boolean {
+  return (schema.fields.find((field) => field.name === 'key')?.metadata.size ?? 0) > 0
+}
+
+function sizeIn(schema: Schema): number | undefined {
+  const type = schema.fields.find((field) => field.name === VECTOR)?.type
+  return (type as { readonly listSize?: number } | undefined)?.listSize
+}
+
+/** Checks format and embedder; gives whether vectors of another embedder are to be let go. @throws OpspawnError `MEMORY_MISMATCH` */
+async function checkFormat(table: Table, { path, embedder, reembed }: LancedbParts): Promise<boolean> {
+  const schema = (await table.schema()) as Schema
+  const version = schema.metadata.get(FORMAT)
+  if (version !== VERSION)
+    throw mismatch(
+      path,
+      version === undefined ? 'has a table that is no memory' : `has version ${found(version)}, this memory reads ${VERSION}`,
+    )
+  const field = schema.fields.find(({ name }) => name === VECTOR)
+  if (field === undefined || embedder === undefined) return false
+  const owner = field.metadata.get(EMBEDDER)
+  const size = sizeIn(schema)
+  if (owner === embedder.id && (embedder.dims === undefined || embedder.dims === size)) return false
+  // A process was killed before it could say whose vectors they are to be: there are none yet.
+  if (reembed || owner === undefined) return true
+  throw mismatch(
+    path,
+    `has vectors of ${owner} with ${size} numbers, not of ${embedder.id}${embedder.dims === undefined ? '' : ` with ${embedder.dims}`}; with reembed: true they are made anew`,
+  )
+}
+
+function mismatch(path: string, problem: string): OpspawnError {
+  return new OpspawnError('MEMORY_MISMATCH', `${path} ${problem}`, { details: { path } })
+}
+
+/** Does something again, after a pause with jitter, while what failed is passing. LanceDB's own message may tell a text: it is the cause. */
+async function retried<T>(reason: 'read' | 'write', path: string, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      const isPassing = PASSING.test(error instanceof Error ? error.message : String(error))
+      if (!isPassing || attempt === ATTEMPTS)
+        throw memoryFailed(reason, `a ${reason} of ${path} failed; its cause says more`, error)
+      await wait(Math.random() * FIRST_PAUSE_MS * 2 ** attempt)
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { createBackground } from './upkeep.ts'
+
+test('28: work that fails waits longer each time, is counted, and one success ends it', async () => {
+  let time = 0
+  let fails = true
+  let calls = 0
+  const background = createBackground({
+    every: 2,
+    now: () => time,
+    async work() {
+      calls += 1
+      if (fails) throw new Error('no space')
+    },
+  })
+  const notes = async (count: number): Promise<void> => {
+    for (let at = 0; at < count; at += 1) background.note()
+    await background.idle()
+  }
+  await notes(1)
+  expect(calls).toBe(0)
+  await notes(1)
+  expect([calls, background.failures]).toEqual([1, 1])
+  await notes(10)
+  expect(calls).toBe(1)
+  time = 1000
+  await notes(1)
+  expect([calls, background.failures]).toEqual([2, 2])
+  time = 2999
+  await notes(5)
+  expect(calls).toBe(2)
+  time = 3000
+  fails = false
+  await notes(1)
+  expect([calls, background.runs]).toEqual([3, 1])
+  fails = true
+  await notes(2)
+  time = 4000
+  await notes(2)
+  expect(calls).toBe(5)
+})
+
+test('it is done once at a time', async () => {
+  let under = 0
+  let most = 0
+  const background = createBackground({
+    every: 1,
+    now: () => 0,
+    async work() {
+      under += 1
+      most = Math.max(most, under)
+      await new Promise<void>((resolve) => void setImmediate(resolve))
+      under -= 1
+    },
+  })
+  for (let at = 0; at < 10; at += 1) background.note()
+  background.start()
+  await background.idle()
+  expect([most, background.runs]).toEqual([1, 1])
+})

@@ -1,0 +1,148 @@
+import { INDEXED, makeIndexes } from './indexes.ts'
+import { leftovers } from './leftovers.ts'
+import type { LancedbParts } from './options.ts'
+import type { RecordTable } from './table.ts'
+import { buildIndex, hasVectorIndex, knownPlan, planVectors, type SearchPlan } from './vector-plan.ts'
+import { memoryFailed } from '../../remembering/index.ts'
+
+/** Keeps a table tidy beside the writes, and removes for good what was forgotten. */
+export interface Upkeep {
+  /** Learns how vectors are searched, and folds in the background what processes before this one left. */
+  begin(): Promise<void>
+  noteCommit(): void
+  /** Folds what was written into few files and the indexes, now. @throws OpspawnError `MEMORY_FAILED` */
+  fold(): Promise<void>
+  /**
+   * Removes what is no record any more from data, indexes and old versions. Whoever calls it holds both locks.
+   *
+   * @param texts that must be nowhere in the folder afterwards.
+   * @throws OpspawnError `MEMORY_FAILED` (reason `erase-incomplete`)
+   */
+  purge(texts: readonly string[]): Promise<void>
+  /** How vectors are searched through the index. */
+  plan(): SearchPlan | undefined
+  readonly failures: number
+  readonly folds: number
+  /** Done when nothing is under way. */
+  idle(): Promise<void>
+}
+
+/** Commits after which files are folded: below, searching them one by one costs little. */
+const COMMITS = 32
+/** So long readers of other processes may go on with an old version. */
+const KEEP_MS = 1000
+const PURGES = 3
+
+/** Makes the upkeep of a table. */
+export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbParts): Upkeep {
+  let plan: SearchPlan | undefined
+  async function fold(keepMs: number): Promise<void> {
+    await table.tidying.hold(async () => {
+      await table.optimize(keepMs)
+      plan = await planVectors(table, exactUpTo)
+    })
+  }
+  const background = createBackground({ work: () => fold(KEEP_MS), every: COMMITS, now: () => performance.now() })
+  return {
+    async begin() {
+      plan = await knownPlan(table)
+      if ((await table.ask('read', (inner) => inner.listVersions())).length > COMMITS) background.start()
+    },
+    noteCommit: () => background.note(),
+    fold: () => fold(0),
+    async purge(texts) {
+      let left: string | undefined
+      for (let round = 0; round < PURGES; round += 1) {
+        await rewrite(table)
+        left = await leftovers(table, path, texts)
+        if (left === undefined) return
+      }
+      throw memoryFailed('erase-incomplete', `${path} still has ${left}; erase again`)
+    },
+    plan: () => plan,
+    get failures() {
+      return background.failures
+    },
+    get folds() {
+      return background.runs
+    },
+    idle: () => background.idle(),
+  }
+}
+
+async function rewrite(table: RecordTable): Promise<void> {
+  await table.optimize(0)
+  const latest = (await table.ask('read', (inner) => inner.listVersions())).at(-1)
+  // LanceDB leaves the bytes of rows that are less than a tenth of their file; rows that are written anew leave theirs behind.
+  if (latest?.metadata['total_deletion_files'] !== '0') {
+    await table.ask('write', (inner) => inner.update({ valuesSql: { version: 'version' } }))
+    await table.optimize(0)
+  }
+  await table.ask('write', (inner) => makeIndexes(inner, table.library, INDEXED))
+  if (await hasVectorIndex(table)) await buildIndex(table)
+  await table.optimize(0, true)
+}
+
+/** What runs in the background, and how often it may. */
+export interface BackgroundOptions {
+  readonly work: () => Promise<void>
+  /** Notes after which it runs. */
+  readonly every: number
+  /** Milliseconds of a clock that only rises. */
+  readonly now: () => number
+}
+
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 300_000
+
+/** Work that is done now and then. */
+export interface Background {
+  readonly runs: number
+  readonly failures: number
+  start(): void
+  note(): void
+  idle(): Promise<void>
+}
+
+/** Runs work after so many notes, one at a time; after failures it waits longer each time, and a success makes it forget them. */
+export function createBackground({ work, every, now }: BackgroundOptions): Background {
+  let running: Promise<void> | undefined
+  let noted = 0
+  let [runs, failures, inRow] = [0, 0, 0]
+  let notBefore = 0
+
+  function start(): void {
+    noted = 0
+    const run = work().then(
+      () => {
+        runs += 1
+        inRow = 0
+      },
+      () => {
+        failures += 1
+        inRow += 1
+        notBefore = now() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (inRow - 1))
+      },
+    )
+    running = run.finally(() => (running = undefined))
+  }
+  async function idle(): Promise<void> {
+    while (running !== undefined) await running
+  }
+  return {
+    get runs() {
+      return runs
+    },
+    get failures() {
+      return failures
+    },
+    start() {
+      if (running === undefined) start()
+    },
+    note() {
+      noted += 1
+      if (noted >= every && running === undefined && now() >= notBefore) start()
+    },
+    idle,
+  }
+}
