@@ -280,9 +280,9 @@ describe('structure', () => {
 
   test('raises what stands beside a hit, and brings it in', () => {
     const scores = scoresOf(withStructure([{ record: record(5), score: 1 }], [record(4), record(6)], createPlaces()))
-    expect(scores['5']).toBeCloseTo(1 + 0.3 / 3)
-    expect(scores['4']).toBeCloseTo(0.3 + 0.3 / 3)
-    expect(scores['6']).toBeCloseTo(0.3 + 0.3 / 3)
+    expect(scores['5']).toBeCloseTo(1 + 0.5 / 3)
+    expect(scores['4']).toBeCloseTo(0.5 + 0.5 / 3)
+    expect(scores['6']).toBeCloseTo(0.5 + 0.5 / 3)
   })
   test('leaves facts alone, and does not reach over kinds and scopes', () => {
     const hits = [{ record: record(5, { kind: 'fact' }), score: 1 }]
@@ -294,7 +294,7 @@ describe('structure', () => {
     const part = (seq: number, document: string): MemoryRecord => record(seq, { kind: 'document', source: { document } })
     const [first, last, next] = [part(5, 'a.md'), part(6, 'a.md'), part(7, 'b.md')]
     const beside = withStructure([{ record: last, score: 1 }], [first, next], createPlaces())
-    expect(scoresOf(beside)).toEqual({ 5: expect.closeTo(0.3 + 0.3 / 3), 6: expect.closeTo(1 + 0.3 / 3) })
+    expect(scoresOf(beside)).toEqual({ 5: expect.closeTo(0.5 + 0.5 / 3), 6: expect.closeTo(1 + 0.5 / 3) })
     const found = withStructure(
       [
         { record: last, score: 1 },
@@ -303,7 +303,10 @@ describe('structure', () => {
       [],
       createPlaces(),
     )
-    expect(scoresOf(found), 'each document has a score of its own').toEqual({ 6: expect.closeTo(1.1), 7: expect.closeTo(0.99) })
+    expect(scoresOf(found), 'each document has a score of its own').toEqual({
+      6: expect.closeTo(1 + 0.5 / 3),
+      7: expect.closeTo(0.9 + 0.45 / 3),
+    })
   })
 })
 
