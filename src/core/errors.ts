@@ -36,6 +36,7 @@ export type GrpcStatus = (typeof KINDS)[keyof typeof KINDS][1]
 
 /** Of each code its kind and what it means. */
 const TABLE = {
+  ADDRESS_REFUSED: 'denied: The address may not be called from here',
   AGENT_INVALID: 'setup: An agent has a missing or wrong member',
   AGENT_UNKNOWN: 'missing: No agent of that name is registered',
   APPROVAL_DECIDED: 'conflict: The approval was given or refused',
@@ -95,10 +96,13 @@ const TABLE = {
   SIGNAL_INVALID: 'invalid: A signal has a reserved or malformed name',
   STATE_INVALID: 'conflict: There is no such transition',
   STORE_FAILED: 'unavailable: A store call failed',
+  TOOL_CHANGED: 'denied: The tool is not the one that was approved',
   TOOL_FAILED: 'failed: A tool threw',
   TOOL_INPUT_INVALID: 'invalid: The arguments do not fit; the tool did not run',
   TOOL_OUTPUT_INVALID: 'failed: The result does not fit its schema or is not JSON',
+  TOOL_RATE_LIMITED: 'full: The tool was called too often',
   TOOL_TIMEOUT: 'timeout: A tool did not finish in time',
+  TOOL_UNAVAILABLE: 'unavailable: What a tool needs cannot be reached; nothing was done',
   TOOL_UNKNOWN: 'missing: The agent has no tool of that name',
   WAIT_EXPIRED: 'timeout: A wait was not met in time',
 } as const

@@ -1,0 +1,222 @@
+import type { Json, JsonObject, OperationOptions } from '../../core/index.ts'
+
+/**
+ * What this plugin needs of a library that speaks MCP, in our own words. Two drivers fill it; nothing of either library
+ * is seen outside of its driver.
+ */
+export interface McpDriver {
+  /** For messages and the state of a server. */
+  readonly name: string
+  /**
+   * Opens one connection: one client, one transport, never used again after it has closed.
+   *
+   * @throws OpspawnError `TOOL_UNAVAILABLE` when there is no server that speaks a known version; `PLUGIN_PACKAGE_MISSING`
+   */
+  connect(server: McpEndpoint, options: McpConnectOptions): Promise<McpConnection>
+}
+
+/** Where a server is, all references to the environment resolved. */
+export type McpEndpoint =
+  | {
+      readonly kind: 'stdio'
+      readonly command: string
+      readonly args: readonly string[]
+      /** All that the process gets; nothing is inherited besides. */
+      readonly env: Readonly<Record<string, string>>
+      readonly cwd: string | undefined
+    }
+  | {
+      readonly kind: 'http'
+      readonly url: string
+      readonly headers: Readonly<Record<string, string>>
+      /** Every request of this connection goes through it, those for authorisation included. */
+      readonly fetch: typeof fetch
+    }
+
+/** What a connection is opened with. */
+export interface McpConnectOptions extends OperationOptions {
+  /** Answers what a server asks for in the middle of a call. What has no handler is not declared as a capability. */
+  readonly handlers: McpHandlers
+  /** Told of what a server says by itself. Must not throw. */
+  readonly onEvent: (event: McpEvent) => void
+  /** Largest single message in bytes; a larger one fails its own call alone. */
+  readonly maxMessageBytes: number
+  /** Pages of a list that are fetched at most. */
+  readonly maxPages: number
+  /** Tokens and registration for servers that want them; absent: none are sent. */
+  readonly auth?: McpAuth | undefined
+}
+
+/** Answers to a server's own requests. */
+export interface McpHandlers {
+  readonly elicit?: ((request: McpElicitation, options: OperationOptions) => Promise<McpElicitationAnswer>) | undefined
+  readonly sample?: ((request: JsonObject, options: OperationOptions) => Promise<JsonObject>) | undefined
+  readonly roots?: (() => Promise<readonly { readonly uri: string; readonly name?: string }[]>) | undefined
+}
+
+/** A server asks a person, by a form or by a page to visit. The page is never fetched here. */
+export type McpElicitation =
+  | { readonly mode: 'form'; readonly message: string; readonly schema: JsonObject }
+  | { readonly mode: 'url'; readonly message: string; readonly url: string; readonly host: string }
+
+/** What the person said. */
+export type McpElicitationAnswer =
+  | { readonly action: 'accept'; readonly content?: JsonObject }
+  | { readonly action: 'decline' | 'cancel' }
+
+/** What a server, or the connection to it, says by itself. */
+export type McpEvent =
+  | { readonly type: 'changed'; readonly what: 'tools' | 'resources' | 'prompts' }
+  | { readonly type: 'resource-updated'; readonly uri: string }
+  | { readonly type: 'log'; readonly level: string; readonly data: Json; readonly logger?: string }
+  | { readonly type: 'closed'; readonly error?: unknown }
+
+/** One open connection to one server, for one principal. */
+export interface McpConnection {
+  /** Such as `2026-07-28`. */
+  readonly protocolVersion: string
+  readonly serverInfo: { readonly name: string; readonly version: string }
+  /** As the server declared them. */
+  readonly capabilities: JsonObject
+  readonly instructions: string | undefined
+  /** All pages, as they came: nothing in a definition is trusted. One that cannot be read at all stands in `broken`. */
+  listTools(options?: OperationOptions): Promise<McpList<McpToolDefinition>>
+  listResources(options?: OperationOptions): Promise<McpList<McpResource>>
+  listResourceTemplates(options?: OperationOptions): Promise<McpList<McpResourceTemplate>>
+  listPrompts(options?: OperationOptions): Promise<McpList<McpPrompt>>
+  /**
+   * Calls a tool once. Never sent a second time by the driver.
+   *
+   * @throws OpspawnError `TOOL_UNAVAILABLE` when the request provably never left; `TOOL_FAILED` for a protocol error (its
+   * code in details); `EFFECT_UNKNOWN` when the connection broke with the call under way; `PAYLOAD_TOO_LARGE`
+   * @throws the reason of `options.signal`, after the server was told
+   */
+  callTool(name: string, input: JsonObject, options?: McpCallOptions): Promise<McpToolResult>
+  readResource(uri: string, options?: OperationOptions): Promise<readonly McpContents[]>
+  getPrompt(name: string, input: Readonly<Record<string, string>>, options?: OperationOptions): Promise<McpPromptResult>
+  complete(
+    of: McpCompletionTarget,
+    options?: OperationOptions,
+  ): Promise<{ readonly values: readonly string[]; readonly total?: number; readonly hasMore?: boolean }>
+  subscribe(uri: string, options?: OperationOptions): Promise<void>
+  unsubscribe(uri: string, options?: OperationOptions): Promise<void>
+  /** Ends the transport, and with it the process of a stdio server and all that it started. Never throws. */
+  close(): Promise<void>
+}
+
+/** A call's options. */
+export interface McpCallOptions extends OperationOptions {
+  readonly onProgress?:
+    | ((progress: { readonly progress: number; readonly total?: number; readonly message?: string }) => void)
+    | undefined
+  /** W3C trace context and whatever else belongs into `_meta`. */
+  readonly meta?: JsonObject | undefined
+}
+
+/** A whole list. */
+export interface McpList<T> {
+  readonly items: readonly T[]
+  /** What could not be read: at which place, and why. */
+  readonly broken: readonly { readonly name: string | undefined; readonly problem: string }[]
+}
+
+/** A tool as its server describes it. */
+export interface McpToolDefinition {
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  readonly inputSchema: JsonObject
+  readonly outputSchema?: JsonObject
+  /** Hints of the server, believed by nobody: `readOnlyHint`, `destructiveHint`, `idempotentHint`, `openWorldHint`. */
+  readonly annotations?: JsonObject
+  readonly execution?: JsonObject
+}
+
+/** What a tool gave. */
+export interface McpToolResult {
+  readonly content: readonly McpContent[]
+  readonly structuredContent?: Json
+  readonly isError: boolean
+}
+
+/** One piece of a result; of kinds that are not known, all that came. */
+export type McpContent =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image' | 'audio'; readonly data: string; readonly mimeType: string }
+  | { readonly type: 'resource'; readonly resource: McpContents }
+  | {
+      readonly type: 'resource_link'
+      readonly uri: string
+      readonly name: string
+      readonly description?: string
+      readonly mimeType?: string
+    }
+  | { readonly type: 'unknown'; readonly value: Json }
+
+/** What stands at an address: text, or base64. */
+export interface McpContents {
+  readonly uri: string
+  readonly mimeType?: string
+  readonly text?: string
+  readonly blob?: string
+}
+
+export interface McpResource {
+  readonly uri: string
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  readonly mimeType?: string
+  readonly size?: number
+}
+
+export interface McpResourceTemplate {
+  readonly uriTemplate: string
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  readonly mimeType?: string
+}
+
+export interface McpPrompt {
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  readonly arguments: readonly { readonly name: string; readonly description?: string; readonly required: boolean }[]
+}
+
+export interface McpPromptResult {
+  readonly description?: string
+  readonly messages: readonly { readonly role: 'user' | 'assistant'; readonly content: McpContent }[]
+}
+
+/** What is being typed, and of what. */
+export interface McpCompletionTarget {
+  readonly of: { readonly prompt: string } | { readonly resource: string }
+  readonly argument: string
+  readonly value: string
+  /** Other arguments that are already known. */
+  readonly known?: Readonly<Record<string, string>>
+}
+
+/** What an OAuth client needs to keep, by principal, server, issuer and resource. */
+export interface McpAuth {
+  /** Kept under this principal alone. */
+  readonly principal: string
+  readonly tokens: McpTokenStore
+  /** Fixed client registration; absent: a client id metadata document, or dynamic registration, whichever the server knows. */
+  readonly client?: { readonly id: string; readonly secret?: string } | undefined
+  /** URL of our client id metadata document. */
+  readonly clientMetadataUrl?: string | undefined
+  readonly redirectUrl: string
+  readonly scopes?: readonly string[] | undefined
+  /** Has the person visit the address, and gives the whole address that they were sent back to. */
+  authorize(url: string, options: OperationOptions): Promise<string>
+}
+
+/** Where tokens are kept. Keys differ for each principal, server, issuer and resource; values are secret. */
+export interface McpTokenStore {
+  get(key: string): Promise<JsonObject | undefined>
+  set(key: string, value: JsonObject): Promise<void>
+  delete(key: string): Promise<void>
+}
