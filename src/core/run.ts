@@ -52,8 +52,7 @@ export function requireTransition<S extends string>(table: Transitions<S>, from:
  */
 export type RunOutcome<Output = Json> =
   | { readonly status: 'completed'; readonly output: Output }
-  | { readonly status: 'failed'; readonly error: Failure }
-  | { readonly status: 'cancelled'; readonly error: Failure }
+  | { readonly status: 'failed' | 'cancelled'; readonly error: Failure }
 
 /** The output of a run that completed. @throws OpspawnError the failure of one that did not */
 export function outputOf<Output>(outcome: RunOutcome<Output>): Output {
