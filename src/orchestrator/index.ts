@@ -6,7 +6,7 @@
 
 export { createOrchestrator, type OrchestratorOptions } from './create-orchestrator.ts'
 export { defineAgent, defineExtension, definePlugin, defineTool } from './define.ts'
-export { definitionsOf } from './definitions-of.ts'
+export { definitionsOf } from './definitions.ts'
 export { DEFAULT_TIMING, type Timing } from './engine.ts'
 export { replay, type ReplayOptions, type ReplayResult } from './replay.ts'
 export { DEFAULT_RETRY } from './retry.ts'

@@ -1,13 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import {
-  type Amounts,
-  applySpending,
-  DEFAULT_LIMITS,
-  OpspawnError,
-  type RunLimits,
-  type Spending,
-  type SpendingChange,
-} from '../../core/index.ts'
+import { requireSpending, type RunLimits, type Spending, type SpendingChange } from '../../core/index.ts'
 import type { RunRow } from './run-row.ts'
 
 /** Applies a change to a run and to its ancestors, each under its own limits, or, when one refuses it, to none. */
@@ -40,11 +32,8 @@ export function prepareSpend(db: DatabaseSync): Spend {
   return (row, change) => {
     const changed: [ordinal: number, spending: Spending][] = []
     for (let member: RunRow | undefined = row; member !== undefined;) {
-      const spending = spendingOf(member)
-      const limits = limitsOf(member.limits)
-      const result = applySpending(spending, change, limits)
-      if (typeof result === 'string') throw refusal(member.run_id, result, spending, change, limits)
-      changed.push([member.ordinal, result])
+      const spending = requireSpending(member.run_id, spendingOf(member), change, limitsOf(member.limits))
+      changed.push([member.ordinal, spending])
       member = member.parent_id === null ? undefined : (byId.get(member.parent_id) as unknown as RunRow | undefined)
     }
     return () => {
@@ -52,20 +41,6 @@ export function prepareSpend(db: DatabaseSync): Spend {
         update.run(used.steps, used.tokens, used.cost, reserved.steps, reserved.tokens, reserved.cost, unreported, ordinal)
     }
   }
-}
-
-/** Says what is bounded, what is gone of it and what to do: the name of a limit alone helps nobody. */
-function refusal(
-  runId: string,
-  limit: keyof Amounts,
-  spending: Spending,
-  { reserve, ...rest }: SpendingChange,
-  limits: RunLimits,
-): OpspawnError {
-  const before = applySpending(spending, rest, limits) as Spending
-  const most = limits[limit] ?? DEFAULT_LIMITS.steps
-  const text = `run ${runId} with its children may use ${most} ${limit}: ${before.used[limit]} used, ${before.reserved[limit]} set aside, and what comes next needs up to ${reserve?.[limit]}; raise limits.${limit}, or ask for less`
-  return new OpspawnError('BUDGET_EXCEEDED', text, { details: { limit, runId } })
 }
 
 function spendingOf(row: RunRow): Spending {
