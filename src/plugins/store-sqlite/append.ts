@@ -3,7 +3,7 @@ import { OpspawnError, RUN_TRANSITIONS, requireTransition, type RunStatus, type 
 import type { Gates } from './gates.ts'
 import type { WriteEvents } from './history.ts'
 import type { Changing, Sent, WriterCalls } from './message.ts'
-import { requireOwner, type RunRow } from './run-row.ts'
+import { type OwnedRow, requireOwner, SELECT_OWNED } from './run-row.ts'
 import type { Signals } from './signals.ts'
 import { prepareSpend, SPENDING_COLUMNS } from './spend.ts'
 
@@ -11,7 +11,7 @@ const NOTHING: Changing = { consume: undefined, spending: undefined, end: undefi
 
 /** Prepares appending. All that can be refused is checked before anything is written. */
 export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Signals, gates: Gates): WriterCalls['append'] {
-  const byId = db.prepare('SELECT * FROM runs WHERE run_id = ?')
+  const byId = db.prepare(SELECT_OWNED)
   const goOn = db.prepare('UPDATE runs SET seq = ?, updated_at = ?, deliveries = ? WHERE ordinal = ?')
   const goOnSpending = db.prepare(
     `UPDATE runs SET seq = ?, updated_at = ?, deliveries = ?, ${SPENDING_COLUMNS} WHERE ordinal = ?`,
@@ -22,7 +22,7 @@ export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Sig
   const endDetails = db.prepare('UPDATE details SET ended = ? WHERE ordinal = ?')
   const spend = prepareSpend(db)
 
-  function change(row: RunRow, { consume, end: ending, signals: sent }: Changing, now: number): readonly TaskRef[] | undefined {
+  function change(row: OwnedRow, { consume, end: ending, signals: sent }: Changing, now: number): readonly TaskRef[] | undefined {
     const { ordinal } = row
     let passed: readonly TaskRef[] | undefined
     if (consume !== undefined) signals.consume(ordinal, consume)
@@ -40,7 +40,7 @@ export function prepareAppend(db: DatabaseSync, write: WriteEvents, signals: Sig
   }
 
   return (now, runId, epoch, workerId, expectedSeq, count, events, hasProgress, changes) => {
-    const row = byId.get(runId) as unknown as RunRow | undefined
+    const row = byId.get(runId) as unknown as OwnedRow | undefined
     requireOwner(row, runId, epoch, workerId)
     const { end: ending, spending } = changes ?? NOTHING
     if (row.seq !== expectedSeq)

@@ -8,7 +8,7 @@ import {
   type Spending,
   type SpendingChange,
 } from '../../core/index.ts'
-import type { RunRow } from './run-row.ts'
+import { type OwnedRow, SELECT_OWNED } from './run-row.ts'
 
 /** What a change comes to: the run's own columns, in the order of {@link SPENDING_COLUMNS}, and the writing of its ancestors. */
 export interface Spent {
@@ -17,7 +17,7 @@ export interface Spent {
 }
 
 /** Applies a change to a run and to its ancestors, each under its own limits, or, when one refuses it, to none. */
-export type Spend = (row: RunRow, change: SpendingChange) => Spent
+export type Spend = (row: OwnedRow, change: SpendingChange) => Spent
 
 /** For the UPDATE of a run. */
 export const SPENDING_COLUMNS =
@@ -33,7 +33,7 @@ const KNOWN_LIMITS = 100
  * @throws OpspawnError `BUDGET_EXCEEDED` with the name of the limit and the id of the run whose limit it is.
  */
 export function prepareSpend(db: DatabaseSync): Spend {
-  const byId = db.prepare('SELECT * FROM runs WHERE run_id = ?')
+  const byId = db.prepare(SELECT_OWNED)
   const update = db.prepare(`UPDATE runs SET ${SPENDING_COLUMNS} WHERE ordinal = ?`)
   const known = new Map<string, RunLimits>()
 
@@ -49,14 +49,14 @@ export function prepareSpend(db: DatabaseSync): Spend {
   return (row, change) => {
     let own: readonly number[] = []
     const ancestors: (readonly [ordinal: number, columns: readonly number[]])[] = []
-    for (let member: RunRow | undefined = row; member !== undefined;) {
+    for (let member: OwnedRow | undefined = row; member !== undefined;) {
       const spending = spendingOf(member)
       const limits = limitsOf(member.limits)
       const result = applySpending(spending, change, limits)
       if (typeof result === 'string') throw refusal(member.run_id, result, spending, change, limits)
       if (member === row) own = columnsOf(result)
       else ancestors.push([member.ordinal, columnsOf(result)])
-      member = member.parent_id === null ? undefined : (byId.get(member.parent_id) as unknown as RunRow | undefined)
+      member = member.parent_id === null ? undefined : (byId.get(member.parent_id) as unknown as OwnedRow | undefined)
     }
     return {
       own,
@@ -85,7 +85,7 @@ function columnsOf({ used, reserved, unreported }: Spending): readonly number[] 
   return [used.steps, used.tokens, used.cost, reserved.steps, reserved.tokens, reserved.cost, unreported]
 }
 
-function spendingOf(row: RunRow): Spending {
+function spendingOf(row: OwnedRow): Spending {
   return {
     used: { steps: row.used_steps, tokens: row.used_tokens, cost: row.used_cost },
     reserved: { steps: row.reserved_steps, tokens: row.reserved_tokens, cost: row.reserved_cost },
