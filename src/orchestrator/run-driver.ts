@@ -296,8 +296,12 @@ export class RunDriver {
     try {
       const performing = perform(progress.context, execution)
       // A tool that returns at once costs no turn of the event loop.
-      if (performing instanceof Promise) performing.then(execution.succeed, execution.fail)
-      else execution.succeed(performing)
+      if (performing instanceof Promise) {
+        performing.then(
+          (performed) => execution.succeed(performed),
+          (thrown: unknown) => execution.fail(thrown),
+        )
+      } else execution.succeed(performing)
     } catch (thrown) {
       execution.fail(thrown)
     }

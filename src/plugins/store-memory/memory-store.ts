@@ -36,7 +36,7 @@ import {
   toRecord,
   type MemoryRun,
 } from './memory-run.ts'
-import { checkOptions, type MemoryStoreOptions } from './options.ts'
+import { checkOptions, keptHistories, type MemoryStoreOptions } from './options.ts'
 import { BEGUN } from './order.ts'
 import { requireLive } from './require-live.ts'
 import { spend } from './spend.ts'
@@ -58,9 +58,9 @@ import { spend } from './spend.ts'
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   checkOptions(options)
-  const { clock, capacity = 10_000, signals = 1_000, retain = 10_000, retainHistories = 100 } = options
+  const { clock, capacity = 10_000, signals = 1_000, retain = 10_000, retainHistories } = options
   const now = clock === undefined ? Date.now : () => clock.now()
-  return new MemoryStore(now, { capacity, signals }, new Catalog(retain, retainHistories))
+  return new MemoryStore(now, { capacity, signals }, new Catalog(retain, keptHistories(retainHistories)))
 }
 
 const NOTHING_TO_PUBLISH: Promise<readonly TaskRef[]> = Promise.resolve(Object.freeze([]))
@@ -249,7 +249,7 @@ class MemoryStore implements Store {
     if (forgottenAt !== undefined) {
       throw new OpspawnError(
         'RUN_UNKNOWN',
-        `the history of run ${runId} was let go; memoryStore keeps those of the last runs (retainHistories)`,
+        `the history of run ${runId} was let go; memoryStore keeps those of the last runs; give a retainHistories for more`,
       )
     }
     const start = Math.max(fromSeq, 1) - 1
