@@ -73,7 +73,7 @@ export async function cancelRun(progress: Progress): Promise<void> {
   const error = toFailure(reason, 'RUN_CANCELLED')
   if (!progress.cancelling) stopBegun(progress, reason)
   for (const { effect } of openRecords(view)) await cancelOpen(progress, effect, error)
-  if (view.open > 0 && log.now() >= (progress.cancelBy ?? 0)) {
+  if (view.open > 0 && log.steady() >= (progress.cancelBy ?? 0)) {
     for (const { effect } of openRecords(view)) endEffect(progress, effect.key, { status: 'cancelled', error })
   }
   if (view.open > 0) return
@@ -118,7 +118,7 @@ async function endCancelled(progress: Progress, error: Failure): Promise<void> {
 function stopBegun(progress: Progress, reason: OpspawnError): void {
   const { log, context } = progress
   progress.cancelling = true
-  progress.cancelBy ??= log.now() + context.engine.timing.cancelMs
+  progress.cancelBy ??= log.steady() + context.engine.timing.cancelMs
   progress.startable = []
   for (const execution of progress.inFlight) if (execution.effect.kind !== 'run') execution.abort(reason)
   takeSettlements(progress)
