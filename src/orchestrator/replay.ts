@@ -77,13 +77,9 @@ async function compareAll(events: readonly RunEvent[], ready: ReadyAgent, view: 
       said = await ask(ready, view)
       state = event.state
     } else if (event.type === 'run-end' && view.cancelReason !== undefined) {
-      const recorded = recordedCompensation(event.outcome)
-      const present = recorded === undefined ? undefined : presentCompensation(ready, view)
-      if (recorded !== undefined && present !== undefined) {
-        const path = firstDifference(recorded, present)
-        if (path !== undefined) return { same: false, seq: event.seq, path: pointer(path), recorded, present }
-        if (recorded['type'] !== 'nothing') decisions += 1
-      }
+      const compared = compareCompensation(ready, view, event.seq, event.outcome)
+      if (typeof compared !== 'number') return compared
+      decisions += compared
     } else {
       const recorded = recordedDecision(event, state)
       if (recorded !== undefined) {
@@ -98,6 +94,16 @@ async function compareAll(events: readonly RunEvent[], ready: ReadyAgent, view: 
     applyEvent(view, event)
   }
   return { same: true, decisions }
+}
+
+/** Gives how many words of the planner were compared, or how they differ. */
+function compareCompensation(ready: ReadyAgent, view: RunView, seq: number, outcome: RunOutcome): number | ReplayResult {
+  const recorded = recordedCompensation(outcome)
+  if (recorded === undefined) return 0
+  const present = presentCompensation(ready, view)
+  const path = firstDifference(recorded, present)
+  if (path !== undefined) return { same: false, seq, path: pointer(path), recorded, present }
+  return recorded['type'] === 'nothing' ? 0 : 1
 }
 
 /**
