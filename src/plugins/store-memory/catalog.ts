@@ -40,6 +40,10 @@ export class Catalog {
     return this.#runs.get(runId)
   }
 
+  running(): readonly MemoryRun[] {
+    return [...this.#runs.values()].filter(({ status }) => status === 'running')
+  }
+
   /** The run that a signal is for: the one that it names, or that which goes on in its place. */
   current(runId: string, signal: Signal): MemoryRun | undefined {
     let run = this.get(runId)

@@ -3,7 +3,7 @@ import type { KeptHistories } from './catalog.ts'
 
 /** How much a memory store holds, and by which clock it goes. */
 export interface MemoryStoreOptions {
-  /** Only its `now` is used; the store sets no timers. @default the system's clock */
+  /** The store sets no timers. Leases go by its `elapsed`, all else by its `now`. @default the system's clock */
   readonly clock?: Clock
   /** Unfinished runs that nobody owns, per queue; one more is refused with `QUEUE_FULL`. @default 10_000 */
   readonly capacity?: number
