@@ -95,6 +95,7 @@ const TABLE = {
   SIGNAL_INVALID: 'invalid: A signal has a reserved or malformed name',
   STATE_INVALID: 'conflict: There is no such transition',
   STORE_FAILED: 'unavailable: A store call failed',
+  TOOL_CHANGED: 'denied: The tool is not the one that was approved',
   TOOL_FAILED: 'failed: A tool threw',
   TOOL_INPUT_INVALID: 'invalid: The arguments do not fit; the tool did not run',
   TOOL_OUTPUT_INVALID: 'failed: The result does not fit its schema or is not JSON',
