@@ -1,4 +1,4 @@
-import { type Caller, type Json, OpspawnError, type Policy, type PolicyRule, toJson } from '../core/index.ts'
+import { type Caller, type Json, OpspawnError, type Policy, type PolicyRule, toJson, type Tool } from '../core/index.ts'
 import { requireCaller } from './checks/caller.ts'
 import { requireShape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
@@ -141,16 +141,24 @@ export async function explainCall(parts: ReplayOptions, call: ExplainedCall): Pr
     )
   }
   const policy = parts.policy ?? { rules: [] }
+  const policy = parts.policy ?? { rules: [] }
   const tool = ready.tools.get(call.tool)?.tool
-  const { agent, tenant = 'default', caller } = call
-  const routed = tool?.route?.(call.input, { agent, tenant, session: undefined, caller })
-  const made = routed === undefined ? await madeInput(ready, call) : call.input
-  const front = explain(policy, { ...call, input: made }, call.input)
-  const behind = routed === undefined ? [] : [explainPolicy(policy, { ...call, tool: routed.tool.name, input: routed.input })]
-  return summary([...behind, front], [routed?.tool, tool].find((one) => one?.approval === true)?.name)
+  const routed = routeOf(tool, call)
+  if (routed === undefined)
+    return summary([explain(policy, { ...call, input: await madeInput(ready, call) }, call.input)], [tool])
+  const behind = explain(policy, { ...call, tool: routed.tool.name, input: routed.input })
+  return summary([behind, explain(policy, call)], [routed.tool, tool])
 }
 
-function summary(parts: readonly PolicyExplanation[], asking: string | undefined): CallExplanation {
+function routeOf(
+  tool: Tool | undefined,
+  { agent, tenant = 'default', caller, input }: ExplainedCall,
+): ReturnType<NonNullable<Tool['route']>> {
+  return tool?.route?.(input, { agent, tenant, session: undefined, caller })
+}
+
+function summary(parts: readonly PolicyExplanation[], tools: readonly (Tool | undefined)[]): CallExplanation {
+  const asking = tools.find((tool) => tool?.approval === true)?.name
   const held = parts.filter(({ mode }) => mode === 'enforce')
   const strictest = held.toSorted((left, right) => STRICTNESS[right.verdict] - STRICTNESS[left.verdict])[0]
   const { verdict = 'allow', rule = 'dry-run' } = strictest ?? {}
