@@ -141,7 +141,6 @@ export async function explainCall(parts: ReplayOptions, call: ExplainedCall): Pr
     )
   }
   const policy = parts.policy ?? { rules: [] }
-  const policy = parts.policy ?? { rules: [] }
   const tool = ready.tools.get(call.tool)?.tool
   const routed = routeOf(tool, call)
   if (routed === undefined)

@@ -78,7 +78,7 @@ describe('the caller of a run', () => {
     const seen: unknown[] = []
     const tool = noting('look', (_input, { caller }) => {
       seen.push(caller)
-      const { roles } = caller as { roles: string[] }
+      const { roles } = caller as unknown as { roles: string[] }
       expect(() => roles.push('admin')).toThrow(TypeError)
     })
     const agent = clerk(tool)
