@@ -1,6 +1,7 @@
 import type { CliCommand } from './command.ts'
 import { agents } from './commands/agents.ts'
 import { approve } from './commands/approve.ts'
+import { audit } from './commands/audit.ts'
 import { backup } from './commands/backup.ts'
 import { cancel } from './commands/cancel.ts'
 import { deny } from './commands/deny.ts'
@@ -14,6 +15,7 @@ import { list } from './commands/list.ts'
 import { logs } from './commands/logs.ts'
 import { fork } from './commands/fork.ts'
 import { pause } from './commands/pause.ts'
+import { policyExplain } from './commands/policy-explain.ts'
 import { replay } from './commands/replay.ts'
 import { resolve } from './commands/resolve.ts'
 import { resume } from './commands/resume.ts'
@@ -41,6 +43,7 @@ export const COMMANDS: readonly CliCommand[] = [
   list,
   inspect,
   logs,
+  audit,
   approve,
   deny,
   resolve,
@@ -60,6 +63,7 @@ export const COMMANDS: readonly CliCommand[] = [
   graph,
   agents,
   tools,
+  policyExplain,
   eventsExport,
   eventsImport,
   memoryIngest,

@@ -9,6 +9,7 @@ import {
   type RunOrigin,
   toJson,
 } from '../core/index.ts'
+import { requireCaller } from './checks/caller.ts'
 import { requireLimits } from './checks/limits.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import type { ReadyAgent } from './definition.ts'
@@ -25,6 +26,7 @@ const OPTIONS: Shape = {
   agent: 'any?',
   repeatUnknown: 'flag?',
   runId: 'text?',
+  caller: 'object?',
   limits: 'any?',
   idempotencyKey: 'text?',
   dueAt: 'number?',
@@ -129,6 +131,7 @@ async function forkedOrigin(
   const isChecked = input === undefined && agent.name === old.agent
   const origin: Writable<RunOrigin> = {
     ...old,
+    ...givenCaller(options),
     runId,
     agent: agent.name,
     definition: hash,
@@ -142,4 +145,9 @@ async function forkedOrigin(
   if (isChecked && compensates !== undefined) origin.compensates = compensates
   if (metadata !== undefined) origin.metadata = toJson(metadata) as JsonObject
   return origin
+}
+
+/** In the place of the other run's. */
+function givenCaller({ caller }: ForkOptions): Pick<RunOrigin, 'caller'> {
+  return caller === undefined ? {} : { caller: requireCaller('fork', caller) }
 }
