@@ -57,7 +57,7 @@ function typeOf(schema: unknown, writing: Writing, depth: number): string {
   if (made !== undefined) return made
   if (type === 'array') return arrayType(schema as JsonObject, below)
   if (type === 'object' || 'properties' in schema) return objectType(schema as JsonObject, below)
-  return (typeof type === 'string' ? SIMPLE[type] : undefined) ?? 'any'
+  return SIMPLE.get(type) ?? 'any'
 }
 
 /** The type of a schema that lists values or other schemas. */
@@ -70,13 +70,10 @@ function combined(schema: JsonObject, below: Below): string | undefined {
   return Array.isArray(type) ? union(type.map((one) => below({ ...schema, type: one as string }))) : undefined
 }
 
-const SIMPLE: Readonly<Record<string, string>> = {
-  string: 'string',
-  number: 'number',
-  integer: 'number',
-  boolean: 'boolean',
-  null: 'null',
-}
+const SIMPLE: ReadonlyMap<unknown, string> = new Map([
+  ...['string', 'number', 'boolean', 'null'].map((name) => [name, name] as const),
+  ['integer', 'number'],
+])
 
 function arrayType({ items }: JsonObject, below: Below): string {
   const one = items === undefined ? 'any' : below(items)
