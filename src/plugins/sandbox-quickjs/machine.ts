@@ -30,6 +30,7 @@ export class Machine {
   private constructor(task: OpenMessage, make: (machine: Machine) => QuickJS, cpuNow: () => number) {
     this.#task = task
     this.#cpuNow = cpuNow
+    this.#since = cpuNow()
     this.#vm = make(this)
     const host = this.#vm.newFunction('host', (...given) => this.#host(given))
     const names = this.#vm.hostToHandle(task.names)
