@@ -1,9 +1,18 @@
 /** Scripts that models write: each call is an effect of the engine's like any other. */
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
-import { type Agent, createOrchestrator, defineAgent, type Json, type Orchestrator, type Policy, type RunEvent } from '../../src/index.ts'
+import {
+  type Agent,
+  createOrchestrator,
+  defineAgent,
+  type Json,
+  type Orchestrator,
+  type Policy,
+  type RunEvent,
+} from '../../src/index.ts'
 import { codeMode, type CodeModeOptions, quickjsSandbox } from '../../src/plugins/sandbox-quickjs/index.ts'
 import { scriptedModel } from '../../src/testing/index.ts'
 import { noting, type NotingTool } from './support/parts.ts'
+import { historyOf } from './support/world.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 const sandbox = quickjsSandbox({ threads: 3 })
@@ -31,12 +40,16 @@ async function world(code: string, options: Partial<CodeModeOptions>, policy?: P
   return { ops, model }
 }
 
-async function play(code: string, options: Partial<CodeModeOptions>, policy?: Policy): Promise<World & { readonly told: string; readonly child: readonly RunEvent[] }> {
+async function play(
+  code: string,
+  options: Partial<CodeModeOptions>,
+  policy?: Policy,
+): Promise<World & { readonly told: string; readonly child: readonly RunEvent[] }> {
   const made = await world(code, options, policy)
   const run = await made.ops.start('writer', 'go')
   expect(await run.result).toEqual({ status: 'completed', output: 'done' })
   const child = (await made.ops.list()).runs.find(({ agent }) => agent === 'script')
-  const history = await made.ops.run(child?.runId as string).history()
+  const history = await historyOf(made.ops, child?.runId as string)
   return { ...made, told: JSON.stringify(made.model.calls[1]?.options.prompt), child: history }
 }
 
@@ -51,10 +64,7 @@ test('each call is an effect of the run of the script, and the model is told the
     [{ n: 1 }, 'double', 'script'],
     [{ n: 2 }, 'double#2', 'script'],
   ])
-  expect(ends(child).toSorted()).toEqual([
-    ['double', 'completed'],
-    ['double#2', 'completed'],
-  ])
+  expect(Object.fromEntries(ends(child))).toEqual({ double: 'completed', 'double#2': 'completed' })
   expect(told).toContain('"value":{"result":6,"console":["2"]}')
 })
 
@@ -77,7 +87,8 @@ test('what fails is thrown, and a script that does not catch it is told to the m
 
 test('the 51st call is refused, without being made', async () => {
   const tool = double()
-  const code = 'let n = 0; try { for (;;) { await tools.double({ n }); n += 1 } } catch (e) { return [n, e.code, e.details.reason] }'
+  const code =
+    'let n = 0; try { for (;;) { await tools.double({ n }); n += 1 } } catch (e) { return [n, e.code, e.details.reason] }'
   const { told } = await play(code, { tools: [tool] })
   expect(told).toContain('[50,"TOOL_FAILED","calls"]')
   expect(tool.calls).toHaveLength(50)
@@ -89,12 +100,12 @@ test('a loop ends the script, and the agent goes on', async () => {
 })
 
 describe('rules', () => {
-  const code = 'try { return await tools.double({ n: 4 }) } catch (e) { return [e.code, e.details.status] }'
+  const code = 'try { return await tools.double({ n: 4 }) } catch (e) { return [e.code, e.details?.status ?? null] }'
 
   test('a denied tool is not there', async () => {
     const tool = double()
     const { told } = await play(code, { tools: [tool] }, { rules: [{ agent: 'script', tool: 'double', verdict: 'deny' }] })
-    expect(told).toContain('["TOOL_UNKNOWN",null]'.replace(',null', ''))
+    expect(told).toContain('["TOOL_UNKNOWN",null]')
     expect(tool.calls).toHaveLength(0)
   })
 
@@ -116,7 +127,7 @@ describe('rules', () => {
     const [asked] = await waiting(async () => (await run.approvals()).filter(({ kind }) => kind === 'approval'))
     expect(asked).toMatchObject({ agent: 'script', tool: 'double', input: { n: 4 } })
     expect(tool.calls).toHaveLength(0)
-    const child = ops.run(asked?.runId as string)
+    const child = await ops.run(asked?.runId as string)
     await (approved ? child.approve('double', { by: 'ada' }) : child.deny('double', { by: 'ada' }))
     expect(await run.result).toEqual({ status: 'completed', output: 'done' })
     expect(JSON.stringify(model.calls[1]?.options.prompt)).toContain(result)
@@ -140,13 +151,18 @@ test('cancelling the run cancels what the script waits for', async () => {
 
 test('agents are called like tools', async () => {
   const expert = defineAgent({ name: 'expert', model: scriptedModel(['forty-two']), description: 'Knows.' }) as Agent
-  const model = scriptedModel([{ toolCalls: [{ name: 'script', input: { code: 'return await tools.expert({ input: "why?" })' } }] }, 'done'])
+  const model = scriptedModel([
+    { toolCalls: [{ name: 'script', input: { code: 'return await tools.expert({ input: "why?" })' } }] },
+    'done',
+  ])
   const script = codeMode({ name: 'script', sandbox, agents: [expert] }) as Agent
   expect(script.description).toContain('expert(input: { input: string }): Promise<string>')
   const writer = defineAgent({ name: 'writer', model, agents: [script] }) as Agent
   const ops = await createOrchestrator({ agents: [writer, script, expert], announce: false })
   opened.push(ops)
-  await (await ops.start('writer', 'go')).result
+  await (
+    await ops.start('writer', 'go')
+  ).result
   expect(JSON.stringify(model.calls[1]?.options.prompt)).toContain('"result":"forty-two"')
 })
 
