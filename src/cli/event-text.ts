@@ -75,8 +75,9 @@ const RECORDED: Tellers = {
   'session-load': ({ messages }) => debug(`${messages.length} messages of earlier runs`),
   decision: ({ effects }) =>
     info(effects.map((effect) => `${oneLine(effect.key)}: ${effectText(effect)}`).join('; ') || 'nothing'),
-  'policy-verdict': ({ key, verdict, rule, reason }) =>
-    warn(`${oneLine(key)}: ${verdict} by rule ${oneLine(rule)}${because(reason)}`),
+  'effect-route': ({ key, tool }) => info(`${oneLine(key)}: meant for ${oneLine(tool)}`),
+  'policy-verdict': ({ key, verdict, rule, reason, dryRun }) =>
+    warn(`${oneLine(key)}: ${dryRun === true ? 'dry run, it would ' : ''}${verdict} by rule ${oneLine(rule)}${because(reason)}`),
   'approval-request': ({ key, question }) => warn(`${oneLine(key)}: ${oneLine(question)}`),
   'approval-response': ({ key, approved, by, reason }) =>
     info(`${oneLine(key)}: ${approved ? 'approved' : 'denied'} by ${oneLine(by)}${because(reason)}`),

@@ -1,5 +1,6 @@
 import {
   type Agent,
+  canonicalJson,
   type FunctionTool,
   type Json,
   type JsonObject,
@@ -16,6 +17,7 @@ import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
 import { frozen } from './frozen.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
+import type { PolicySubject } from './policy.ts'
 import { type CompiledSchema, compileSchema, type JsonSchemaCompiler } from './schema.ts'
 import { hashJson } from './system.ts'
 import { aliasOf, handoffName, type NamedTool } from './tool-names.ts'
@@ -31,6 +33,12 @@ export interface ReadyTool {
   readonly limiter: Limiter | undefined
 }
 
+/** A tool that calls of a front tool are meant for, made ready. */
+export interface RoutedTool {
+  readonly ready: ReadyTool
+  readonly offered: OfferedTool
+}
+
 /** An agent made ready: everything that is computed once, at registration, and never per step. */
 export interface ReadyAgent {
   readonly agent: Agent
@@ -38,6 +46,8 @@ export interface ReadyAgent {
   /** Identifies this form of the agent: `name@hash` (S16). */
   readonly hash: string
   readonly tools: ReadonlyMap<string, ReadyTool>
+  /** One of its tools stands in front of others. */
+  readonly hasFronts: boolean
   readonly offered: ReadonlyMap<string, OfferedTool>
   /** What models are shown for a tool. */
   readonly functions: ReadonlyMap<string, FunctionTool>
@@ -47,8 +57,8 @@ export interface ReadyAgent {
   readonly input: CompiledSchema | undefined
   readonly output: CompiledSchema | undefined
   readonly limiter: Limiter | undefined
-  /** What planners see, by tenant, since policy may hide tools from some. */
-  definitionFor(tenant: string): RunDefinition
+  /** What planners see of a run, since policy may hide tools from some tenants and callers. */
+  definitionFor(run: PolicySubject): RunDefinition
 }
 
 /** What an agent is made ready with. */
@@ -58,8 +68,8 @@ export interface DefinitionContext {
   readonly agents: ReadonlyMap<string, Agent>
   readonly planner: Planner | undefined
   readonly compiler: JsonSchemaCompiler
-  readonly limiters: Map<Tool, Limiter>
-  hides(agent: string, tool: NamedTool, tenant: string): boolean
+  readonly limiters: WeakMap<Tool, Limiter>
+  hides(tool: NamedTool, run: PolicySubject): boolean
 }
 
 /**
@@ -80,7 +90,8 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
   requireNeeds(where, planner, agent, memories)
   const output =
     agent.output === undefined ? undefined : compileSchema(agent.output, 'output', `${where}, output`, context.compiler)
-  const views = new Map<string, RunDefinition>()
+  const plainViews = new Map<string, RunDefinition>()
+  const callersViews = new Map<string, RunDefinition>()
   const functions = new Map(offered.map((tool) => [tool.name, toFunction(tool)]))
   const shown = new WeakMap<readonly OfferedTool[], FunctionTool[]>()
   return {
@@ -88,6 +99,7 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
     planner,
     hash: hashDefinition(agent, planner, offered, output, [...memories.keys()]),
     tools,
+    hasFronts: [...tools.values()].some(({ tool }) => tool.route !== undefined),
     offered: new Map(offered.map((tool) => [tool.name, tool])),
     functions,
     functionsFor(visible) {
@@ -102,18 +114,21 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
     input: agent.input === undefined ? undefined : compileSchema(agent.input, 'input', `${where}, input`, context.compiler),
     output,
     limiter: agent.concurrency === undefined ? undefined : createLimiter(agent.concurrency),
-    definitionFor(tenant) {
-      let view = views.get(tenant)
+    definitionFor({ tenant, caller, actsFor }) {
+      const isPlain = caller === undefined && actsFor === undefined
+      const views = isPlain ? plainViews : callersViews
+      const key = isPlain ? tenant : canonicalJson([tenant, caller ?? null, actsFor ?? null] as unknown as Json)
+      let view = views.get(key)
       if (view === undefined) {
         view = {
           instructions: agent.instructions,
-          tools: offered.filter((tool) => !context.hides(agent.name, tool, tenant)),
+          tools: offered.filter((tool) => !context.hides(tool, { agent: agent.name, tenant, caller, actsFor })),
           models: Object.keys(agent.models),
           memories: [...memories.keys()],
           output: output?.jsonSchema,
         }
-        // Tenants come from outside: the cache must not grow with them.
-        if (views.size < 1000) views.set(tenant, view)
+        // Tenants and callers come from outside: the cache must not grow with them.
+        if (views.size < 1000) views.set(key, view)
       }
       return view
     },
@@ -137,20 +152,19 @@ function offerTools(
     const tool = typeof entry === 'string' ? named(context.tools, entry, 'TOOL_UNKNOWN', `${where} lists tool`) : entry
     const ready = prepareTool(tool, context)
     tools.set(tool.name, ready)
-    offered.push({
-      name: tool.name,
-      alias: aliasOf(tool.name),
-      description: tool.description,
-      inputSchema: ready.input.jsonSchema,
-      effect: tool.effect,
-      labels: tool.labels ?? [],
-    })
+    offered.push(offerTool(ready))
   }
   for (const delegate of agent.delegates) {
     const target = named(context.agents, delegate.agent, 'AGENT_UNKNOWN', `${where} may call agent`)
     offered.push(offerDelegate(delegate, target, context))
   }
   return { tools, offered }
+}
+
+/** What a planner is offered of a tool. */
+export function offerTool({ tool, input }: ReadyTool): OfferedTool {
+  const { name, description, effect, labels = [] } = tool
+  return { name, alias: aliasOf(name), description, inputSchema: input.jsonSchema, effect, labels }
 }
 
 function resolveMemories(agent: Agent, where: string, context: DefinitionContext): ReadonlyMap<string, Memory> {
