@@ -117,6 +117,29 @@ describe('rules', () => {
     expect(tool.calls).toHaveLength(0)
   })
 
+  test('what is denied to the agent that calls the script is denied to the script', async () => {
+    const tool = double()
+    const other = await play(code, { tools: [tool] }, { rules: [{ agent: 'another', tool: 'double', verdict: 'deny' }] })
+    expect(other.told).toContain('"result":8')
+    const rules = [{ agent: 'writer', tool: 'double', verdict: 'deny', arguments: { '/n': { above: 3 } } }] as const
+    const { told } = await play(code, { tools: [tool] }, { rules })
+    expect(told).toContain('["POLICY_DENIED","denied"]')
+    expect(tool.calls).toHaveLength(1)
+  })
+
+  test('what the agent that calls the script must ask for, the script must ask for', async () => {
+    const tool = double()
+    const { ops } = await world(code, { tools: [tool] }, { rules: [{ agent: 'writer', tool: 'double', verdict: 'ask' }] })
+    const run = await ops.start('writer', 'go')
+    const [asked] = await waiting(async () => (await run.approvals()).filter(({ kind }) => kind === 'approval'))
+    expect(asked).toMatchObject({ tool: 'double', input: { n: 4 } })
+    expect(tool.calls).toHaveLength(0)
+    const child = await ops.run(asked?.runId as string)
+    await child.deny('double', { by: 'ada' })
+    expect(await run.result).toEqual({ status: 'completed', output: 'done' })
+    expect(tool.calls).toHaveLength(0)
+  })
+
   test.each([
     [true, '"result":8'],
     [false, '["APPROVAL_DENIED","denied"]'],

@@ -57,6 +57,7 @@ export function codeMode(options: CodeModeOptions): Agent<CodeModeInput, CodeMod
       agent: typeof agent === 'string' ? agent : agent.name,
     })),
     memories: [],
+    asCaller: true,
     input: jsonSchema<CodeModeInput>({
       type: 'object',
       properties: { code: { type: 'string', description: 'Body of an async function.' } },

@@ -88,7 +88,8 @@ test('a thread has neither environment nor arguments, and a process that forgets
     syncBuiltinESMExports()
     const { quickjsSandbox } = await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)})
     const sandbox = quickjsSandbox({ threads: 3, warm: 2 })
-    const results = await Promise.all([1, 2, 3, 4, 5].map((n) => sandbox.run({ code: 'return ' + n })))
+    const results = []
+    for (const n of [1, 2, 3, 4, 5]) results.push(await sandbox.run({ code: 'return ' + n }))
     const session = await sandbox.open({ code: 'await tools.x()', names: ['x'] })
     await session.step([])
     const seen = made.map(([, { env, execArgv, argv, stdin, resourceLimits }]) => ({ env, execArgv, argv, stdin, resourceLimits }))

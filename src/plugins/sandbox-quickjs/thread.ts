@@ -30,7 +30,6 @@ export class Thread {
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16, stackSizeMb: 16 },
     })
-    this.#worker.unref()
     this.#worker.on('message', (reply: FromThread) => this.#take?.(reply))
     this.#worker.on('error', (error: Error) =>
       this.#leave({ reason: 'engine', message: `the thread of the code broke down: ${error.message}` }),
@@ -42,6 +41,8 @@ export class Thread {
         resolve()
       })
     })
+    // After the listeners: they hold on to the process.
+    this.#worker.unref()
   }
 
   get isGone(): boolean {
