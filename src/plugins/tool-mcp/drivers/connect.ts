@@ -1,4 +1,5 @@
 import { OpspawnError, type Clock } from '../../../core/index.ts'
+import { orAborted } from '../connection/deadline.ts'
 import { systemClock } from '../connection/system-clock.ts'
 import type { McpConnectOptions, McpConnection, McpEndpoint } from '../port.ts'
 import { httpWire } from '../transports/http-wire.ts'
@@ -71,7 +72,8 @@ export async function connectWith(
   options.signal?.throwIfAborted()
   const failures = wireFailures()
   const life = new AbortController()
-  const wire = openTransport(endpoint, options, context, failures, () => void close())
+  const onLost = () => void close()
+  const wire = openTransport(endpoint, options, { ...context, failures, life: life.signal, onLost })
   let isClosed = false
   let client: RawClient | undefined
   let closing: Promise<void> | undefined
@@ -91,10 +93,12 @@ export async function connectWith(
   }
 
   try {
-    const made = await untilAborted(factory(endpoint, options, wire.transport), options.signal)
+    const made = await orAborted(factory(endpoint, options, wire.transport), options.signal)
     client = made.client
     made.hooks.onclose = onClose
-    made.hooks.onerror = (error) => note(options, error)
+    made.hooks.onerror = (error) => {
+      if (!life.signal.aborted) note(options, error)
+    }
   } catch (error) {
     await wire.transport.close().catch(() => undefined)
     throw notConnected(error, { options, failures, wire })
@@ -111,19 +115,20 @@ export async function connectWith(
   })
 }
 
+interface TransportContext extends ConnectContext {
+  readonly failures: WireFailures
+  readonly life: AbortSignal
+  readonly onLost: () => void
+}
+
 interface Wire {
   readonly transport: OpenedTransport
   readonly goodbye: () => Promise<void>
   readonly whyClosed: () => unknown
 }
 
-function openTransport(
-  endpoint: McpEndpoint,
-  options: McpConnectOptions,
-  context: ConnectContext,
-  failures: WireFailures,
-  onLost: () => void,
-): Wire {
+function openTransport(endpoint: McpEndpoint, options: McpConnectOptions, context: TransportContext): Wire {
+  const { failures, life } = context
   if (endpoint.kind === 'stdio') {
     const { maxMessageBytes } = options
     const transport: StdioTransport = stdioTransport({ ...endpoint, maxMessageBytes, failures })
@@ -136,9 +141,10 @@ function openTransport(
     fetch: endpoint.fetch,
     maxMessageBytes: options.maxMessageBytes,
     failures,
+    life,
     onStreamLost: (error) => {
       lost = error
-      onLost()
+      context.onLost()
     },
   })
   const transport = new context.httpTransport(new URL(endpoint.url), {
@@ -157,21 +163,6 @@ function openTransport(
 async function leaveSession(transport: HttpTransport): Promise<void> {
   const over = new Promise<void>((resolve) => setTimeout(resolve, GOODBYE_MS).unref())
   await Promise.race([transport.terminateSession().catch(() => undefined), over])
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop!)
-    work.catch(() => undefined) // Its transport is closed: it ends, and nobody waits for it any more.
-  }
 }
 
 function note({ onEvent }: McpConnectOptions, error: Error): void {

@@ -1,7 +1,7 @@
 import { OpspawnError, type Json, type JsonObject, type OperationOptions } from '../../../core/index.ts'
 import type { McpCallOptions, McpConnection, McpList, McpToolDefinition } from '../port.ts'
 import type { WireFailures } from '../transports/wire-failures.ts'
-import { failureOf } from './failures.ts'
+import { connectionEnded, failureOf } from './failures.ts'
 import { headerProblem } from './header-annotations.ts'
 import type { RawClient } from './raw-client.ts'
 import {
@@ -95,7 +95,7 @@ type Send = <T>(method: string, perform: () => Promise<T>, options?: OperationOp
 function sender({ failures, isClosed }: ConnectionParts): Send {
   return async (method, perform, { signal } = {}) => {
     signal?.throwIfAborted()
-    if (isClosed()) throw new OpspawnError('TOOL_UNAVAILABLE', 'The connection has ended; nothing was sent')
+    if (isClosed()) throw connectionEnded()
     try {
       return await perform()
     } catch (error) {

@@ -4,6 +4,7 @@ import { connectWith, type ClientFactory, type OpenedTransport } from './connect
 import { eraVerdicts, isDeadProbe } from './eras.ts'
 import { ACCEPTS_ALL, NO_LIMIT_MS, type RawClient } from './raw-client.ts'
 import { answerTo, capabilitiesOf, eventOf } from './server-requests.ts'
+import type * as Library from '@modelcontextprotocol/client'
 import type { Client, ClientOptions, StandardSchemaV1 } from '@modelcontextprotocol/client'
 
 /** What the driver takes from outside. */
@@ -52,9 +53,7 @@ export function mcpDriverV2(options: McpDriverOptions = {}): McpDriver {
   }
 }
 
-type Library = typeof import('@modelcontextprotocol/client')
-
-async function load(): Promise<Library> {
+async function load(): Promise<typeof Library> {
   try {
     return await import('@modelcontextprotocol/client')
   } catch (error) {
@@ -144,4 +143,3 @@ async function listening(client: Client, filter: JsonObject): ReturnType<NonNull
     close: () => subscription.close(),
   }
 }
-

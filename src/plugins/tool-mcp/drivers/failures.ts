@@ -28,6 +28,12 @@ export function failureOf(error: unknown, request: FailedRequest): unknown {
   return localFailure(String(code), error, request)
 }
 
+/** The connection had ended before the request: it is safe to make it on another one. */
+export function connectionEnded(cause?: unknown): OpspawnError {
+  const details = { reason: 'connection-ended' }
+  return new OpspawnError('TOOL_UNAVAILABLE', 'The connection has ended; nothing was sent', { cause, details })
+}
+
 function isCall({ method }: FailedRequest): boolean {
   return method === 'tools/call'
 }
@@ -60,9 +66,7 @@ function statusOf(error: unknown): number | undefined {
     readonly name?: unknown
   }
   if (name === 'UnauthorizedError') return 401
-  return [status, data?.status, code].find(
-    (value): value is number => typeof value === 'number' && value >= 300 && value <= 599,
-  )
+  return [status, data?.status, code].find((value): value is number => typeof value === 'number' && value >= 300 && value <= 599)
 }
 
 function httpFailure(status: number, cause: unknown, request: FailedRequest): OpspawnError {
@@ -108,7 +112,7 @@ function localFailure(code: string, cause: unknown, request: FailedRequest): Ops
     return new OpspawnError('TOOL_OUTPUT_INVALID', `The server's answer cannot be read: ${text}`, { cause })
   }
   if (code === 'NOT_CONNECTED') {
-    return new OpspawnError('TOOL_UNAVAILABLE', 'The connection has ended; nothing was sent', { cause })
+    return connectionEnded(cause)
   }
   // What is not known to have been refused may have happened.
   const isSafe = !isCall(request) || code === 'METHOD_NOT_SUPPORTED_BY_PROTOCOL_VERSION' || code === 'CAPABILITY_NOT_SUPPORTED'

@@ -41,7 +41,8 @@ function elicitationIn(params: JsonObject): McpElicitation | string {
   if (params['mode'] !== 'url') {
     return { mode: 'form', message, schema: objectIn(params['requestedSchema'] ?? {}, 'requestedSchema') }
   }
-  const url = URL.parse(String(params['url']))
+  const { url: address } = params
+  const url = typeof address === 'string' ? URL.parse(address) : null
   if (url === null) return 'The server asked to visit something that is no address; nobody was asked'
   // A page of any other scheme could read or change what is asked for on its way, or be a program.
   if (url.protocol !== 'https:') return `The server asked to visit an address of ${url.protocol}; only https: is shown`

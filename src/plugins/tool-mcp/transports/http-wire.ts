@@ -10,9 +10,13 @@ export interface HttpWireOptions {
   readonly fetch: typeof fetch
   readonly maxMessageBytes: number
   readonly failures: WireFailures
+  /** Ends with the connection: a library that still tries to open a stream then is told that there is none. */
+  readonly life: AbortSignal
   /** The stream of a server's own messages is gone, and does not come back. */
   readonly onStreamLost: (error: unknown) => void
 }
+
+type Input = Parameters<typeof fetch>[0]
 
 /** A stream that fails this often in turn is given up, and its connection with it. */
 const MAX_STREAM_FAILURES = 3
@@ -30,7 +34,8 @@ export function httpWire(options: HttpWireOptions): typeof fetch {
     if (failures === MAX_STREAM_FAILURES) options.onStreamLost(error)
   }
 
-  const openStream = async (input: Parameters<typeof fetch>[0], init: RequestInit): Promise<Response> => {
+  const openStream = async (input: Input, init: RequestInit): Promise<Response> => {
+    if (options.life.aborted) return new Response(null, { status: 405 })
     let response: Response
     try {
       response = await options.fetch(input, init)
@@ -55,8 +60,6 @@ export function httpWire(options: HttpWireOptions): typeof fetch {
     return capped(response, request?.id, options)
   }
 }
-
-type Input = Parameters<typeof fetch>[0]
 
 async function post(input: Input, init: RequestInit, method: string | undefined, options: HttpWireOptions): Promise<Response> {
   let response: Response
@@ -176,7 +179,7 @@ function pumped(
     },
     async pull(controller) {
       // One chunk may hold no event's end; then there is nothing to give yet.
-      for (const size = controller.desiredSize; controller.desiredSize === size; ) {
+      for (const size = controller.desiredSize; controller.desiredSize === size;) {
         let next: Awaited<ReturnType<typeof reader.read>>
         try {
           next = await reader.read()

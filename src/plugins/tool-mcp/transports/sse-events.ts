@@ -7,10 +7,7 @@ const LF = 0x0a
 const CR = 0x0d
 
 /** Cuts a stream into events of at most `maxBytes`. A longer one is left out but for its length. */
-export function sseReader(
-  maxBytes: number,
-  onEvent: (event: SseEvent) => void,
-): { readonly add: (chunk: Uint8Array) => void } {
+export function sseReader(maxBytes: number, onEvent: (event: SseEvent) => void): { readonly add: (chunk: Uint8Array) => void } {
   let parts: Buffer[] = []
   let bytes = 0
   let lineBytes = 0

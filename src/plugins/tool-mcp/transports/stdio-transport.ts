@@ -13,6 +13,9 @@ export interface StdioTransport {
   onerror?: ((error: Error) => void) | undefined
   readonly stderr: null
   readonly pid: number | null
+  /** As it was agreed on. */
+  protocolVersion: string | undefined
+  setProtocolVersion(version: string): void
   /** @throws OpspawnError `TOOL_UNAVAILABLE` when the program cannot be started */
   start(): Promise<void>
   /** @throws OpspawnError `TOOL_UNAVAILABLE` when nothing of the message can have left */
@@ -88,6 +91,10 @@ export function stdioTransport(options: StdioTransportOptions): StdioTransport {
 
   const transport: StdioTransport = {
     stderr: null,
+    protocolVersion: undefined,
+    setProtocolVersion(version) {
+      transport.protocolVersion = version
+    },
     get pid() {
       return group?.pid ?? null
     },
@@ -109,7 +116,9 @@ export function stdioTransport(options: StdioTransportOptions): StdioTransport {
     async send(message) {
       const { id } = message
       if (group === undefined || isClosed || !group.stdin.writable) {
-        throw new OpspawnError('TOOL_UNAVAILABLE', `The process has ended (${transport.lastWords()}); nothing was sent`)
+        throw new OpspawnError('TOOL_UNAVAILABLE', `The process has ended (${transport.lastWords()}); nothing was sent`, {
+          details: { reason: 'connection-ended' },
+        })
       }
       if (message['method'] !== undefined && (typeof id === 'number' || typeof id === 'string')) waiting.add(id)
       await write(group, `${JSON.stringify(message)}\n`)
