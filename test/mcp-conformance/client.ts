@@ -103,6 +103,8 @@ async function perform(): Promise<void> {
   })
   const link = connections.link('conformance', 'conformance')
   const { items } = await link.use((connection) => connection.listTools())
+  // The server of this one has a tool to look at, and none to call.
+  if (scenario === 'json-schema-ref-no-deref') return
   await callAll(link, items)
   if (scenario === 'auth/authorization-server-migration') await callAll(link, items)
 }

@@ -44,7 +44,9 @@ async function bundled(): Promise<string> {
     format: 'esm',
     target: 'node22',
     logLevel: 'error',
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url)" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url)",
+    },
   })
   return outfile
 }
