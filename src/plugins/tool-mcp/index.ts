@@ -6,6 +6,7 @@
 
 // Connections
 export { parseMcpServers, type ParseServersOptions } from './config/parse-servers.ts'
+export { fromYamlServers } from './config/yaml-form.ts'
 export type { Environment } from './config/environment.ts'
 export type { McpLimits, McpServer, McpTarget, McpTrust } from './config/servers.ts'
 export { createMcpConnections, type McpConnections, type McpConnectionsOptions } from './connection/connections.ts'
