@@ -17,8 +17,10 @@ export default {
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only('core-is-alone', '^src/core/', ['^src/core/'], { builtins: false, packages: false }),
-    only('plugins-see-core', '^src/plugins/(?!planner-|memory-)([^/]+)/', [core, '^src/plugins/$1/']),
+    only('plugins-see-core', '^src/plugins/(?!planner-|memory-|tool-)([^/]+)/', [core, '^src/plugins/$1/']),
     only('memories-see-remembering', '^src/plugins/(memory-[^/]+)/', [core, '^src/remembering/index\\.ts$', '^src/plugins/$1/']),
+    // The search for tools is the same search.
+    only('tools-see-remembering', '^src/plugins/(tool-[^/]+)/', [core, '^src/remembering/index\\.ts$', '^src/plugins/$1/']),
     only('remembering-sees-core', '^src/remembering/', [core, '^src/remembering/', '^(node:)?crypto$'], {
       packages: false,
       builtins: false,

@@ -27,7 +27,7 @@ const table: readonly { from: RegExp; to: (folder: string) => readonly RegExp[] 
   },
   { from: /^src\/remembering\//, to: () => [core, /^src\/remembering\//, /^builtin:crypto$/] },
   {
-    from: /^src\/plugins\/(memory-[^/]+)\//,
+    from: /^src\/plugins\/((?:memory|tool)-[^/]+)\//,
     to: (name) => [core, remembering, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
   },
   {
@@ -131,6 +131,7 @@ describe('boundaries', () => {
       plant('src/plugins/planner-p/index.ts', `import '../../planning/index.ts'\n`)
       plant('src/remembering/index.ts', `import { a } from '../core/index.ts'\nimport { createHash } from 'node:crypto'\n`)
       plant('src/plugins/memory-m/index.ts', `import '../../remembering/index.ts'\n`)
+      plant('src/plugins/tool-t/index.ts', `import '../../remembering/index.ts'\n`)
       plant('src/testing/index.ts', `import { a } from '../core/index.ts'\nimport { readFileSync } from 'node:fs'\n`)
       plant('src/cli/main.ts', `import 'commander'\nvoid import('../index.ts')\nvoid import('../plugins/x-y/index.ts')\n`)
       plant('src/index.ts', `export { a } from './core/index.ts'\nexport * from './plugins/x-y/index.ts'\n`)

@@ -1,4 +1,5 @@
 import { type JsonObject, toFailure } from '../../../core/index.ts'
+import { isObject } from '../faults.ts'
 import { pinnedPart, pinOf, type PinnedServer } from '../pins/pin.ts'
 import type { McpList, McpToolDefinition } from '../port.ts'
 import { boundedInput, boundedSchema } from './bounded-schema.ts'
@@ -71,7 +72,13 @@ export function compare(left: string, right: string): number {
 }
 
 function catalogTool(server: string, definition: McpToolDefinition, pinned: PinnedServer): CatalogTool {
-  const { name, title, description = '', inputSchema, outputSchema } = definition
+  const {
+    name,
+    title,
+    description = '',
+    inputSchema,
+    outputSchema,
+  } = isObject(definition) ? definition : ({} as McpToolDefinition)
   if (typeof name !== 'string' || name === '' || name.length > 256) throw new Error('its name is no text of 1 to 256 characters')
   if (hasHidden(name) || /\s/.test(name)) throw new Error('its name has blanks or hidden characters')
   if (typeof description !== 'string') throw new Error('its description is no text')
@@ -96,5 +103,5 @@ function catalogTool(server: string, definition: McpToolDefinition, pinned: Pinn
 }
 
 function objectOf(value: unknown): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}
+  return isObject(value) ? (value as JsonObject) : {}
 }

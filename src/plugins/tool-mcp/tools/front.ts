@@ -1,0 +1,85 @@
+import {
+  defineTool,
+  type Json,
+  type JsonObject,
+  jsonSchema,
+  type Tool,
+  type ToolContext,
+  type ToolLabel,
+} from '../../../core/index.ts'
+import { isObject } from '../faults.ts'
+import type { CatalogTool } from '../catalog/server-catalog.ts'
+import type { Bench } from './bench.ts'
+import type { FrontInput } from './front-input.ts'
+import { describeTool, listTools } from './look-up.ts'
+import { type ToolChoice, viewFor } from './view.ts'
+
+const text = { type: 'string' } as const
+
+/** Name of the one tool that stands before all others. */
+export const FRONT = 'mcp'
+
+/**
+ * One tool that stands in front of all tools of the servers: the model finds what it needs by words, looks at it, and calls it.
+ * A call is judged, approved, recorded and made as one of the tool that it is for.
+ */
+export function frontTool(bench: Bench, choice: ToolChoice): Tool<FrontInput, Json> {
+  const { workshop } = bench
+  const tool = defineTool({
+    name: FRONT,
+    description:
+      'Tools of connected servers. list finds tools by query; describe gives the schema of a tool; call uses it; read gets a resource (without uri: lists them); more gets the rest of a cut result.',
+    input: jsonSchema<FrontInput>({
+      type: 'object',
+      properties: {
+        action: { enum: ['list', 'describe', 'call', 'read', 'more'] },
+        query: text,
+        server: text,
+        tool: text,
+        arguments: { type: 'object' },
+        uri: text,
+        id: text,
+        offset: { type: 'integer', minimum: 0 },
+        cursor: text,
+      },
+      required: ['action'],
+    }),
+    effect: 'idempotent',
+    execute: async (input: FrontInput, context: ToolContext): Promise<Json> => {
+      await bench.known(choice, context)
+      const view = viewFor(workshop, choice, viewerOf(context))
+      const look = { workshop, view, note: ({ id, pin }: CatalogTool) => bench.seen.note(context.runId, id, pin) }
+      if (input.action === 'list') return listTools(look, input)
+      return describeTool(look, input)
+    },
+  })
+  return {
+    ...tool,
+    route: (input: Json, who: Pick<ToolContext, 'agent' | 'caller'>) => routed(bench, choice, input, who),
+  } as Tool<FrontInput, Json>
+}
+
+function viewerOf({ agent, caller, isHidden }: ToolContext): Parameters<typeof viewFor>[2] {
+  return { agent, caller: { principal: caller?.principal }, isHidden: (name) => isHidden(name) }
+}
+
+/** What a call is for; what is for none falls to the front tool itself, which says why. */
+function routed(
+  bench: Bench,
+  choice: ToolChoice,
+  input: Json,
+  { agent, caller }: Pick<ToolContext, 'agent' | 'caller'>,
+): { readonly tool: Tool; readonly input: Json } | undefined {
+  if (!isObject(input)) return undefined
+  const { action, tool: name, server, arguments: given = {}, uri, id, offset } = input as Readonly<Record<string, Json>>
+  const view = viewFor(bench.workshop, choice, { agent, caller: { principal: caller?.principal } })
+  if (action === 'call' && typeof name === 'string') {
+    const found = view.find(name, typeof server === 'string' ? server : undefined)
+    return found === undefined ? undefined : { tool: bench.direct(found), input: given }
+  }
+  if (action === 'read' && typeof server === 'string' && view.servers.includes(server))
+    return { tool: bench.reader(server), input: uri === undefined ? {} : { uri } }
+  if (action === 'more' && id !== undefined)
+    return { tool: bench.more, input: { id, ...(offset === undefined ? undefined : { offset }) } }
+  return undefined
+}

@@ -1,0 +1,139 @@
+import { type Json, type JsonObject, type OperationOptions, OpspawnError, toFailure } from '../../../core/index.ts'
+import type { CatalogTool } from '../catalog/server-catalog.ts'
+import { deadline } from '../deadline.ts'
+import { toolFault } from '../faults.ts'
+import type { McpCallOptions, McpConnection, McpContent, McpToolResult } from '../port.ts'
+import type { McpCaller } from '../servers.ts'
+import type { ToolTerms } from './access.ts'
+import type { Workshop } from './workshop.ts'
+
+/** One call, as it is made. */
+export interface McpCall extends OperationOptions, Pick<McpCallOptions, 'onProgress' | 'meta'> {
+  /** Whose rate it counts against. */
+  readonly agent: string
+  readonly caller: McpCaller
+}
+
+/**
+ * Makes a call of a tool as it was shown: the connection is open, the definition is still the same and approved, the rate
+ * allows it; then it is called once, and its result checked and rid of secrets.
+ *
+ * @throws OpspawnError `TOOL_CHANGED`, `TOOL_RATE_LIMITED`, `TOOL_UNAVAILABLE`, `TOOL_TIMEOUT`, `TOOL_OUTPUT_INVALID`,
+ * `EFFECT_UNKNOWN`, and what the connection throws
+ * @throws the reason of `call.signal`
+ */
+export async function performCall(
+  workshop: Workshop,
+  shown: CatalogTool,
+  terms: ToolTerms,
+  input: JsonObject,
+  call: McpCall,
+): Promise<McpToolResult> {
+  const { servers, rates } = workshop
+  const { server, name } = shown
+  const connection = await servers.connection(server, call.caller, call)
+  await requireSame(workshop, shown, call)
+  rates.take(terms.rate, call.agent, server, name)
+  const result = masked(await callOnce(workshop, shown, terms, { connection, input, call }), (text) => servers.mask(server, text))
+  await requireValid(workshop, shown, result)
+  return result
+}
+
+/** @throws OpspawnError `TOOL_CHANGED`, `TOOL_UNKNOWN` */
+async function requireSame({ catalog }: Workshop, shown: CatalogTool, { caller, signal }: McpCall): Promise<void> {
+  const find = (tools: readonly CatalogTool[]): CatalogTool | undefined => tools.find(({ name }) => name === shown.name)
+  let now = find((await catalog.load(shown.server, caller, { signal })).tools)
+  if (now === undefined)
+    throw toolFault('TOOL_CHANGED', `${shown.id} was not called: MCP server "${shown.server}" has no such tool any more`)
+  if (now.pin !== shown.pin) throw changedSince(shown)
+  if (now.quarantine !== undefined) now = find((await catalog.judgeAgain(shown.server, caller)).tools)
+  if (now?.quarantine !== undefined)
+    throw toolFault('TOOL_CHANGED', `${shown.id} was not called: ${now.quarantine}`, { tool: shown.id })
+}
+
+/** A call of a definition that is another one now. */
+export function changedSince({ id }: CatalogTool): OpspawnError {
+  const text = `${id} was not called: its definition has changed since it was shown; look at it again, and call it as it is now`
+  return toolFault('TOOL_CHANGED', text, { tool: id })
+}
+
+interface Once {
+  readonly connection: McpConnection
+  readonly input: JsonObject
+  readonly call: McpCall
+}
+
+async function callOnce(
+  workshop: Workshop,
+  shown: CatalogTool,
+  terms: ToolTerms,
+  { connection, input, call }: Once,
+): Promise<McpToolResult> {
+  const { servers, places, clock, maxCallMs } = workshop
+  const { server, name } = shown
+  const isSafe = terms.effect === 'pure' || terms.effect === 'idempotent'
+  const limit = deadline(clock, { ms: terms.timeoutMs, hardMs: maxCallMs }, call.signal, (ms) => {
+    const fate = isSafe ? '' : '; whether its effect happened is not known, do not repeat it blindly'
+    return new OpspawnError('TOOL_TIMEOUT', `"${name}" of MCP server "${server}" did not finish within ${ms} ms${fate}`)
+  })
+  const room = places.get(server)
+  try {
+    await room?.take(limit.signal)
+    try {
+      return await connection.callTool(name, input, {
+        signal: limit.signal,
+        meta: call.meta,
+        onProgress: (progress) => {
+          limit.extend()
+          call.onProgress?.(progress)
+        },
+      })
+    } finally {
+      room?.give()
+    }
+  } catch (error) {
+    if (OpspawnError.is(error) || error === call.signal?.reason) throw error
+    const why = servers.mask(server, toFailure(error, 'TOOL_FAILED').message)
+    throw toolFault('TOOL_FAILED', `"${name}" of MCP server "${server}" failed: ${why}`, undefined, error)
+  } finally {
+    limit.end()
+  }
+}
+
+/** What the server says it gives is checked where it says so; an error's data is nobody's promise. */
+async function requireValid({ checker }: Workshop, { id, output }: CatalogTool, result: McpToolResult): Promise<void> {
+  if (output === undefined || result.isError) return
+  const what = `the result of ${id}`
+  if (result.structuredContent === undefined)
+    throw toolFault('TOOL_OUTPUT_INVALID', `${what} has no structured content, although the tool declares its form`)
+  const issues = await checker.check(output, result.structuredContent, what)
+  if (issues.length === 0) return
+  const shown = issues.slice(0, 5).map(({ path, message }) => `${path}: ${message}`)
+  throw toolFault('TOOL_OUTPUT_INVALID', `${what} does not fit the form that the tool declares: ${shown.join('; ')}`)
+}
+
+/** Texts with the secrets of the server's configuration taken out. */
+function masked(result: McpToolResult, mask: (text: string) => string): McpToolResult {
+  const { structuredContent } = result
+  return {
+    ...result,
+    content: result.content.map((one) => maskedContent(one, mask)),
+    ...(structuredContent === undefined ? undefined : { structuredContent: maskedJson(structuredContent, mask) }),
+  }
+}
+
+function maskedContent(content: McpContent, mask: (text: string) => string): McpContent {
+  if (content.type === 'text') return { ...content, text: mask(content.text) }
+  if (content.type === 'resource') {
+    const { text } = content.resource
+    return text === undefined ? content : { ...content, resource: { ...content.resource, text: mask(text) } }
+  }
+  return content.type === 'unknown' ? { ...content, value: maskedJson(content.value, mask) } : content
+}
+
+function maskedJson(value: Json, mask: (text: string) => string): Json {
+  const text = JSON.stringify(value)
+  const clean = mask(text)
+  if (clean === text) return value
+  return JSON.parse(text, (_key, item: unknown) => (typeof item === 'string' ? mask(item) : item)) as Json
+}
