@@ -75,6 +75,7 @@ const RECORDED: Tellers = {
   'session-load': ({ messages }) => debug(`${messages.length} messages of earlier runs`),
   decision: ({ effects }) =>
     info(effects.map((effect) => `${oneLine(effect.key)}: ${effectText(effect)}`).join('; ') || 'nothing'),
+  'effect-route': ({ key, tool }) => info(`${oneLine(key)}: meant for ${oneLine(tool)}`),
   'policy-verdict': ({ key, verdict, rule, reason }) =>
     warn(`${oneLine(key)}: ${verdict} by rule ${oneLine(rule)}${because(reason)}`),
   'approval-request': ({ key, question }) => warn(`${oneLine(key)}: ${oneLine(question)}`),

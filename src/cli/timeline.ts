@@ -9,6 +9,7 @@ import {
 } from '../core/index.ts'
 import type { LocalOptions } from '../index.ts'
 import { effectText, outcomeText } from './event-text.ts'
+import { oneLine } from './visible.ts'
 
 /** One effect of a run, for people and programs. */
 export interface Step {
@@ -53,7 +54,7 @@ export function stepsOf(events: readonly RunEvent[], prices: LocalOptions['price
     return {
       key: effect.key,
       kind: effect.kind,
-      what: effectText(effect),
+      what: record.routed === undefined ? effectText(effect) : `${effectText(effect)} as ${oneLine(record.routed.tool)}`,
       status: outcome?.status ?? (approval === 'requested' ? 'approval' : 'open'),
       attempts: record.failures + (wasMade ? 1 : 0),
       askedAt: asked.get(effect.key) ?? 0,

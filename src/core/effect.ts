@@ -4,6 +4,7 @@ import type { Json } from './json.ts'
 import type { MemoryEntry, RecallOptions } from './memory.ts'
 import type { Message } from './message.ts'
 import type { ModelAnswer, ModelSettings, ResponseFormat, ToolChoice } from './model.ts'
+import type { Caller } from './run.ts'
 
 interface Keyed {
   /** Unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
@@ -164,6 +165,8 @@ export interface EffectRecord {
   readonly reserved?: Amounts | undefined
   /** Hash of what an approval binds to. */
   readonly argumentsHash?: string | undefined
+  /** The tool that a call of a front tool is meant for, and the hash of that call. */
+  readonly routed?: { readonly tool: string; readonly hash: string } | undefined
 }
 
 /**
@@ -176,6 +179,8 @@ export interface EffectRecord {
 export interface EffectContext extends Readonly<Record<'runId' | 'agent' | 'tenant', string>> {
   /** The run's, if it belongs to one. */
   readonly session: string | undefined
+  /** Who started the run, or the run at the top of its tree; absent where nobody was named. */
+  readonly caller?: Caller | undefined
   /** 1 for the first execution; middleware runs anew for each. */
   readonly attempt: number
   /** Fires on cancellation, time-out and loss of the run. A body that ignores it is abandoned, not stopped. */

@@ -29,11 +29,13 @@ interface Recorded {
  * @property state Replaces the planner's state; absent: it stays.
  * @property reserved For each model call, by key; absent where neither tokens nor cost are limited.
  * @property key The effect's.
+ * @property tool Name of the tool that the call is meant for.
  * @property verdict `ask`: a person is asked; `deny`: the call is refused.
  * @property rule Name of the rule: the policy's own, `otherwise`, `data-flow`, or `tool <name>` for a tool that always
  * wants an approval.
  * @property reason In the words of the rule, the person or the caller; empty or absent where none was given.
- * @property hash Of the tool's name and its arguments as the body gets them; for a wait, the effect's key.
+ * @property hash Of the tool's name and its arguments as the body gets them; for a wait, the effect's key; of a route, of
+ * the tool's name and its arguments as the front tool gave them.
  * @property input The arguments as the body gets them; absent where they are those of the effect.
  * @property question What the person is asked.
  * @property expiresAt Epoch milliseconds from which nobody can answer any more.
@@ -61,6 +63,8 @@ export type RunEventBody = Readonly<
   | { type: 'session-load'; messages: readonly Message[]; labels?: readonly string[]; runs?: readonly SessionRun[] }
   /** The planner asked for effects. `reserved` was set aside for model calls under a token or cost limit. */
   | { type: 'decision'; effects: readonly Effect[]; state?: Json; reserved?: readonly Reserved[] }
+  /** A call of a front tool is meant for another tool, and is judged and made as a call of that. */
+  | { type: 'effect-route'; key: string; tool: string; hash: string }
   /** A policy rule asked for an approval of a call, or forbade it. What is allowed without more ado is not noted. */
   | { type: 'policy-verdict'; key: string; verdict: 'ask' | 'deny'; rule: string; reason?: string }
   /** A call waits for a person. `hash` binds the answer to these arguments. */

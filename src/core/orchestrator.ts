@@ -65,6 +65,8 @@ export interface PendingApproval extends Readonly<Record<'runId' | 'key' | 'agen
   readonly kind: 'approval' | 'outcome'
   /** The tool or agent to be called; absent for a question that a planner asks. */
   readonly tool?: string
+  /** The front tool that was called for it, see `route` of tools. */
+  readonly through?: string
   /** The arguments of the call as the body gets them, or the details of the question. */
   readonly input?: Json
   /** Epoch milliseconds; from then on it counts as refused. */

@@ -70,6 +70,14 @@ export function outputOf<Output>(outcome: RunOutcome<Output>): Output {
 export type RunParent = { readonly runId: string; readonly key: string }
 
 /**
+ * Who is behind a run: said by the program that starts it, never by a model or a tool.
+ *
+ * @property principal A person or a service.
+ * @property roles What rules may tell by; absent: none.
+ */
+export type Caller = Readonly<{ principal: string; roles?: readonly string[] }>
+
+/**
  * An earlier run of a session, as a later one sees it.
  *
  * @property runId Of the earlier run.
@@ -108,6 +116,8 @@ export interface RunOrigin extends Readonly<Record<'runId' | 'agent' | 'definiti
   readonly compensates?: string
   /** 0 for a root. */
   readonly depth: number
+  /** Who started it, or the root of its tree. */
+  readonly caller?: Caller
   /** Those of the agent, tightened by the caller or the parent; what is not there has its default. */
   readonly limits: RunLimits
   /** Those of the agent, the narrowest first; absent: none. */

@@ -40,7 +40,12 @@ export interface ToolContext extends EffectContext, Readonly<Record<'key' | 'ide
   progress(value: Json): void
   /** Writes a line to the run's listeners; not recorded. */
   log(message: string, data?: Json): void
+  /** Whether rules refuse this run all calls of a tool of that name, whatever the arguments: such a tool is not to be shown. */
+  isHidden(tool: string): boolean
 }
+
+/** Who makes a call that a front tool is asked about; see {@link Tool.route}. */
+export type RouteContext = Pick<EffectContext, 'agent' | 'tenant' | 'session' | 'caller'>
 
 /** Something an agent can do. */
 export interface Tool<Input = unknown, Output = unknown> {
@@ -73,6 +78,15 @@ export interface Tool<Input = unknown, Output = unknown> {
   readonly onUnknown?: 'tell' | 'ask' | 'repeat' | undefined
   /** After a crash, or a time-out before a repetition: did the interrupted call happen? `{ happened: true, output }` settles it without a second run. */
   verify?(input: Input, context: ToolContext): Verification | Promise<Verification>
+  /**
+   * Of a tool that stands in front of others: which of them a call is meant for, and with which input. Rules, approvals,
+   * labels, limits, retries and the history then know the call as one of that tool; rules about the front tool hold as well.
+   * `undefined`: the call is for the front tool itself. It gets the arguments as they were given, not checked. It must be
+   * pure and answer at once; it is asked again after a restart, and a call that it then takes elsewhere fails with
+   * `TOOL_CHANGED`. What it throws fails the call. The tool that it gives may not have a `route`, and may not share the name
+   * of another registered tool.
+   */
+  route?(input: Json, context: RouteContext): { readonly tool: Tool; readonly input: Json } | undefined
   /** Does it. The input has been validated; throwing is reported to the model as data. */
   execute(input: Input, context: ToolContext): Output | Promise<Output>
 }

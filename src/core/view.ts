@@ -232,6 +232,8 @@ function changeEffect(view: ViewInWork, record: RecordInWork | undefined, event:
     record.approval = 'requested'
     record.argumentsHash = event.hash
     record.dueAt = event.expiresAt
+  } else if (event.type === 'effect-route') {
+    record.routed = { tool: event.tool, hash: event.hash }
   } else if (event.type === 'approval-response') {
     record.dueAt = undefined
     if (event.approved) record.approval = 'approved'

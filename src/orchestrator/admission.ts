@@ -1,10 +1,11 @@
-import { type EffectRecord, type OfferedTool, OpspawnError, toFailure } from '../core/index.ts'
+import { type EffectRecord, type OfferedTool, OpspawnError, toFailure, type ToolEffect } from '../core/index.ts'
 import { approvalHash, type Call, judgedInput, offeredFor, ruledInput } from './approved.ts'
 import { within } from './later.ts'
 import { checkInput } from './perform-run.ts'
 import { toolTimeLimit, validInput } from './perform-tool.ts'
-import type { PolicyCall, Verdict } from './policy.ts'
-import type { RunContext } from './run-context.ts'
+import { type PolicyCall, stricter, type Verdict } from './policy.ts'
+import { askFront, keepRoute, toolOf } from './routing.ts'
+import type { RoutedCall, RunContext } from './run-context.ts'
 import type { RunLog } from './run-log.ts'
 
 /**
@@ -23,19 +24,53 @@ export function admit(context: RunContext, log: RunLog, record: EffectRecord): b
     settle(log, effect.key, 'failed', new OpspawnError(code, `agent "${context.view.agent}" was not given ${what}`))
     return false
   }
+  if (effect.kind === 'tool' && context.ready.hasFronts) return admitThrough(context, log, record, { effect, offered })
+  return judge(context, log, record, { effect, offered })
+}
+
+/** Asks a front tool what the call is meant for, and judges that. */
+function admitThrough(
+  context: RunContext,
+  log: RunLog,
+  record: EffectRecord,
+  asked: Target & { readonly effect: ToolEffect },
+): boolean | Promise<boolean> {
+  const { key } = asked.effect
+  let routed: RoutedCall | undefined
+  try {
+    routed = askFront(context, asked.effect)
+  } catch (error) {
+    settle(log, key, 'failed', error)
+    return false
+  }
+  if (routed === undefined) return judge(context, log, record, asked)
+  const { effect, offered, hash } = routed
+  keepRoute(context, key, routed)
+  log.record({ type: 'effect-route', key, tool: effect.tool, hash })
+  return judge(context, log, record, { effect, offered, front: { tool: asked.offered, input: asked.effect.input } })
+}
+
+function judge(context: RunContext, log: RunLog, record: EffectRecord, target: Target): boolean | Promise<boolean> {
   const { engine, view } = context
+  const { effect, offered } = target
   const call: PolicyCall = { agent: view.agent, tool: offered, tenant: view.tenant, input: ruledInput(offered, effect.input) }
-  const verdict = verdictOn(context, call, offered)
-  if (engine.policy.looksInto(call)) return admitChecked(context, log, record, { effect, offered, call, verdict })
+  const verdict = verdictOn(context, call, target)
+  if (engine.policy.looksInto(call)) return admitChecked(context, log, record, { target, call, verdict })
   if (verdict.verdict === 'deny') return refuse(log, effect.key, offered, verdict)
   if (verdict.verdict === 'allow' && (effect.kind === 'run' || offered.effect !== 'unsafe')) return true
-  return admitChecked(context, log, record, { effect, offered, verdict })
+  return admitChecked(context, log, record, { target, verdict })
+}
+
+/** What a call comes to: as it is made, and through which front tool. */
+interface Target {
+  readonly effect: Call
+  readonly offered: OfferedTool
+  readonly front?: Pick<PolicyCall, 'tool' | 'input'>
 }
 
 /** A call while it is judged. */
 interface Judged {
-  readonly effect: Call
-  readonly offered: OfferedTool
+  readonly target: Target
   /** Present where rules look into the arguments. */
   readonly call?: PolicyCall
   /** On the arguments as they were given. */
@@ -44,29 +79,30 @@ interface Judged {
 
 /** Nobody is asked about a call that could not be made, and none is announced. */
 function admitChecked(context: RunContext, log: RunLog, record: EffectRecord, judged: Judged): boolean | Promise<boolean> {
+  const { effect, offered } = judged.target
   // Cancelled, or taken away, while its schema was still at work.
   const isOver = (): boolean => record.outcome !== undefined || log.view.outcome !== undefined
   const pass = (made: unknown): boolean => !isOver() && conclude(context, log, judged, made)
   const fail = (error: unknown): false => {
     if (isOver()) return false
-    if (judged.verdict.verdict === 'deny') return refuse(log, judged.effect.key, judged.offered, judged.verdict)
-    settle(log, judged.effect.key, 'failed', error)
+    if (judged.verdict.verdict === 'deny') return refuse(log, effect.key, offered, judged.verdict)
+    settle(log, effect.key, 'failed', error)
     return false
   }
   let checking: unknown
   try {
-    checking = check(context, judged.effect)
+    checking = check(context, effect)
   } catch (error) {
     return fail(error)
   }
-  return checking instanceof Promise ? bounded(context, judged.effect, checking).then(pass, fail) : pass(checking)
+  return checking instanceof Promise ? bounded(context, effect, checking).then(pass, fail) : pass(checking)
 }
 
 /** A schema that never answers must not hold up the run: its call is let in within its own time limit, or not at all. */
 function bounded(context: RunContext, effect: Call, checking: Promise<unknown>): Promise<unknown> {
   const { clock, timing } = context.engine
   if (effect.kind === 'tool') {
-    const ms = toolTimeLimit(context, context.ready.tools.get(effect.tool), effect)
+    const ms = toolTimeLimit(context, toolOf(context, effect), effect)
     const text = `tool "${effect.tool}" was not begun within ${ms} ms: the check of its arguments did not end`
     return within(clock, ms, checking, () => new OpspawnError('TOOL_TIMEOUT', text))
   }
@@ -78,14 +114,15 @@ function bounded(context: RunContext, effect: Call, checking: Promise<unknown>):
 /** What the body of a tool, or a child run, gets. */
 function check(context: RunContext, effect: Call): unknown {
   if (effect.kind === 'tool') {
-    const ready = context.ready.tools.get(effect.tool)
+    const ready = toolOf(context, effect)
     return ready === undefined ? effect.input : validInput(ready, effect)
   }
   const ready = context.engine.agents.get(effect.agent)
   return ready?.input === undefined ? effect.input : checkInput(ready, effect.input)
 }
 
-function conclude(context: RunContext, log: RunLog, { effect, offered, call, verdict: first }: Judged, made: unknown): boolean {
+function conclude(context: RunContext, log: RunLog, { target, call, verdict: first }: Judged, made: unknown): boolean {
+  const { effect, offered } = target
   if (call === undefined && first.verdict === 'allow') return true
   const input = judgedInput(effect, made)
   const verdict =
@@ -94,20 +131,21 @@ function conclude(context: RunContext, log: RunLog, { effect, offered, call, ver
       : verdictOn(
           context,
           { ...call, input: ruledInput(offered, input), raw: typeof effect.input === 'string' ? call.input : effect.input },
-          offered,
+          target,
         )
   if (verdict.verdict === 'allow') return true
   const { key } = effect
   if (verdict.verdict === 'deny') return refuse(log, key, offered, verdict)
   noteVerdict(log, key, verdict)
   const hash = approvalHash(offered.name, input)
+  const isAsGiven = target.front === undefined && hash === approvalHash(offered.name, effect.input)
   log.record({
     type: 'approval-request',
     key,
     hash,
     question: verdict.reason ?? `May ${context.view.agent} call ${offered.name}?`,
     expiresAt: log.now() + context.engine.policy.approvalMs,
-    ...(hash === approvalHash(offered.name, effect.input) ? undefined : { input }),
+    ...(isAsGiven ? undefined : { input }),
   })
   return false
 }
@@ -125,8 +163,11 @@ function noteVerdict(log: RunLog, key: string, { verdict, rule, reason }: Verdic
   log.record({ type: 'policy-verdict', key, verdict, rule, ...(reason === undefined ? undefined : { reason }) })
 }
 
-function verdictOn({ engine, view, ready }: RunContext, call: PolicyCall, offered: OfferedTool): Verdict {
-  const ruled = engine.policy.decide(call)
+function verdictOn(context: RunContext, call: PolicyCall, { effect, offered, front }: Target): Verdict {
+  const { engine, view, ready } = context
+  const named = engine.policy.decide(call)
+  // Rules about the front tool hold for what is called through it.
+  const ruled = front === undefined ? named : stricter(named, engine.policy.decide({ ...call, ...front, raw: undefined }))
   if (ruled.verdict !== 'allow') return ruled
   if (offered.labels.includes('outbound') && view.labels.has('private') && view.labels.has('untrusted')) {
     return {
@@ -135,9 +176,10 @@ function verdictOn({ engine, view, ready }: RunContext, call: PolicyCall, offere
       reason: `This run has read private and untrusted data; ${offered.name} could send it out.`,
     }
   }
-  if (ready.tools.get(offered.name)?.tool.approval === true && offered.delegate === undefined)
-    return { verdict: 'ask', rule: `tool ${offered.name}` }
-  return ruled
+  if (effect.kind !== 'tool') return ruled
+  let asking = toolOf(context, effect)
+  if (front !== undefined && asking?.tool.approval !== true) asking = ready.tools.get(front.tool.name)
+  return asking?.tool.approval === true ? { verdict: 'ask', rule: `tool ${asking.tool.name}` } : ruled
 }
 
 function settle(log: RunLog, key: string, status: 'failed' | 'denied', error: unknown): void {

@@ -1,6 +1,7 @@
 // What waits for a person's answer, and whether an answer to it may be given.
 import {
   type EffectRecord,
+  type Json,
   type OperationOptions,
   OpspawnError,
   type PendingApproval,
@@ -60,21 +61,29 @@ export async function requirePending(
 export function describePending(view: RunView, record: EffectRecord, events: readonly RunEvent[]): PendingApproval {
   const { effect, dueAt } = record
   const request = lastOf(events, 'approval-request', effect.key)
-  const pending: { -readonly [K in keyof PendingApproval]: PendingApproval[K] } = {
+  const pending: Writable<PendingApproval> = {
     kind: kindOf(record),
     runId: view.id,
     key: effect.key,
     agent: view.agent,
     question: request?.question ?? '',
+    ...called(record, request?.input),
   }
-  if (effect.kind === 'tool' || effect.kind === 'run') {
-    pending.tool = effect.kind === 'tool' ? effect.tool : effect.agent
-    pending.input = request?.input ?? effect.input
-  }
-  if (effect.kind === 'wait' && effect.for.type === 'approval' && effect.for.details !== undefined)
-    pending.input = effect.for.details
   if (dueAt !== undefined) pending.expiresAt = dueAt
   return pending
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** What is asked about: the call as it is made, or what a planner lays before a person. */
+function called({ effect, routed }: EffectRecord, made: Json | undefined): Partial<PendingApproval> | undefined {
+  if (effect.kind === 'run') return { tool: effect.agent, input: made ?? effect.input }
+  if (effect.kind === 'tool') {
+    const name = routed === undefined ? { tool: effect.tool } : { tool: routed.tool, through: effect.tool }
+    return { ...name, input: made ?? effect.input }
+  }
+  if (effect.kind !== 'wait' || effect.for.type !== 'approval' || effect.for.details === undefined) return undefined
+  return { input: effect.for.details }
 }
 
 function kindOf(record: EffectRecord): PendingApproval['kind'] {

@@ -44,9 +44,11 @@ export function resolutionHash(name: string, input: Json): string {
  * @throws OpspawnError `TOOL_INPUT_INVALID`, `INPUT_INVALID`
  */
 export function requireApproved(context: RunContext, effect: Call, made: unknown): void {
-  const hash = context.view.effects.get(effect.key)?.argumentsHash
+  const record = context.view.effects.get(effect.key)
+  const hash = record?.argumentsHash
   if (hash === undefined) return
-  const name = offeredFor(context, effect)?.name ?? ''
+  const offered = offeredFor(context, record?.effect as Call)
+  const name = offered === undefined ? '' : effect.kind === 'tool' ? effect.tool : offered.name
   if (hash === approvalHash(name, judgedInput(effect, made)) || hash === resolutionHash(name, effect.input)) return
   throw new OpspawnError(
     effect.kind === 'tool' ? 'TOOL_INPUT_INVALID' : 'INPUT_INVALID',

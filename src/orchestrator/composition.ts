@@ -20,10 +20,11 @@ import { requireExtension, requirePlugin } from './checks/plugin.ts'
 import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
 import { requireNoCircles } from './checks/workflow-circles.ts'
-import { type DefinitionContext, prepareAgent, prepareTool, type ReadyAgent } from './definition.ts'
+import { type DefinitionContext, prepareAgent, prepareTool, type ReadyAgent, type RoutedTool } from './definition.ts'
 import type { Hub } from './hub.ts'
 import { loadJsonSchemaCompiler } from './json-schema.ts'
 import { compilePolicy, type CompiledPolicy, requirePolicy } from './policy.ts'
+import { createRoutedTools, isSameTool, requireTransactions } from './routed-tools.ts'
 import { isPlainJsonSchema } from './schema.ts'
 
 /** What can be composed. */
@@ -42,6 +43,7 @@ export interface Composition {
   readonly scheduler: Scheduler
   readonly agents: ReadonlyMap<string, ReadyAgent>
   readonly policy: CompiledPolicy
+  readonly prepareRouted: (tool: Tool) => RoutedTool
   readonly middleware: readonly EffectMiddleware[]
   /** Undoes all set-ups, last first; rejects with all failures together. */
   dispose(): Promise<void>
@@ -89,8 +91,9 @@ export async function compose(parts: Parts, hub: Hub): Promise<Composition> {
     const store = only('store', registry.stores)
     const scheduler = only('scheduler', registry.schedulers)
     requireAbilities(registry, store)
-    const agents = await prepareAll(registry, policy, parts.planner ?? onlyPlanner(registry))
-    return { store, scheduler, agents, policy, middleware, dispose }
+    const { agents, context } = await prepareAll(registry, policy, parts.planner ?? onlyPlanner(registry))
+    const prepareRouted = createRoutedTools(context, store, toolsOf(registry))
+    return { store, scheduler, agents, policy, prepareRouted, middleware, dispose }
   } catch (error) {
     await dispose().catch(() => {})
     throw error
@@ -102,7 +105,8 @@ export async function composeAgents(parts: Parts): Promise<ReadonlyMap<string, R
   const registry = emptyRegistry()
   for (const plugin of allParts(parts)) register(registry, plugin, [])
   if (parts.policy !== undefined) requirePolicy(parts.policy)
-  return prepareAll(registry, compilePolicy(parts.policy ?? { rules: [] }), parts.planner ?? onlyPlanner(registry))
+  const policy = compilePolicy(parts.policy ?? { rules: [] })
+  return (await prepareAll(registry, policy, parts.planner ?? onlyPlanner(registry))).agents
 }
 
 function emptyRegistry(): Registry {
@@ -242,43 +246,33 @@ function requireAbilities(registry: Registry, store: Store): void {
   if (transactions && typeof store.transaction !== 'function')
     throw new OpspawnError('PLUGIN_INVALID', `store "${store.name}" declares transactions, and has no transaction function`)
   if (transactions) return
-  const tools = [
-    ...registry.tools.values(),
-    ...[...registry.agents.values()].flatMap((agent) => agent.tools.filter((tool) => typeof tool !== 'string')),
-  ]
-  const transactional = tools.find((tool) => tool.effect === 'transactional')
-  if (transactional !== undefined) {
-    throw new OpspawnError(
-      'PLUGIN_CAPABILITY_MISSING',
-      `tool "${transactional.name}" is transactional, but its effect cannot be committed together with the history in store ` +
-        `"${store.name}", which has no transactions; take one that has (sqliteStore), make the tool idempotent by ` +
-        'context.idempotencyKey, or declare it unsafe',
-    )
-  }
+  for (const tool of toolsOf(registry)) requireTransactions(tool, store)
 }
 
 async function prepareAll(
   registry: Registry,
   policy: CompiledPolicy,
   planner: Planner | undefined,
-): Promise<ReadonlyMap<string, ReadyAgent>> {
+): Promise<{ readonly agents: ReadonlyMap<string, ReadyAgent>; readonly context: DefinitionContext }> {
   requireOneToolPerName(registry)
   requireNoCircles(registry.agents)
-  const compiler = schemasOf(registry).some(isPlainJsonSchema) ? await loadJsonSchemaCompiler() : unreachable
+  // What front tools stand before is not known yet.
+  const needsCompiler = toolsOf(registry).some((tool) => tool.route !== undefined) || schemasOf(registry).some(isPlainJsonSchema)
+  const compiler = needsCompiler ? await loadJsonSchemaCompiler() : unreachable
   const context: DefinitionContext = {
     tools: registry.tools,
     memories: registry.memories,
     agents: registry.agents,
     planner,
     compiler,
-    limiters: new Map(),
+    limiters: new WeakMap(),
     hides: (agent, tool, tenant) => policy.hides({ agent, tool, tenant }),
   }
   // A tool that no agent uses yet must be sound as well.
   for (const tool of registry.tools.values()) prepareTool(tool, context)
   const agents = new Map<string, ReadyAgent>()
   for (const agent of registry.agents.values()) agents.set(agent.name, prepareAgent(agent, context))
-  return agents
+  return { agents, context }
 }
 
 /** Rules, histories and approvals know a tool by its name alone: one name must not stand for two of them. */
@@ -299,17 +293,17 @@ function requireOneToolPerName({ tools, agents }: Registry): void {
   }
 }
 
-/** The very same one, or a copy of it. */
-function isSameTool(left: Tool, right: Tool): boolean {
-  const members = Object.keys({ ...left, ...right }) as (keyof Tool)[]
-  return left === right || members.every((member) => Object.is(left[member], right[member]))
+/** All tools: those of the plugins, and those that agents bring. */
+function toolsOf({ tools, agents }: Registry): readonly Tool[] {
+  return [...tools.values(), ...[...agents.values()].flatMap((agent) => agent.tools.filter((tool) => typeof tool !== 'string'))]
 }
 
 function schemasOf(registry: Registry): readonly unknown[] {
   const agents = [...registry.agents.values()]
-  const inline = agents.flatMap((agent) => agent.tools.filter((tool) => typeof tool !== 'string'))
-  const tools = [...registry.tools.values(), ...inline]
-  return [...tools.flatMap((tool) => [tool.input, tool.output]), ...agents.flatMap((agent) => [agent.input, agent.output])]
+  return [
+    ...toolsOf(registry).flatMap((tool) => [tool.input, tool.output]),
+    ...agents.flatMap((agent) => [agent.input, agent.output]),
+  ]
 }
 
 function unreachable(): never {

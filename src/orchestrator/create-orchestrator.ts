@@ -135,7 +135,7 @@ const OPTIONS: Shape = {
 const PRICE: Shape = { input: 'amount', output: 'amount', cacheRead: 'amount?' }
 
 function join(options: OrchestratorOptions, composition: Composition, hub: Hub): Orchestrator {
-  const { store, scheduler, agents, policy, middleware } = composition
+  const { store, scheduler, agents, policy, prepareRouted, middleware } = composition
   const { prices = {}, ids = createId } = options
   for (const { agent } of agents.values())
     requirePrices(`agent "${agent.name}"`, agent.limits, agentsBelow(agent, agents), prices)
@@ -148,6 +148,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     hub,
     board: createAgentBoard(registered, hub),
     policy,
+    prepareRouted,
     prices,
     middleware,
     clock: options.clock ?? systemClock,

@@ -31,6 +31,12 @@ export interface ReadyTool {
   readonly limiter: Limiter | undefined
 }
 
+/** A tool that calls of a front tool are meant for, made ready. */
+export interface RoutedTool {
+  readonly ready: ReadyTool
+  readonly offered: OfferedTool
+}
+
 /** An agent made ready: everything that is computed once, at registration, and never per step. */
 export interface ReadyAgent {
   readonly agent: Agent
@@ -38,6 +44,8 @@ export interface ReadyAgent {
   /** Identifies this form of the agent: `name@hash` (S16). */
   readonly hash: string
   readonly tools: ReadonlyMap<string, ReadyTool>
+  /** One of its tools stands in front of others. */
+  readonly hasFronts: boolean
   readonly offered: ReadonlyMap<string, OfferedTool>
   /** What models are shown for a tool. */
   readonly functions: ReadonlyMap<string, FunctionTool>
@@ -58,7 +66,7 @@ export interface DefinitionContext {
   readonly agents: ReadonlyMap<string, Agent>
   readonly planner: Planner | undefined
   readonly compiler: JsonSchemaCompiler
-  readonly limiters: Map<Tool, Limiter>
+  readonly limiters: WeakMap<Tool, Limiter>
   hides(agent: string, tool: NamedTool, tenant: string): boolean
 }
 
@@ -88,6 +96,7 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
     planner,
     hash: hashDefinition(agent, planner, offered, output, [...memories.keys()]),
     tools,
+    hasFronts: [...tools.values()].some(({ tool }) => tool.route !== undefined),
     offered: new Map(offered.map((tool) => [tool.name, tool])),
     functions,
     functionsFor(visible) {
@@ -137,20 +146,19 @@ function offerTools(
     const tool = typeof entry === 'string' ? named(context.tools, entry, 'TOOL_UNKNOWN', `${where} lists tool`) : entry
     const ready = prepareTool(tool, context)
     tools.set(tool.name, ready)
-    offered.push({
-      name: tool.name,
-      alias: aliasOf(tool.name),
-      description: tool.description,
-      inputSchema: ready.input.jsonSchema,
-      effect: tool.effect,
-      labels: tool.labels ?? [],
-    })
+    offered.push(offerTool(ready))
   }
   for (const delegate of agent.delegates) {
     const target = named(context.agents, delegate.agent, 'AGENT_UNKNOWN', `${where} may call agent`)
     offered.push(offerDelegate(delegate, target, context))
   }
   return { tools, offered }
+}
+
+/** What a planner is offered of a tool. */
+export function offerTool({ tool, input }: ReadyTool): OfferedTool {
+  const { name, description, effect, labels = [] } = tool
+  return { name, alias: aliasOf(name), description, inputSchema: input.jsonSchema, effect, labels }
 }
 
 function resolveMemories(agent: Agent, where: string, context: DefinitionContext): ReadonlyMap<string, Memory> {

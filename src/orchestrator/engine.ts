@@ -1,6 +1,6 @@
-import type { Clock, EffectMiddleware, Scheduler, Store, TaskRef } from '../core/index.ts'
+import type { Clock, EffectMiddleware, Scheduler, Store, TaskRef, Tool } from '../core/index.ts'
 import type { AgentBoard } from './agent-board.ts'
-import type { ReadyAgent } from './definition.ts'
+import type { ReadyAgent, RoutedTool } from './definition.ts'
 import type { Hub } from './hub.ts'
 import type { CompiledPolicy } from './policy.ts'
 import type { Conversations } from './conversation.ts'
@@ -14,6 +14,8 @@ export interface Engine {
   readonly hub: Hub
   readonly board: AgentBoard
   readonly policy: CompiledPolicy
+  /** Makes a tool ready that a front tool stands before; once for each. */
+  readonly prepareRouted: (tool: Tool) => RoutedTool
   readonly prices: PriceTable
   readonly middleware: readonly EffectMiddleware[]
   readonly clock: Clock

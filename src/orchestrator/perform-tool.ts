@@ -1,4 +1,5 @@
 import {
+  type Caller,
   type Json,
   type LiveEvent,
   OpspawnError,
@@ -15,9 +16,11 @@ import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { nowOrLater } from './later.ts'
 import type { Limiter } from './limiter.ts'
+import { toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 import { describeIssues } from './schema.ts'
 import { hashText } from './system.ts'
+import { aliasOf } from './tool-names.ts'
 import { takePlace, takeTransaction } from './waiting-call.ts'
 
 /**
@@ -26,7 +29,7 @@ import { takePlace, takeTransaction } from './waiting-call.ts'
  * @throws OpspawnError `TOOL_INPUT_INVALID`, `TOOL_OUTPUT_INVALID`, `PAYLOAD_TOO_LARGE`, `TOOL_TIMEOUT`; whatever the tool throws
  */
 export function performTool(context: RunContext, effect: ToolEffect, execution: Execution): Performed | Promise<Performed> {
-  const ready = context.ready.tools.get(effect.tool)
+  const ready = toolOf(context, effect)
   if (ready === undefined) throw new OpspawnError('TOOL_UNKNOWN', `agent "${context.view.agent}" has no tool "${effect.tool}"`)
   const checking = validInput(ready, effect)
   if (checking instanceof Promise) {
@@ -305,6 +308,13 @@ class ToolCall implements ToolContext {
   }
   get session(): string | undefined {
     return this.#context.view.session
+  }
+  get caller(): Caller | undefined {
+    return this.#context.origin.caller
+  }
+  isHidden(tool: string): boolean {
+    const { engine, view } = this.#context
+    return engine.policy.hides({ agent: view.agent, tenant: view.tenant, tool: { name: tool, alias: aliasOf(tool) } })
   }
   progress(value: Json): void {
     this.#tell(() => ({ type: 'tool-progress', key: this.key, value: toJson(value) }))

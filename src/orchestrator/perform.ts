@@ -6,16 +6,17 @@ import { performRecall, performRemember, recalledLabels, recordRecall } from './
 import { performModel } from './perform-model.ts'
 import { performRun } from './perform-run.ts'
 import { performTool, toolTimeLimit, toolTimeout, validOutput } from './perform-tool.ts'
+import { asMade, toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 
 /** Performs one execution of an effect, through the middleware if there is any. Throws or rejects when it failed. */
 export function perform(context: RunContext, execution: Execution): Performed | Promise<Performed> {
   const { middleware } = context.engine
-  return middleware.length === 0 ? performPlain(context, execution) : performWrapped(context, execution)
+  const effect = context.routes === undefined ? execution.effect : asMade(context, execution.effect)
+  return middleware.length === 0 ? performPlain(context, effect, execution) : performWrapped(context, effect, execution)
 }
 
-function performPlain(context: RunContext, execution: Execution): Performed | Promise<Performed> {
-  const { effect } = execution
+function performPlain(context: RunContext, effect: Effect, execution: Execution): Performed | Promise<Performed> {
   // Middleware may have held it back until it was too late.
   if (execution.isOver) throw execution.signal.reason
   switch (effect.kind) {
@@ -44,13 +45,12 @@ const TIMEOUTS = {
 } as const
 
 /** Child runs are left out: they are not performed here but started, and their own effects pass through the middleware. */
-async function performWrapped(context: RunContext, execution: Execution): Promise<Performed> {
-  const { effect } = execution
-  if (effect.kind === 'run') return performPlain(context, execution)
+async function performWrapped(context: RunContext, effect: Effect, execution: Execution): Promise<Performed> {
+  if (effect.kind === 'run') return performPlain(context, effect, execution)
   const { engine, view } = context
   // Middleware is under the effect's time limit too.
   const limitMs = timeLimit(context, effect)
-  const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
+  const ready = effect.kind === 'tool' ? toolOf(context, effect) : undefined
   execution.stage = 'entered'
   execution.arm(limitMs, () =>
     ready === undefined
@@ -62,6 +62,7 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
     agent: view.agent,
     tenant: view.tenant,
     session: view.session,
+    caller: context.origin.caller,
     attempt: execution.attempt,
     signal: execution.signal,
   }
@@ -71,7 +72,7 @@ async function performWrapped(context: RunContext, execution: Execution): Promis
     if (layer !== undefined) return layer(effect as Effect, effectContext, () => heard(call(index + 1)))
     if (hasGoneOn && !isRepeatable(ready)) throw goneOnTwice(effect)
     hasGoneOn = true
-    const performed = await performPlain(context, execution)
+    const performed = await performPlain(context, effect, execution)
     if (performed === 'later') throw new OpspawnError('INTERNAL', 'only child runs settle later')
     return performed.value
   }
@@ -103,7 +104,7 @@ function goneOnTwice({ key }: Effect): OpspawnError {
 /** What middleware gives in place of a value must be one. */
 async function accepted(context: RunContext, effect: Effect, value: unknown): Promise<Json> {
   if (effect.kind === 'tool') {
-    const ready = context.ready.tools.get(effect.tool)
+    const ready = toolOf(context, effect)
     if (ready !== undefined) return validOutput(ready, value, context)
   }
   const maxSize = context.view.limits.payload
@@ -130,6 +131,6 @@ function isAnswer(value: Json): boolean {
 
 function timeLimit(context: RunContext, effect: Effect): number {
   const { ready, engine } = context
-  if (effect.kind === 'tool') return toolTimeLimit(context, ready.tools.get(effect.tool), effect)
+  if (effect.kind === 'tool') return toolTimeLimit(context, toolOf(context, effect), effect)
   return effect.kind === 'model' ? (ready.agent.modelTimeoutMs ?? engine.timing.modelMs) : engine.timing.toolMs
 }

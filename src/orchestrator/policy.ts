@@ -11,7 +11,7 @@ export interface PolicyCall {
   /** As the body gets it. */
   readonly input: Json
   /** As it was given, where a schema may have made something else of it: what forbids or asks holds for this as well. */
-  readonly raw?: Json
+  readonly raw?: Json | undefined
 }
 
 /** What the rules say about a call, and which of them decided. */
@@ -86,6 +86,11 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
       return otherwise === 'deny' && named.every((rule) => rule.verdict.verdict === 'deny')
     },
   }
+}
+
+/** The stricter of two verdicts; of equal ones the first. */
+export function stricter(left: Verdict, right: Verdict): Verdict {
+  return STRICTNESS[right.verdict] > STRICTNESS[left.verdict] ? right : left
 }
 
 /** Checks the policy itself; its rules are checked as they are compiled. @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */

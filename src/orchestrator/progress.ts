@@ -87,6 +87,7 @@ export function endEffect(
       : { type: 'effect-end', key, outcome, durationMs, labels },
   )
   if (progress.timed.size > 0) progress.timed.delete(key)
+  progress.context.routes?.delete(key)
   progress.askPlanner = true
   if (record.effect.kind === 'model') settleSpending(progress, record.effect, record.reserved, outcome, execution !== undefined)
 }

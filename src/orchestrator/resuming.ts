@@ -1,6 +1,7 @@
 // What makes an unsafe call happen at most once: it is announced before, and looked at after a crash.
 import { type Effect, type EffectRecord, OpspawnError, type ToolEffect, toFailure } from '../core/index.ts'
 import { added, type Progress } from './progress.ts'
+import { routeAgain, toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
 
@@ -19,15 +20,15 @@ export function announceUnsafe({ context, log, startable, inFlight }: Progress):
   }
 }
 
-function isUnsafe({ ready }: RunContext, effect: Effect): boolean {
-  return effect.kind === 'tool' && ready.tools.get(effect.tool)?.tool.effect === 'unsafe'
+function isUnsafe(context: RunContext, effect: Effect): boolean {
+  return effect.kind === 'tool' && toolOf(context, effect)?.tool.effect === 'unsafe'
 }
 
 /** Whether a call that was under way may be taken up again: its tool can tell what became of it, or does not mind. */
-function mayGoOn({ ready, interrupted }: RunContext, effect: ToolEffect): boolean {
-  const tool = ready.tools.get(effect.tool)?.tool
+function mayGoOn(context: RunContext, effect: ToolEffect): boolean {
+  const tool = toolOf(context, effect)?.tool
   if (tool?.verify === undefined) return tool?.onUnknown === 'repeat'
-  interrupted.add(effect.key)
+  context.interrupted.add(effect.key)
   return true
 }
 
@@ -36,11 +37,12 @@ export function resume(progress: Progress, record: EffectRecord): void {
   const { context } = progress
   const { effect } = record
   const { key } = effect
+  routeAgain(context, record)
   if (record.dueAt !== undefined) progress.timed.add(key)
   if (effect.kind === 'wait' || record.approval === 'requested') return
   progress.inherited.add(key)
   if (record.started && effect.kind === 'tool' && !mayGoOn(context, effect)) {
-    const what = `a worker died while "${effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`
+    const what = `a worker died while "${record.routed?.tool ?? effect.tool}" was running; whether it happened is not known. Do not repeat it without checking`
     settleUnknown(progress, record, toFailure(new OpspawnError('EFFECT_UNKNOWN', what), 'EFFECT_UNKNOWN'))
     return
   }

@@ -187,6 +187,7 @@ export class RunDriver {
       prompts: createPromptCache((messages) => engine.conversations.isPlain(messages)),
       startedAt: first.at,
       interrupted: new Set<string>(),
+      routes: undefined,
       transactions: undefined,
       wake: () => this.#wake?.(),
     }

@@ -9,9 +9,10 @@ import {
   toFailure,
   type Tool,
 } from '../core/index.ts'
-import type { ReadyAgent } from './definition.ts'
+import type { ReadyAgent, ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { endEffect, type Progress } from './progress.ts'
+import { toolOf } from './routing.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
 import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './retry.ts'
 
@@ -76,8 +77,8 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
     settleUnknown(progress, record, failure, execution)
     return
   }
-  const used = effect.kind === 'tool' ? ready.tools.get(effect.tool) : undefined
-  const policy = policyOf(ready, effect)
+  const used = effect.kind === 'tool' ? toolOf(context, effect) : undefined
+  const policy = retryOf(ready, effect, used)
   const attempt = record.failures + 1
   const mayHaveHappened = leftUnsafe(execution, used?.tool)
   const isLast = attempt >= mostAttempts(effect, policy) || log.view.cancelReason !== undefined
@@ -95,9 +96,8 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   if (execution.hasEmitted) engine.hub.live(log.view.id, { type: 'delta-reset', key: effect.key })
 }
 
-function policyOf({ agent, tools }: ReadyAgent, effect: Effect): RetryPolicy {
-  if (effect.kind === 'model') return agent.retry ?? DEFAULT_RETRY
-  return (effect.kind === 'tool' ? tools.get(effect.tool)?.tool.retry : undefined) ?? DEFAULT_RETRY
+function retryOf({ agent }: ReadyAgent, { kind }: Effect, used: ReadyTool | undefined): RetryPolicy {
+  return (kind === 'model' ? agent.retry : used?.tool.retry) ?? DEFAULT_RETRY
 }
 
 function mostAttempts(effect: Effect, policy: RetryPolicy): number {

@@ -13,6 +13,7 @@ import type { ReadyTool } from './definition.ts'
 import type { Execution } from './execution.ts'
 import { validInput } from './perform-tool.ts'
 import { endEffect, type Progress } from './progress.ts'
+import { asMade, toolOf } from './routing.ts'
 
 /** What the signal of a person's word on an interrupted call carries. */
 export type ResolutionPayload = Verification & {
@@ -28,18 +29,20 @@ export function awaitsResolution(record: EffectRecord): boolean {
 }
 
 /** Settles an interrupted call as unknown, or asks a person, as its tool wants. */
-export function settleUnknown(progress: Progress, { effect }: EffectRecord, failure: Failure, execution?: Execution): void {
+export function settleUnknown(progress: Progress, record: EffectRecord, failure: Failure, execution?: Execution): void {
   const { log, context } = progress
-  const ready = effect.kind === 'tool' ? context.ready.tools.get(effect.tool) : undefined
-  if (effect.kind !== 'tool' || ready?.tool.onUnknown !== 'ask') {
-    endEffect(progress, effect.key, { status: 'unknown', error: failure }, execution)
+  const { key } = record.effect
+  const ready = record.effect.kind === 'tool' ? toolOf(context, record.effect) : undefined
+  if (record.effect.kind !== 'tool' || ready?.tool.onUnknown !== 'ask') {
+    endEffect(progress, key, { status: 'unknown', error: failure }, execution)
     return
   }
+  const effect = asMade(context, record.effect)
   const question = `${effect.tool} was interrupted and may have happened. May it be called again?`
   const hash = resolutionHash(effect.tool, effect.input)
   const input = bodyInput(ready, effect)
-  const shown = input === effect.input ? undefined : { input }
-  log.record({ type: 'approval-request', key: effect.key, hash, question, ...shown })
+  const shown = input === record.effect.input ? undefined : { input }
+  log.record({ type: 'approval-request', key, hash, question, ...shown })
 }
 
 /** The arguments as the body got them, so far as that can be told at once: a schema that answers later leaves them as they were given. */
@@ -62,7 +65,7 @@ export function takeResolution(progress: Progress, payload: ResolutionPayload): 
   if (record === undefined || !awaitsResolution(record) || record.argumentsHash !== hash) return
   log.record({ type: 'approval-response', key, approved: !happened, by, ...(reason === undefined ? undefined : { reason }) })
   if (happened) {
-    const labels = record.effect.kind === 'tool' ? context.ready.tools.get(record.effect.tool)?.brings : undefined
+    const labels = record.effect.kind === 'tool' ? toolOf(context, record.effect)?.brings : undefined
     endEffect(progress, key, { status: 'completed', value: payload.output }, undefined, labels)
     return
   }

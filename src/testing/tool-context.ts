@@ -39,6 +39,8 @@ export function toolContext(overrides: Partial<ToolContext> = {}): TestToolConte
     deadline: undefined,
     tenant: 'default',
     session: undefined,
+    caller: undefined,
+    isHidden: () => false,
     tx: undefined,
     progress: (value) => void progressed.push(toJson(value)),
     log: (message, data) => void logged.push({ message, data: data === undefined ? undefined : toJson(data) }),

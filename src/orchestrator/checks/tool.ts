@@ -22,6 +22,7 @@ const TOOL: Shape = {
   retry: 'object?',
   onUnknown: 'text?',
   verify: 'function?',
+  route: 'function?',
   execute: 'function',
 }
 /** What `defineTool` takes: also a whole tool, so that one can be made from another by spreading. */
