@@ -9,6 +9,7 @@ import { dirname, join, posix } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const core = /^src\/core\/index\.ts$/
+const fetching = /^src\/fetching\/index\.ts$/
 const planning = /^src\/planning\/index\.ts$/
 const remembering = /^src\/remembering\/index\.ts$/
 const builtin = /^builtin:/
@@ -27,8 +28,13 @@ const table: readonly { from: RegExp; to: (folder: string) => readonly RegExp[] 
   },
   { from: /^src\/remembering\//, to: () => [core, /^src\/remembering\//, /^builtin:crypto$/] },
   {
-    from: /^src\/plugins\/((?:memory|tool)-[^/]+)\//,
+    from: /^src\/plugins\/(memory-[^/]+)\//,
     to: (name) => [core, remembering, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
+  },
+  { from: /^src\/fetching\//, to: () => [core, /^src\/fetching\//, builtin] },
+  {
+    from: /^src\/plugins\/(tool-[^/]+)\//,
+    to: (name) => [core, fetching, remembering, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
   },
   {
     from: /^src\/plugins\/([^/]+)\//,
@@ -131,7 +137,8 @@ describe('boundaries', () => {
       plant('src/plugins/planner-p/index.ts', `import '../../planning/index.ts'\n`)
       plant('src/remembering/index.ts', `import { a } from '../core/index.ts'\nimport { createHash } from 'node:crypto'\n`)
       plant('src/plugins/memory-m/index.ts', `import '../../remembering/index.ts'\n`)
-      plant('src/plugins/tool-t/index.ts', `import '../../remembering/index.ts'\n`)
+      plant('src/fetching/index.ts', `import { a } from '../core/index.ts'\nimport { request } from 'node:https'\n`)
+      plant('src/plugins/tool-t/index.ts', `import '../../fetching/index.ts'\nimport '../../remembering/index.ts'\n`)
       plant('src/testing/index.ts', `import { a } from '../core/index.ts'\nimport { readFileSync } from 'node:fs'\n`)
       plant('src/cli/main.ts', `import 'commander'\nvoid import('../index.ts')\nvoid import('../plugins/x-y/index.ts')\n`)
       plant('src/index.ts', `export { a } from './core/index.ts'\nexport * from './plugins/x-y/index.ts'\n`)
@@ -188,6 +195,18 @@ describe('boundaries', () => {
         `import '../remembering/index.ts'`,
         'src/remembering/index.ts',
       ],
+      ['a plugin', 'what tools share', 'src/plugins/z/index.ts', `import '../../fetching/index.ts'`, 'src/fetching/index.ts'],
+      [
+        'a tool',
+        'insides of what tools share',
+        'src/plugins/tool-z/index.ts',
+        `import '../../fetching/a.ts'`,
+        'src/fetching/a.ts',
+      ],
+      ['a tool', 'another tool', 'src/plugins/tool-z/index.ts', `import '../tool-t/index.ts'`, 'src/plugins/tool-t/index.ts'],
+      ['fetching', 'a plugin', 'src/fetching/b.ts', `import '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
+      ['fetching', 'a package', 'src/fetching/b.ts', `import 'undici'`, 'package:undici'],
+      ['the orchestrator', 'what tools share', 'src/orchestrator/b.ts', `import '../fetching/index.ts'`, 'src/fetching/index.ts'],
       ['planning', 'a plugin', 'src/planning/b.ts', `import '../plugins/x-y/index.ts'`, 'src/plugins/x-y/index.ts'],
       ['planning', 'a builtin', 'src/planning/b.ts', `import 'node:fs'`, 'builtin:fs'],
       [

@@ -1,15 +1,5 @@
 import type { Clock, OperationOptions } from '../../core/index.ts'
 
-/** Time of this machine. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  setTimer(ms, callback) {
-    const timer = setTimeout(callback, ms)
-    timer.unref()
-    return () => clearTimeout(timer)
-  },
-}
-
 /** A call's own signal, and how its time is given back. */
 export interface Deadline extends Required<Pick<OperationOptions, 'signal'>> {
   readonly signal: AbortSignal

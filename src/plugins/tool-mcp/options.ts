@@ -43,8 +43,6 @@ export interface McpToolOptions {
   readonly maxResultBytes?: number
   /** Longest call in milliseconds, however much progress it makes. @default 600_000 */
   readonly maxCallMs?: number
-  /** Longest reading of a list of tools, in milliseconds. @default 10_000 */
-  readonly listMs?: number
   /** Longest check of a value against a server's schema, in milliseconds. @default 1_000 */
   readonly checkMs?: number
   /** Told of each problem once: a definition that cannot be used, pins that do not hold. Must not throw. @default nobody */
@@ -74,7 +72,6 @@ export const TOOL_OPTION_CHECKS: Readonly<
   artifacts: object,
   maxResultBytes: whole,
   maxCallMs: whole,
-  listMs: whole,
   checkMs: whole,
   onProblem: aFunction,
   clock: object,

@@ -69,8 +69,9 @@ export async function askServer<T>(
     () => new OpspawnError('TOOL_TIMEOUT', `MCP server "${server}" did not ${what} within ${ms} ms`),
   )
   try {
-    const connection = await servers.connection(server, caller, { signal: limit.signal })
-    return await untilAborted(ask(connection, { signal: limit.signal }), limit.signal)
+    const { signal: inner } = limit
+    const work = (connection: McpConnection): Promise<T> => untilAborted(ask(connection, { signal: inner }), inner)
+    return await servers.use(server, caller, work, { signal: inner })
   } catch (error) {
     if (OpspawnError.is(error) || error === signal?.reason) throw error
     const why = servers.mask(server, toFailure(error, 'TOOL_FAILED').message)

@@ -15,13 +15,21 @@ export interface McpServers {
   partition(server: string, caller: McpCaller): string
   /** What the server is, without what it says of itself: command and arguments, or the origin of its address. */
   identity(server: string): JsonObject
+  /** What its configuration says of it. */
+  defaults(server: string): McpServerDefaults
   /**
-   * The open connection, opened if need be.
+   * Does something over the open connection, which is opened if need be. Work that provably did not reach the server is done
+   * once more over a new one.
    *
-   * @throws OpspawnError `TOOL_UNAVAILABLE` and whatever a connection cannot be opened for
-   * @throws the reason of `options.signal`; the connection that is being opened goes on for others
+   * @throws OpspawnError `TOOL_UNAVAILABLE` and whatever a connection cannot be opened for; what the work throws
+   * @throws the reason of `options.signal`; a connection that is being opened goes on for others
    */
-  connection(server: string, caller: McpCaller, options?: OperationOptions): Promise<McpConnection>
+  use<T>(
+    server: string,
+    caller: McpCaller,
+    work: (connection: McpConnection) => Promise<T>,
+    options?: OperationOptions,
+  ): Promise<T>
   /** Tells of every event of every connection, and `open` after each new one. Gives a function that stops it. */
   onEvent(listener: (event: McpServerEvent) => void): () => void
   /** Replaces secrets of the server's configuration in a text. */
@@ -30,6 +38,15 @@ export interface McpServers {
   states(): readonly JsonObject[]
   /** Closes all connections. Never throws twice for the same. */
   close(): Promise<void>
+}
+
+/** What a server's configuration says where nothing else is said. */
+export interface McpServerDefaults {
+  readonly trusted: boolean
+  /** Longest call without progress, in milliseconds. */
+  readonly callMs: number
+  /** Longest reading of a list, in milliseconds. */
+  readonly listMs: number
 }
 
 /** What a connection of a server tells. */

@@ -24,8 +24,6 @@ export interface CatalogParts {
   readonly pins: PinKeeper
   readonly store: McpCatalogStore | undefined
   readonly clock: Clock
-  /** Longest reading of a list, in milliseconds. */
-  readonly listMs: number
   /** Told once for each problem that is new. Must not throw. */
   readonly onProblem: (problem: McpProblem) => void
 }
@@ -147,10 +145,11 @@ export class Catalog {
     const { servers, pins } = this.#parts
     try {
       for (let reads = 1; ; reads += 1) {
-        const connection = await servers.connection(server, caller)
-        // What changes from here on makes it stale again.
-        shelf.isStale = false
-        const read = await readCatalog(this.#parts, server, connection)
+        const read = await servers.use(server, caller, (connection) => {
+          // What changes from here on makes it stale again.
+          shelf.isStale = false
+          return readCatalog(this.#parts, server, connection)
+        })
         if (servers.partition(server, caller) === '') await keep(this.#parts, read)
         const catalog = this.#put(shelf, await pins.judge(read.catalog))
         if (!shelf.isStale || reads === MOST_READS) return catalog
@@ -188,11 +187,8 @@ interface ReadCatalog {
   readonly stored: StoredCatalog
 }
 
-async function readCatalog(
-  { servers, clock, listMs }: CatalogParts,
-  server: string,
-  connection: McpConnection,
-): Promise<ReadCatalog> {
+async function readCatalog({ servers, clock }: CatalogParts, server: string, connection: McpConnection): Promise<ReadCatalog> {
+  const { listMs } = servers.defaults(server)
   const limit = deadline(
     clock,
     { ms: listMs, hardMs: listMs },

@@ -27,7 +27,7 @@ export interface McpToolAccess {
 
 /** What the operator says of a server and its tools. */
 export interface McpAccess {
-  /** The hints of its tools are believed. @default false */
+  /** The hints of its tools are believed. @default the `trust` of its configuration */
   readonly trusted?: boolean
   /** Agents that may see it, by name or pattern with `*`; for others it is not there. @default all */
   readonly agents?: readonly string[]
@@ -45,7 +45,7 @@ export interface McpAccess {
   readonly rate?: McpRate
   /** Calls of this server at once, in this process. @default no limit */
   readonly concurrency?: number
-  /** Longest call without progress, in milliseconds. @default 60_000 */
+  /** Longest call without progress, in milliseconds. @default `limits.callTimeoutMs` of its configuration */
   readonly timeoutMs?: number
   /** `mcp.instructions()` gives what the server says of itself. @default false */
   readonly instructions?: boolean

@@ -1,6 +1,6 @@
 import { type Json, type JsonObject, type OperationOptions, OpspawnError, toFailure } from '../../../core/index.ts'
 import type { CatalogTool } from '../catalog/server-catalog.ts'
-import { deadline } from '../deadline.ts'
+import { type Deadline, deadline } from '../deadline.ts'
 import { toolFault } from '../faults.ts'
 import type { McpCallOptions, McpConnection, McpContent, McpToolResult } from '../port.ts'
 import type { McpCaller } from '../servers.ts'
@@ -31,12 +31,24 @@ export async function performCall(
 ): Promise<McpToolResult> {
   const { servers, rates } = workshop
   const { server, name } = shown
-  const connection = await servers.connection(server, call.caller, call)
-  await requireSame(workshop, shown, call)
-  rates.take(terms.rate, call.agent, server, name)
-  const result = masked(await callOnce(workshop, shown, terms, { connection, input, call }), (text) => servers.mask(server, text))
-  await requireValid(workshop, shown, result)
-  return result
+  let isCounted = false
+  const result = await inTime(workshop, shown, terms, call, (limit) =>
+    servers.use(
+      server,
+      call.caller,
+      async (connection) => {
+        // A new connection may lead to another server.
+        await requireSame(workshop, shown, call)
+        if (!isCounted) rates.take(terms.rate, call.agent, server, name)
+        isCounted = true
+        return callOnce(workshop, shown, { connection, input, call, limit })
+      },
+      { signal: limit.signal },
+    ),
+  )
+  const clean = masked(result, (text) => servers.mask(server, text))
+  await requireValid(workshop, shown, clean)
+  return clean
 }
 
 /** @throws OpspawnError `TOOL_CHANGED`, `TOOL_UNKNOWN` */
@@ -57,46 +69,56 @@ export function changedSince({ id }: CatalogTool): OpspawnError {
   return toolFault('TOOL_CHANGED', text, { tool: id })
 }
 
-interface Once {
-  readonly connection: McpConnection
-  readonly input: JsonObject
-  readonly call: McpCall
-}
-
-async function callOnce(
-  workshop: Workshop,
-  shown: CatalogTool,
-  terms: ToolTerms,
-  { connection, input, call }: Once,
-): Promise<McpToolResult> {
-  const { servers, places, clock, maxCallMs } = workshop
-  const { server, name } = shown
-  const isSafe = terms.effect === 'pure' || terms.effect === 'idempotent'
-  const limit = deadline(clock, { ms: terms.timeoutMs, hardMs: maxCallMs }, call.signal, (ms) => {
+/** Holds a call to its time, and puts into words what is not in ours. */
+async function inTime<T>(
+  { servers, clock, maxCallMs }: Workshop,
+  { server, name }: CatalogTool,
+  { effect, timeoutMs }: ToolTerms,
+  { signal }: McpCall,
+  act: (limit: Deadline) => Promise<T>,
+): Promise<T> {
+  const isSafe = effect === 'pure' || effect === 'idempotent'
+  const limit = deadline(clock, { ms: timeoutMs, hardMs: maxCallMs }, signal, (ms) => {
     const fate = isSafe ? '' : '; whether its effect happened is not known, do not repeat it blindly'
     return new OpspawnError('TOOL_TIMEOUT', `"${name}" of MCP server "${server}" did not finish within ${ms} ms${fate}`)
   })
-  const room = places.get(server)
   try {
-    await room?.take(limit.signal)
-    try {
-      return await connection.callTool(name, input, {
-        signal: limit.signal,
-        meta: call.meta,
-        onProgress: (progress) => {
-          limit.extend()
-          call.onProgress?.(progress)
-        },
-      })
-    } finally {
-      room?.give()
-    }
+    return await act(limit)
   } catch (error) {
-    if (OpspawnError.is(error) || error === call.signal?.reason) throw error
+    if (OpspawnError.is(error) || error === signal?.reason) throw error
     const why = servers.mask(server, toFailure(error, 'TOOL_FAILED').message)
     throw toolFault('TOOL_FAILED', `"${name}" of MCP server "${server}" failed: ${why}`, undefined, error)
   } finally {
     limit.end()
+  }
+}
+
+interface Once {
+  readonly connection: McpConnection
+  readonly input: JsonObject
+  readonly call: McpCall
+  readonly limit: Deadline
+}
+
+async function callOnce(
+  { places }: Workshop,
+  { server, name }: CatalogTool,
+  { connection, input, call, limit }: Once,
+): Promise<McpToolResult> {
+  const room = places.get(server)
+  await room?.take(limit.signal)
+  try {
+    const { signal } = limit
+    return await connection.callTool(name, input, {
+      signal,
+      meta: call.meta,
+      onProgress: (progress) => {
+        limit.extend()
+        call.onProgress?.(progress)
+      },
+    })
+  } finally {
+    room?.give()
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../core/index.ts'
 import { Catalog } from '../catalog/catalog.ts'
 import { mcpCatalogFile } from '../catalog/catalog-store.ts'
-import { systemClock } from '../deadline.ts'
+import { systemClock } from '../connection/system-clock.ts'
 import type { McpToolOptions } from '../options.ts'
 import { type PinKeeper, pinKeeper } from '../pins/pin-keeper.ts'
 import { mcpLockFile } from '../pins/pin-store.ts'
@@ -33,13 +33,7 @@ const LOCK_FILE = 'mcp.lock.json'
 /** Fills the options in. They have been checked. */
 export function workshopOf(servers: McpServers, options: McpToolOptions): Workshop {
   const { access = {}, clock = systemClock, catalog: kept, pins: { mode = 'off', store: pinned = LOCK_FILE } = {} } = options
-  const {
-    listMs = 10_000,
-    checkMs = 1_000,
-    maxCallMs = 600_000,
-    maxResultBytes = 65_536,
-    artifacts = mcpMemoryArtifacts(),
-  } = options
+  const { checkMs = 1_000, maxCallMs = 600_000, maxResultBytes = 65_536, artifacts = mcpMemoryArtifacts() } = options
   const pins = pinKeeper(mode, typeof pinned === 'string' ? mcpLockFile(pinned) : pinned)
   const store = typeof kept === 'string' ? mcpCatalogFile(kept) : kept
   const limits = Object.entries(access).flatMap(([server, { concurrency }]) =>
@@ -47,7 +41,7 @@ export function workshopOf(servers: McpServers, options: McpToolOptions): Worksh
   )
   return {
     servers,
-    catalog: new Catalog({ servers, pins, store, clock, listMs, onProblem: options.onProblem ?? (() => {}) }),
+    catalog: new Catalog({ servers, pins, store, clock, onProblem: options.onProblem ?? (() => {}) }),
     pins,
     checker: schemaChecker(clock, checkMs),
     shelf: new ArtifactShelf(artifacts),
@@ -56,8 +50,9 @@ export function workshopOf(servers: McpServers, options: McpToolOptions): Worksh
     clock,
     maxResultBytes,
     maxCallMs,
-    access: (server) => (Object.hasOwn(access, server) ? access[server] : undefined) ?? NOTHING,
+    access(server) {
+      const { trusted, callMs } = servers.defaults(server)
+      return { trusted, timeoutMs: callMs, ...(Object.hasOwn(access, server) ? access[server] : undefined) }
+    },
   }
 }
-
-const NOTHING: McpAccess = {}

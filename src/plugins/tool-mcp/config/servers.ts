@@ -1,0 +1,59 @@
+/** What a host knows about one MCP server, all references to the environment resolved. */
+export interface McpServer {
+  /** Of letters, digits, `-` and single `_`, at most 48; unique. */
+  readonly name: string
+  readonly enabled: boolean
+  /** Whether what the server says about its own tools is believed. Default `untrusted`. */
+  readonly trust: McpTrust
+  readonly limits: McpLimits
+  readonly target: McpTarget
+  /** What may not be seen in any message. */
+  readonly secrets: readonly string[]
+}
+
+/** Whether what a server says about itself is believed. */
+export type McpTrust = 'trusted' | 'untrusted'
+
+/** Where a server is. */
+export type McpTarget =
+  | {
+      readonly kind: 'stdio'
+      readonly command: string
+      readonly args: readonly string[]
+      /** All that the process gets. */
+      readonly env: Readonly<Record<string, string>>
+      readonly cwd: string | undefined
+    }
+  | { readonly kind: 'http'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+
+/** Limits of one server. */
+export interface McpLimits {
+  /** Milliseconds until a connection must stand. Default 10,000. */
+  readonly connectTimeoutMs: number
+  /** Milliseconds for a whole list. Default 10,000. */
+  readonly listTimeoutMs: number
+  /** Milliseconds for a call. Default 60,000. */
+  readonly callTimeoutMs: number
+  /** Bytes of the largest single message. Default 8 MiB. */
+  readonly maxMessageBytes: number
+  /** Pages of a list. Default 64. */
+  readonly maxPages: number
+}
+
+/** Where nothing else is said. */
+export const DEFAULT_LIMITS: McpLimits = {
+  connectTimeoutMs: 10_000,
+  listTimeoutMs: 10_000,
+  callTimeoutMs: 60_000,
+  maxMessageBytes: 8_388_608,
+  maxPages: 64,
+}
+
+/** The largest values that may be given. */
+export const MAX_LIMITS: McpLimits = {
+  connectTimeoutMs: 600_000,
+  listTimeoutMs: 600_000,
+  callTimeoutMs: 86_400_000,
+  maxMessageBytes: 268_435_456,
+  maxPages: 10_000,
+}

@@ -1,0 +1,27 @@
+/** How it stands with the connection to one server, for one principal. */
+export interface McpServerState {
+  readonly server: string
+  /** Undefined: shared by all, since the server asks nobody who they are. */
+  readonly principal: string | undefined
+  /**
+   * - `idle`: not asked for yet
+   * - `connecting`
+   * - `ready`
+   * - `backoff`: lost, or not reached; tried again by itself at `retryAt`
+   * - `failed`: not tried again by itself, but when it is next asked for, from `retryAt` on
+   * - `closed`: the end
+   */
+  readonly state: 'idle' | 'connecting' | 'ready' | 'backoff' | 'failed' | 'closed'
+  /** Epoch milliseconds. */
+  readonly since: number
+  /** The last thing that went wrong; kept when it is well again. Without secrets. */
+  readonly lastError: { readonly code: string; readonly message: string; readonly at: number } | undefined
+  /** Attempts in a row that have led to no lasting connection. */
+  readonly attempts: number
+  readonly retryAt: number | undefined
+  /** Of the connection that stands. */
+  readonly protocolVersion: string | undefined
+  readonly serverInfo: { readonly name: string; readonly version: string } | undefined
+  /** Connections that have stood so far. */
+  readonly connections: number
+}
