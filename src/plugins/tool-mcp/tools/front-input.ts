@@ -5,7 +5,6 @@ export interface FrontInput {
   readonly action: 'list' | 'describe' | 'call' | 'read' | 'more'
   readonly query?: string
   readonly server?: string
-  readonly cursor?: string
   readonly tool?: string
   readonly arguments?: JsonObject
   readonly uri?: string

@@ -28,7 +28,7 @@ export function frontTool(bench: Bench, choice: ToolChoice): Tool<FrontInput, Js
   const tool = defineTool({
     name: FRONT,
     description:
-      'Tools of connected servers. list finds tools by query; describe gives the schema of a tool; call uses it; read gets a resource (without uri: lists them); more gets the rest of a cut result.',
+      'Tools of connected servers. list: find tools by query. describe: schema of a tool. call: use it. read: a resource, or which there are. more: rest of a cut result.',
     input: jsonSchema<FrontInput>({
       type: 'object',
       properties: {
@@ -40,7 +40,6 @@ export function frontTool(bench: Bench, choice: ToolChoice): Tool<FrontInput, Js
         uri: text,
         id: text,
         offset: { type: 'integer', minimum: 0 },
-        cursor: text,
       },
       required: ['action'],
     }),

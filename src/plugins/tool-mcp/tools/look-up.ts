@@ -17,12 +17,10 @@ export interface Look {
 
 const HITS = 5
 const NAMES = 100
-const LINE = 72
+const LINE = 56
 
 /** Three levels: names of everything, a line for each tool that fits a query, and with `describe` all of one. */
-export function listTools({ view, note }: Look, { query = '', server, cursor = '0' }: FrontInput): Json {
-  const from = Number(cursor)
-  if (!Number.isSafeInteger(from) || from < 0) throw wrong(`cursor ${JSON.stringify(cursor)} came from no list`)
+export function listTools({ view, note }: Look, { query = '', server, offset: from = 0 }: FrontInput): Json {
   if (server !== undefined && !view.servers.includes(server)) throw unknownServer(server, view)
   const isWanted = (tool: CatalogTool): boolean => view.isVisible(tool) && (server === undefined || tool.server === server)
   const size = query.trim() === '' ? NAMES : HITS
@@ -30,7 +28,7 @@ export function listTools({ view, note }: Look, { query = '', server, cursor = '
     query.trim() === '' ? view.tools.filter(isWanted).slice(from) : view.search.find(query, from + size + 1, isWanted).slice(from)
   const page = found.slice(0, size)
   for (const tool of page) note(tool)
-  const rest = found.length > size ? `\n(more: cursor ${from + size})` : ''
+  const rest = found.length > size ? `\n(more: offset ${from + size})` : ''
   if (page.length === 0) return from > 0 ? 'nothing more' : `no tool fits; ${serversOf(view)}`
   return `${query.trim() === '' ? namesOf(page) : page.map(lineOf).join('\n')}${rest}`
 }
@@ -44,8 +42,9 @@ export function describeTool({ workshop, view, note }: Look, { action, tool: nam
   if (found.needsTask) throw new OpspawnError('TOOL_FAILED', `${found.id} runs only as a task, which is not supported`)
   note(found)
   const { approval } = termsOf(found, workshop.access(found.server))
-  const { description, input } = found
-  return { tool: found.id, description, input, ...(approval ? { approval: 'a person is asked first' } : undefined) }
+  const { description } = found
+  const { $schema: _, ...input } = found.input
+  return { tool: found.id, description, input, ...(approval ? { approval: true } : undefined) }
 }
 
 function lineOf({ id, description }: CatalogTool): string {
@@ -54,12 +53,7 @@ function lineOf({ id, description }: CatalogTool): string {
 
 function namesOf(tools: readonly CatalogTool[]): string {
   const groups = Map.groupBy(tools, ({ server }) => server)
-  return [...groups].map(([server, own]) => `${server}: ${own.map(({ id }) => shortName(id)).join(' ')}`).join('\n')
-}
-
-/** Without the server, which stands before the list; `find` knows both forms. */
-function shortName(id: string): string {
-  return id
+  return [...groups].map(([server, own]) => `${server}: ${own.map(({ name }) => name).join(' ')}`).join('\n')
 }
 
 function serversOf({ servers }: View): string {

@@ -32,7 +32,7 @@ export async function performCall(
   const { servers, rates } = workshop
   const { server, name } = shown
   let isCounted = false
-  const result = await inTime(workshop, shown, terms, call, (limit) =>
+  const result = await inTime(workshop, shown, terms, call, (limit, way) =>
     servers.use(
       server,
       call.caller,
@@ -41,7 +41,7 @@ export async function performCall(
         await requireSame(workshop, shown, call)
         if (!isCounted) rates.take(terms.rate, call.agent, server, name)
         isCounted = true
-        return callOnce(workshop, shown, { connection, input, call, limit })
+        return callOnce(workshop, shown, { connection, input, call, limit, way })
       },
       { signal: limit.signal },
     ),
@@ -75,15 +75,16 @@ async function inTime<T>(
   { server, name }: CatalogTool,
   { effect, timeoutMs }: ToolTerms,
   { signal }: McpCall,
-  act: (limit: Deadline) => Promise<T>,
+  act: (limit: Deadline, way: Way) => Promise<T>,
 ): Promise<T> {
-  const isSafe = effect === 'pure' || effect === 'idempotent'
+  const way: Way = { isSent: false }
   const limit = deadline(clock, { ms: timeoutMs, hardMs: maxCallMs }, signal, (ms) => {
-    const fate = isSafe ? '' : '; whether its effect happened is not known, do not repeat it blindly'
-    return new OpspawnError('TOOL_TIMEOUT', `"${name}" of MCP server "${server}" did not finish within ${ms} ms${fate}`)
+    const text = `"${name}" of MCP server "${server}" did not finish within ${ms} ms`
+    if (effect !== 'unsafe' || !way.isSent) return new OpspawnError('TOOL_TIMEOUT', text)
+    return new OpspawnError('EFFECT_UNKNOWN', `${text}; whether its effect happened is not known, do not repeat it blindly`)
   })
   try {
-    return await act(limit)
+    return await act(limit, way)
   } catch (error) {
     if (OpspawnError.is(error) || error === signal?.reason) throw error
     const why = servers.mask(server, toFailure(error, 'TOOL_FAILED').message)
@@ -93,22 +94,29 @@ async function inTime<T>(
   }
 }
 
+/** How far a call has come. */
+interface Way {
+  isSent: boolean
+}
+
 interface Once {
   readonly connection: McpConnection
   readonly input: JsonObject
   readonly call: McpCall
   readonly limit: Deadline
+  readonly way: Way
 }
 
 async function callOnce(
   { places }: Workshop,
   { server, name }: CatalogTool,
-  { connection, input, call, limit }: Once,
+  { connection, input, call, limit, way }: Once,
 ): Promise<McpToolResult> {
   const room = places.get(server)
   await room?.take(limit.signal)
   try {
     const { signal } = limit
+    way.isSent = true
     return await connection.callTool(name, input, {
       signal,
       meta: call.meta,

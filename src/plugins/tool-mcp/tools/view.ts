@@ -18,7 +18,7 @@ export interface View {
   /** In a fixed order, without what is in quarantine. */
   readonly tools: readonly CatalogTool[]
   readonly search: ToolSearch
-  /** By the name that models see, or the server's own name of a server. */
+  /** By the name that models see, or the server's own name. */
   find(name: string, server?: string): CatalogTool | undefined
   isVisible(tool: CatalogTool): boolean
 }
@@ -51,8 +51,10 @@ export function viewFor({ catalog, servers, access }: Workshop, choice: ToolChoi
     isVisible,
     find(name, server) {
       const byId = joined.byId.get(name)
-      const found = byId ?? joined.tools.find((tool) => tool.server === server && tool.name === name)
-      return found !== undefined && isVisible(found) ? found : undefined
+      if (byId !== undefined) return isVisible(byId) ? byId : undefined
+      // A server's own name will do where it means one tool.
+      const [own, ...others] = tools.filter((tool) => tool.name === name && (server === undefined || tool.server === server))
+      return others.length === 0 ? own : undefined
     },
   }
 }
