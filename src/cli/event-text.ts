@@ -76,8 +76,8 @@ const RECORDED: Tellers = {
   decision: ({ effects }) =>
     info(effects.map((effect) => `${oneLine(effect.key)}: ${effectText(effect)}`).join('; ') || 'nothing'),
   'effect-route': ({ key, tool }) => info(`${oneLine(key)}: meant for ${oneLine(tool)}`),
-  'policy-verdict': ({ key, verdict, rule, reason }) =>
-    warn(`${oneLine(key)}: ${verdict} by rule ${oneLine(rule)}${because(reason)}`),
+  'policy-verdict': ({ key, verdict, rule, reason, dryRun }) =>
+    warn(`${oneLine(key)}: ${dryRun === true ? 'dry run, it would ' : ''}${verdict} by rule ${oneLine(rule)}${because(reason)}`),
   'approval-request': ({ key, question }) => warn(`${oneLine(key)}: ${oneLine(question)}`),
   'approval-response': ({ key, approved, by, reason }) =>
     info(`${oneLine(key)}: ${approved ? 'approved' : 'denied'} by ${oneLine(by)}${because(reason)}`),

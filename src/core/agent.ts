@@ -52,6 +52,11 @@ export interface Agent<Input = unknown, Output = unknown> {
   readonly modelTimeoutMs?: number | undefined
   /** Of model calls. */
   readonly retry?: RetryPolicy | undefined
+  /**
+   * It is but a form of the agents that call it, such as code that one of them has written: in its child runs rules about the
+   * caller hold as well as those about itself, and what is allowed to it alone is not allowed. @default false
+   */
+  readonly asCaller?: boolean | undefined
   /** What it can do, for tasks that ask for an ability instead of a name. */
   readonly capabilities?: readonly string[] | undefined
 }

@@ -34,6 +34,7 @@ interface Recorded {
  * @property rule Name of the rule: the policy's own, `otherwise`, `data-flow`, or `tool <name>` for a tool that always
  * wants an approval.
  * @property reason In the words of the rule, the person or the caller; empty or absent where none was given.
+ * @property dryRun Present where the rules are tried only: the verdict did not hold.
  * @property hash Of the tool's name and its arguments as the body gets them; for a wait, the effect's key; of a route, of
  * the tool's name and its arguments as the front tool gave them.
  * @property input The arguments as the body gets them; absent where they are those of the effect.
@@ -66,7 +67,7 @@ export type RunEventBody = Readonly<
   /** A call of a front tool is meant for another tool, and is judged and made as a call of that. */
   | { type: 'effect-route'; key: string; tool: string; hash: string }
   /** A policy rule asked for an approval of a call, or forbade it. What is allowed without more ado is not noted. */
-  | { type: 'policy-verdict'; key: string; verdict: 'ask' | 'deny'; rule: string; reason?: string }
+  | { type: 'policy-verdict'; key: string; verdict: 'ask' | 'deny'; rule: string; reason?: string; dryRun?: true }
   /** A call waits for a person. `hash` binds the answer to these arguments. */
   | { type: 'approval-request'; key: string; hash: string; question: string; expiresAt?: number; input?: Json }
   /** A person answered, once and for all. */

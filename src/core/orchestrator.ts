@@ -3,7 +3,7 @@ import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { OperationOptions, PageOptions } from './operation.ts'
 import type { RunLimits } from './budget.ts'
-import type { AgentStatus, RunOutcome, RunRecord } from './run.ts'
+import type { AgentStatus, Caller, RunOutcome, RunRecord } from './run.ts'
 import type { Failure } from './failure.ts'
 import type { RunFilter, RunPage, StoreCapabilities } from './store.ts'
 import type { Schedule, SchedulePage, ScheduleState } from './schedule.ts'
@@ -18,6 +18,8 @@ export interface StartOptions extends OperationOptions {
   readonly tenant?: string | undefined
   /** Runs of one session see each other's messages. */
   readonly session?: string | undefined
+  /** Who starts it, for rules and tools; child runs, forks and successors have the same. @default nobody */
+  readonly caller?: Caller | undefined
   /** Conversation before the input, besides the session's. */
   readonly messages?: readonly Message[] | undefined
   /** Tighter limits than the agent's; looser ones are cut to the agent's. */
@@ -32,7 +34,7 @@ export interface StartOptions extends OperationOptions {
   readonly metadata?: JsonObject | undefined
 }
 
-/** How to begin a new run with the history of another. Tenant, session, metadata and limits are the other's where nothing is given. */
+/** How to begin a new run with the history of another. Tenant, session, caller, metadata and limits are the other's where nothing is given. */
 export interface ForkOptions extends Omit<StartOptions, 'tenant' | 'session' | 'messages'> {
   /** Take along the events up to this one. @default all before what failed; with an input, none */
   readonly afterSeq?: number | undefined

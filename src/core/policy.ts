@@ -26,8 +26,12 @@ export interface ArgumentCondition {
  * @property agent Name of the calling agent.
  * @property tool Name of the tool: as defined, as models see it, and for another agent either way to call it.
  * @property tenant Of the run.
+ * @property principal Of the run's caller. A rule with `principal` or `role` applies to no run without a caller, not even as `*`.
+ * @property role One of the caller's.
  */
-export interface PolicyRule extends Readonly<{ name?: string; agent?: string; tool?: string; tenant?: string }> {
+export interface PolicyRule extends Readonly<
+  Partial<Record<'name' | 'agent' | 'tool' | 'tenant' | 'principal' | 'role', string>>
+> {
   /** `allow` lets the call through, `ask` has it wait for a person, `deny` refuses it. */
   readonly verdict: 'allow' | 'ask' | 'deny'
   /**
@@ -46,5 +50,8 @@ export interface PolicyRule extends Readonly<{ name?: string; agent?: string; to
  * @property rules In any order; rules that extensions add come behind these.
  * @property otherwise Absent: `allow`, so that the tools that an agent was given are its allow-list.
  * @property approvalMs How long an approval may take, in milliseconds; absent: 86,400,000 (a day).
+ * @property mode `dry-run`: rules and `otherwise` refuse nothing and ask nobody, and what they would have said is recorded;
+ * a tool's own wish for an approval and the data-flow rule hold. Absent: `enforce`.
  */
-export type Policy = Readonly<{ rules: readonly PolicyRule[]; otherwise?: PolicyRule['verdict']; approvalMs?: number }>
+export type Policy = Readonly<{ rules: readonly PolicyRule[]; otherwise?: PolicyRule['verdict']; approvalMs?: number }> &
+  Readonly<{ mode?: 'enforce' | 'dry-run' }>

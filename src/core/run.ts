@@ -118,6 +118,8 @@ export interface RunOrigin extends Readonly<Record<'runId' | 'agent' | 'definiti
   readonly depth: number
   /** Who started it, or the root of its tree. */
   readonly caller?: Caller
+  /** Of an agent that is a form of its caller (see `asCaller` of agents): the agents that it acts for, the nearest first. */
+  readonly actsFor?: readonly string[]
   /** Those of the agent, tightened by the caller or the parent; what is not there has its default. */
   readonly limits: RunLimits
   /** Those of the agent, the narrowest first; absent: none. */

@@ -1,18 +1,20 @@
 import type { Failure } from './failure.ts'
 import type { RunLimits } from './budget.ts'
 import type { JsonObject } from './json.ts'
+import type { Caller } from './run.ts'
 
 /**
  * What the runs of a schedule are started with, as in the options of `start`.
  *
  * @property tenant Whose runs they are; absent: `default`.
  * @property session The one that they all belong to.
+ * @property caller Who is behind them, for rules and tools; absent: nobody.
  * @property limits Tighter limits than the agent's.
  * @property priority Higher first.
  * @property metadata `schedule` is set to `{ name, slot }`, the slot in ISO 8601.
  */
 export type ScheduleStart = Readonly<{ tenant?: string; session?: string; limits?: RunLimits; priority?: number }> &
-  Readonly<{ metadata?: JsonObject }>
+  Readonly<{ caller?: Caller; metadata?: JsonObject }>
 
 /**
  * A rule that starts runs of an agent at certain times. Give `cron` or `every`.

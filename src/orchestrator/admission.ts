@@ -51,11 +51,13 @@ function admitThrough(
 }
 
 function judge(context: RunContext, log: RunLog, record: EffectRecord, target: Target): boolean | Promise<boolean> {
-  const { engine, view } = context
+  const { engine, origin } = context
   const { effect, offered } = target
-  const call: PolicyCall = { agent: view.agent, tool: offered, tenant: view.tenant, input: ruledInput(offered, effect.input) }
+  const { agent, tenant, caller, actsFor } = origin
+  const call: PolicyCall = { agent, tool: offered, tenant, caller, actsFor, input: ruledInput(offered, effect.input) }
   const verdict = verdictOn(context, call, target)
   if (engine.policy.looksInto(call)) return admitChecked(context, log, record, { target, call, verdict })
+  noteTried(log, effect.key, verdict)
   if (verdict.verdict === 'deny') return refuse(log, effect.key, offered, verdict)
   if (verdict.verdict === 'allow' && (effect.kind === 'run' || offered.effect !== 'unsafe')) return true
   return admitChecked(context, log, record, { target, verdict })
@@ -133,8 +135,9 @@ function conclude(context: RunContext, log: RunLog, { target, call, verdict: fir
           { ...call, input: ruledInput(offered, input), raw: typeof effect.input === 'string' ? call.input : effect.input },
           target,
         )
-  if (verdict.verdict === 'allow') return true
   const { key } = effect
+  if (call !== undefined) noteTried(log, key, verdict)
+  if (verdict.verdict === 'allow') return true
   if (verdict.verdict === 'deny') return refuse(log, key, offered, verdict)
   noteVerdict(log, key, verdict)
   const hash = approvalHash(offered.name, input)
@@ -158,28 +161,43 @@ function refuse(log: RunLog, key: string, offered: OfferedTool, verdict: Verdict
   return false
 }
 
+/** Rules that are only tried leave their mark, and nothing else comes of them. */
+function noteTried(log: RunLog, key: string, { tried }: Verdict): void {
+  if (tried === undefined || tried.verdict === 'allow') return
+  const { verdict, rule, reason } = tried
+  log.record({ type: 'policy-verdict', key, verdict, rule, ...(reason === undefined ? undefined : { reason }), dryRun: true })
+}
+
 function noteVerdict(log: RunLog, key: string, { verdict, rule, reason }: Verdict): void {
   if (verdict === 'allow') return
   log.record({ type: 'policy-verdict', key, verdict, rule, ...(reason === undefined ? undefined : { reason }) })
 }
 
-function verdictOn(context: RunContext, call: PolicyCall, { effect, offered, front }: Target): Verdict {
-  const { engine, view, ready } = context
-  const named = engine.policy.decide(call)
-  // Rules about the front tool hold for what is called through it.
-  const ruled = front === undefined ? named : stricter(named, engine.policy.decide({ ...call, ...front, raw: undefined }))
+function verdictOn(context: RunContext, call: PolicyCall, target: Target): Verdict {
+  const ruled = ruledOn(context, call, target)
   if (ruled.verdict !== 'allow') return ruled
+  const { effect, offered, front } = target
+  const { view, ready } = context
   if (offered.labels.includes('outbound') && view.labels.has('private') && view.labels.has('untrusted')) {
     return {
       verdict: 'ask',
       rule: 'data-flow',
       reason: `This run has read private and untrusted data; ${offered.name} could send it out.`,
+      tried: ruled.tried,
     }
   }
   if (effect.kind !== 'tool') return ruled
   let asking = toolOf(context, effect)
   if (front !== undefined && asking?.tool.approval !== true) asking = ready.tools.get(front.tool.name)
-  return asking?.tool.approval === true ? { verdict: 'ask', rule: `tool ${asking.tool.name}` } : ruled
+  if (asking?.tool.approval !== true) return ruled
+  return { verdict: 'ask', rule: `tool ${asking.tool.name}`, tried: ruled.tried }
+}
+
+/** What the rules say. Those about a front tool hold for what is called through it. */
+function ruledOn({ engine: { policy } }: RunContext, call: PolicyCall, { front }: Target): Verdict {
+  const named = policy.decide(call)
+  const ruled = front === undefined ? named : stricter(named, policy.decide({ ...call, ...front, raw: undefined }))
+  return policy.isDryRun && ruled.verdict !== 'allow' ? { verdict: 'allow', rule: ruled.rule, tried: ruled } : ruled
 }
 
 function settle(log: RunLog, key: string, status: 'failed' | 'denied', error: unknown): void {

@@ -266,7 +266,7 @@ async function prepareAll(
     planner,
     compiler,
     limiters: new WeakMap(),
-    hides: (agent, tool, tenant) => policy.hides({ agent, tool, tenant }),
+    hides: (tool, run) => policy.hides({ ...run, tool }),
   }
   // A tool that no agent uses yet must be sound as well.
   for (const tool of registry.tools.values()) prepareTool(tool, context)

@@ -18,6 +18,7 @@ import { createConversations } from './conversation.ts'
 import { createAgentBoard } from './agent-board.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
+import type { CompiledPolicy } from './policy.ts'
 import { compose, type Composition } from './composition.ts'
 import { pinnedDefinition, registerDefinitions } from './definitions.ts'
 import { DEFAULT_TIMING, type Engine, type Timing } from './engine.ts'
@@ -162,7 +163,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     hurry: (runId) => worker.hurry(runId),
   }
   const worker = createWorker(engine, { queues: options.queues ?? ['default'], concurrency: options.concurrency ?? 1000, hold })
-  announce(options, store)
+  announce(options, store, policy)
   const registering = options.work === false ? undefined : registerDefinitions(engine)
   if (options.work !== false) worker.start()
   const dispose = async (): Promise<void> => {
@@ -179,12 +180,12 @@ const SURVIVES: Readonly<Record<Store['capabilities']['durability'], string>> = 
   replicated: 'runs survive the loss of a machine',
 }
 
-function announce({ announce: say }: OrchestratorOptions, store: Store): void {
+function announce({ announce: say }: OrchestratorOptions, store: Store, { isDryRun }: CompiledPolicy): void {
   if (say === false) return
   const { durability } = store.capabilities
-  const text = `opspawn: store "${store.name}", durability ${durability}: ${SURVIVES[durability]}`
-  if (say === undefined) process.stderr.write(`${text}\n`)
-  else say(text)
+  const tell = say ?? ((text: string) => process.stderr.write(`${text}\n`))
+  tell(`opspawn: store "${store.name}", durability ${durability}: ${SURVIVES[durability]}`)
+  if (isDryRun) tell('opspawn: policy mode dry-run: its rules refuse nothing and ask nobody, they only leave notes in histories')
 }
 
 const FILTER: Shape = {

@@ -1,5 +1,6 @@
 import {
   type Agent,
+  canonicalJson,
   type FunctionTool,
   type Json,
   type JsonObject,
@@ -16,6 +17,7 @@ import { show } from './checks/show.ts'
 import { requireTool } from './checks/tool.ts'
 import { frozen } from './frozen.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
+import type { PolicySubject } from './policy.ts'
 import { type CompiledSchema, compileSchema, type JsonSchemaCompiler } from './schema.ts'
 import { hashJson } from './system.ts'
 import { aliasOf, handoffName, type NamedTool } from './tool-names.ts'
@@ -55,8 +57,8 @@ export interface ReadyAgent {
   readonly input: CompiledSchema | undefined
   readonly output: CompiledSchema | undefined
   readonly limiter: Limiter | undefined
-  /** What planners see, by tenant, since policy may hide tools from some. */
-  definitionFor(tenant: string): RunDefinition
+  /** What planners see of a run, since policy may hide tools from some tenants and callers. */
+  definitionFor(run: PolicySubject): RunDefinition
 }
 
 /** What an agent is made ready with. */
@@ -67,7 +69,7 @@ export interface DefinitionContext {
   readonly planner: Planner | undefined
   readonly compiler: JsonSchemaCompiler
   readonly limiters: WeakMap<Tool, Limiter>
-  hides(agent: string, tool: NamedTool, tenant: string): boolean
+  hides(tool: NamedTool, run: PolicySubject): boolean
 }
 
 /**
@@ -88,7 +90,8 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
   requireNeeds(where, planner, agent, memories)
   const output =
     agent.output === undefined ? undefined : compileSchema(agent.output, 'output', `${where}, output`, context.compiler)
-  const views = new Map<string, RunDefinition>()
+  const plainViews = new Map<string, RunDefinition>()
+  const callersViews = new Map<string, RunDefinition>()
   const functions = new Map(offered.map((tool) => [tool.name, toFunction(tool)]))
   const shown = new WeakMap<readonly OfferedTool[], FunctionTool[]>()
   return {
@@ -111,18 +114,21 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
     input: agent.input === undefined ? undefined : compileSchema(agent.input, 'input', `${where}, input`, context.compiler),
     output,
     limiter: agent.concurrency === undefined ? undefined : createLimiter(agent.concurrency),
-    definitionFor(tenant) {
-      let view = views.get(tenant)
+    definitionFor({ tenant, caller, actsFor }) {
+      const isPlain = caller === undefined && actsFor === undefined
+      const views = isPlain ? plainViews : callersViews
+      const key = isPlain ? tenant : canonicalJson([tenant, caller ?? null, actsFor ?? null] as unknown as Json)
+      let view = views.get(key)
       if (view === undefined) {
         view = {
           instructions: agent.instructions,
-          tools: offered.filter((tool) => !context.hides(agent.name, tool, tenant)),
+          tools: offered.filter((tool) => !context.hides(tool, { agent: agent.name, tenant, caller, actsFor })),
           models: Object.keys(agent.models),
           memories: [...memories.keys()],
           output: output?.jsonSchema,
         }
-        // Tenants come from outside: the cache must not grow with them.
-        if (views.size < 1000) views.set(tenant, view)
+        // Tenants and callers come from outside: the cache must not grow with them.
+        if (views.size < 1000) views.set(key, view)
       }
       return view
     },

@@ -9,6 +9,7 @@ import {
   type RunOrigin,
   toJson,
 } from '../core/index.ts'
+import { requireCaller } from './checks/caller.ts'
 import { requireLimits } from './checks/limits.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import type { ReadyAgent } from './definition.ts'
@@ -25,6 +26,7 @@ const OPTIONS: Shape = {
   agent: 'any?',
   repeatUnknown: 'flag?',
   runId: 'text?',
+  caller: 'object?',
   limits: 'any?',
   idempotencyKey: 'text?',
   dueAt: 'number?',
@@ -140,6 +142,7 @@ async function forkedOrigin(
   }
   // With another input, or by another agent, it is an ordinary run.
   if (isChecked && compensates !== undefined) origin.compensates = compensates
+  if (options.caller !== undefined) origin.caller = requireCaller('fork', options.caller)
   if (metadata !== undefined) origin.metadata = toJson(metadata) as JsonObject
   return origin
 }

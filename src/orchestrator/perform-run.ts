@@ -51,6 +51,8 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
     definition: ready.hash,
     tenant: origin.tenant,
     ...(origin.session === undefined ? undefined : { session: origin.session }),
+    ...(origin.caller === undefined ? undefined : { caller: origin.caller }),
+    ...(ready.agent.asCaller === true ? { actsFor: [view.agent, ...(origin.actsFor ?? [])] } : undefined),
     input,
     ...(effect.continues === undefined ? undefined : { messages: handedOver(view, effect.continues) }),
     parent: { runId: view.id, key: effect.key },

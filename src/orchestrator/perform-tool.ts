@@ -14,6 +14,7 @@ import {
 import { requireApproved } from './approved.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
+import { frozen } from './frozen.ts'
 import { nowOrLater } from './later.ts'
 import type { Limiter } from './limiter.ts'
 import { toolOf } from './routing.ts'
@@ -310,11 +311,12 @@ class ToolCall implements ToolContext {
     return this.#context.view.session
   }
   get caller(): Caller | undefined {
-    return this.#context.origin.caller
+    // Rules go by it: whoever gets it may not change it.
+    return frozen(this.#context.origin.caller)
   }
   isHidden(tool: string): boolean {
-    const { engine, view } = this.#context
-    return engine.policy.hides({ agent: view.agent, tenant: view.tenant, tool: { name: tool, alias: aliasOf(tool) } })
+    const { engine, origin } = this.#context
+    return engine.policy.hides({ ...origin, tool: { name: tool, alias: aliasOf(tool) } })
   }
   progress(value: Json): void {
     this.#tell(() => ({ type: 'tool-progress', key: this.key, value: toJson(value) }))

@@ -2,6 +2,7 @@ import { type Effect, type EffectContext, type Json, type ModelAnswer, OpspawnEr
 import { show } from './checks/show.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
+import { frozen } from './frozen.ts'
 import { performRecall, performRemember, recalledLabels, recordRecall } from './perform-memory.ts'
 import { performModel } from './perform-model.ts'
 import { performRun } from './perform-run.ts'
@@ -62,7 +63,7 @@ async function performWrapped(context: RunContext, effect: Effect, execution: Ex
     agent: view.agent,
     tenant: view.tenant,
     session: view.session,
-    caller: context.origin.caller,
+    caller: frozen(context.origin.caller),
     attempt: execution.attempt,
     signal: execution.signal,
   }

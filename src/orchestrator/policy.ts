@@ -1,13 +1,28 @@
-import { type ArgumentCondition, canonicalJson, type Json, OpspawnError, type Policy, type PolicyRule } from '../core/index.ts'
+import {
+  type ArgumentCondition,
+  type Caller,
+  canonicalJson,
+  type Json,
+  OpspawnError,
+  type Policy,
+  type PolicyRule,
+} from '../core/index.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
 import { isNamed, type NamedTool } from './tool-names.ts'
 
-/** A call that an agent wants to make. */
-export interface PolicyCall {
+/** Whose call it is. */
+export interface PolicySubject {
   readonly agent: string
-  readonly tool: NamedTool
   readonly tenant: string
+  readonly caller?: Caller | undefined
+  /** The agents that this one acts for, the nearest first: the last one's rules decide, all others' make it stricter. */
+  readonly actsFor?: readonly string[] | undefined
+}
+
+/** A call that an agent wants to make. */
+export interface PolicyCall extends PolicySubject {
+  readonly tool: NamedTool
   /** As the body gets it. */
   readonly input: Json
   /** As it was given, where a schema may have made something else of it: what forbids or asks holds for this as well. */
@@ -19,6 +34,8 @@ export interface Verdict {
   readonly verdict: 'allow' | 'ask' | 'deny'
   readonly rule: string
   readonly reason?: string | undefined
+  /** What rules would have said that are only tried. */
+  readonly tried?: Verdict | undefined
 }
 
 /** Rules made ready once. */
@@ -29,6 +46,8 @@ export interface CompiledPolicy {
   /** Denied whatever the arguments: not to be shown at all. */
   hides(call: Omit<PolicyCall, 'input'>): boolean
   readonly approvalMs: number
+  /** What the rules say is noted, and does not hold. */
+  readonly isDryRun: boolean
 }
 
 const STRICTNESS = { allow: 0, ask: 1, deny: 2 } as const
@@ -47,6 +66,8 @@ const RULE: Shape = {
   agent: 'text?',
   tool: 'text?',
   tenant: 'text?',
+  principal: 'text?',
+  role: 'text?',
   arguments: 'object?',
   reason: 'text?',
 }
@@ -64,28 +85,58 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
     throw new OpspawnError('OPTIONS_INVALID', `policy.otherwise "${String(otherwise)}" is none of allow, ask, deny`)
   const fallback: Verdict = { verdict: otherwise, rule: 'otherwise' }
   const conditional = rules.filter((rule) => !rule.unconditional)
+  const isDryRun = policy.mode === 'dry-run'
+  const hidesOne = (call: Omit<PolicyCall, 'input'>, whereNone: string): boolean => {
+    const named = rules.filter((rule) => rule.names(call))
+    if (named.some((rule) => rule.verdict.verdict === 'deny' && rule.unconditional)) return true
+    return whereNone === 'deny' && named.every((rule) => rule.verdict.verdict === 'deny')
+  }
   return {
     approvalMs: policy.approvalMs ?? 86_400_000,
+    isDryRun,
     decide(call) {
-      let found: Verdict | undefined
-      for (const rule of rules) {
-        if (
-          (found === undefined || STRICTNESS[rule.verdict.verdict] > STRICTNESS[found.verdict]) &&
-          rule.names(call) &&
-          (rule.fits(call.input) || (call.raw !== undefined && rule.verdict.verdict !== 'allow' && rule.fits(call.raw)))
-        ) {
-          found = rule.verdict
-        }
-      }
-      return found ?? fallback
+      if (call.actsFor === undefined) return strictest(rules, call) ?? fallback
+      const { deciding, tightening } = subjectsOf(call)
+      let verdict = strictest(rules, deciding) ?? fallback
+      for (const other of tightening) verdict = stricter(verdict, strictest(rules, other) ?? verdict)
+      return verdict
     },
-    looksInto: (call) => conditional.some((rule) => rule.names(call)),
+    looksInto(call) {
+      if (conditional.length === 0) return false
+      if (call.actsFor === undefined) return conditional.some((rule) => rule.names(call))
+      const { deciding, tightening } = subjectsOf(call)
+      return [deciding, ...tightening].some((one) => conditional.some((rule) => rule.names(one)))
+    },
     hides(call) {
-      const named = rules.filter((rule) => rule.names(call))
-      if (named.some((rule) => rule.verdict.verdict === 'deny' && rule.unconditional)) return true
-      return otherwise === 'deny' && named.every((rule) => rule.verdict.verdict === 'deny')
+      if (isDryRun) return false
+      const { deciding, tightening } = subjectsOf(call)
+      return hidesOne(deciding, otherwise) || tightening.some((one) => hidesOne(one, 'allow'))
     },
   }
+}
+
+/** The strictest rule that applies. */
+function strictest(rules: readonly CompiledRule[], call: PolicyCall): Verdict | undefined {
+  let found: Verdict | undefined
+  for (const rule of rules) {
+    if (
+      (found === undefined || STRICTNESS[rule.verdict.verdict] > STRICTNESS[found.verdict]) &&
+      rule.names(call) &&
+      (rule.fits(call.input) || (call.raw !== undefined && rule.verdict.verdict !== 'allow' && rule.fits(call.raw)))
+    ) {
+      found = rule.verdict
+    }
+  }
+  return found
+}
+
+/** A call as one of the agent that decides over it, and as one of those that can only make it stricter. */
+export function subjectsOf<C extends PolicySubject>(call: C): { readonly deciding: C; readonly tightening: readonly C[] } {
+  const { actsFor = [] } = call
+  const outermost = actsFor.at(-1)
+  if (outermost === undefined) return { deciding: call, tightening: [] }
+  const others = [...new Set([call.agent, ...actsFor.slice(0, -1)])]
+  return { deciding: { ...call, agent: outermost }, tightening: others.map((agent) => ({ ...call, agent })) }
 }
 
 /** The stricter of two verdicts; of equal ones the first. */
@@ -95,7 +146,9 @@ export function stricter(left: Verdict, right: Verdict): Verdict {
 
 /** Checks the policy itself; its rules are checked as they are compiled. @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */
 export function requirePolicy(policy: Policy): void {
-  requireShape('policy', policy, { rules: 'list', otherwise: 'text?', approvalMs: 'positive?' })
+  requireShape('policy', policy, { rules: 'list', otherwise: 'text?', approvalMs: 'positive?', mode: 'text?' })
+  if (policy.mode !== undefined && policy.mode !== 'enforce' && policy.mode !== 'dry-run')
+    throw new OpspawnError('OPTIONS_INVALID', `policy.mode ${show(policy.mode)} is none of enforce, dry-run`)
 }
 
 interface CompiledRule {
@@ -113,6 +166,7 @@ function compileRule(rule: PolicyRule, index: number): CompiledRule {
   const agent = pattern(rule.agent)
   const tool = pattern(rule.tool)
   const tenant = pattern(rule.tenant)
+  const caller = callerTest(rule)
   const conditions = Object.entries(rule.arguments ?? {}).map(([path, condition]) => {
     requireShape(`${where}, ${path}`, condition, CONDITION)
     if (path !== '' && !path.startsWith('/'))
@@ -127,9 +181,17 @@ function compileRule(rule: PolicyRule, index: number): CompiledRule {
   return {
     verdict: { verdict: rule.verdict, rule: rule.name ?? `rule ${index + 1}`, reason: rule.reason },
     unconditional: conditions.length === 0,
-    names: (call) => agent(call.agent) && isNamed(call.tool, tool) && tenant(call.tenant),
+    names: (call) => agent(call.agent) && isNamed(call.tool, tool) && tenant(call.tenant) && caller(call.caller),
     fits: (input) => conditions.every((condition) => condition(input)),
   }
+}
+
+/** Who is not known fits no rule that names somebody, not even by `*`. */
+function callerTest({ principal, role }: PolicyRule): (caller: Caller | undefined) => boolean {
+  if (principal === undefined && role === undefined) return () => true
+  const [isPrincipal, isRole] = [pattern(principal), pattern(role)]
+  return (caller) =>
+    caller !== undefined && isPrincipal(caller.principal) && (role === undefined || (caller.roles ?? []).some(isRole))
 }
 
 /** A test against a pattern where `*` stands for any characters; no pattern fits everything. Takes linear time: no backtracking. */

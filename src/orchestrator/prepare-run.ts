@@ -8,6 +8,7 @@ import {
   type StartOptions,
   toJson,
 } from '../core/index.ts'
+import { requireCaller } from './checks/caller.ts'
 import { requireLimits } from './checks/limits.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
@@ -21,6 +22,7 @@ const OPTIONS: Shape = {
   runId: 'text?',
   tenant: 'text?',
   session: 'text?',
+  caller: 'object?',
   messages: 'list?',
   limits: 'any?',
   idempotencyKey: 'text?',
@@ -70,6 +72,7 @@ export async function prepareRun(
   const gates = gatesOf(agent, tenant, options.session)
   if (gates !== undefined) origin.gates = gates
   if (options.session !== undefined) origin.session = options.session
+  if (options.caller !== undefined) origin.caller = requireCaller('start', options.caller)
   if (options.messages !== undefined) origin.messages = engine.conversations.copy(options.messages, maxSize)
   if (options.metadata !== undefined) origin.metadata = toJson(options.metadata) as JsonObject
   return newRun(origin, options)

@@ -61,7 +61,7 @@ export async function replay(events: readonly RunEvent[], agent: Agent, options:
   if (first?.type !== 'run-start') throw new OpspawnError('OPTIONS_INVALID', 'replay: a history begins with a run-start event')
   const agents = await composeAgents({ ...options, agents: [agent, ...(options.agents ?? [])] })
   const ready = agents.get(agent.name) as ReadyAgent
-  return compareAll(events, ready, createView(ready.definitionFor(first.origin.tenant), first.origin))
+  return compareAll(events, ready, createView(ready.definitionFor(first.origin), first.origin))
 }
 
 async function compareAll(events: readonly RunEvent[], ready: ReadyAgent, view: RunView): Promise<ReplayResult> {

@@ -3,6 +3,7 @@ import { type EffectRecord, type Json, OpspawnError, toFailure, toJson, type Too
 import { approvalHash } from './approved.ts'
 import { show } from './checks/show.ts'
 import type { ReadyTool } from './definition.ts'
+import { frozen } from './frozen.ts'
 import type { Route, RoutedCall, RunContext } from './run-context.ts'
 
 /**
@@ -24,7 +25,7 @@ export function askFront(context: RunContext, effect: ToolEffect): RoutedCall | 
 function answerOf({ view, origin }: RunContext, front: Tool, input: Json): unknown {
   const { agent, tenant, session } = view
   try {
-    return front.route?.(input, { agent, tenant, session, caller: origin.caller })
+    return front.route?.(frozen(input), { agent, tenant, session, caller: frozen(origin.caller) })
   } catch (error) {
     if (OpspawnError.is(error)) throw error
     const why = toFailure(error, 'TOOL_FAILED').message

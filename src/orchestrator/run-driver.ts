@@ -176,7 +176,7 @@ export class RunDriver {
     const events = await this.#history()
     const first = events[0]
     if (first?.type !== 'run-start') throw new OpspawnError('STORE_FAILED', `the history of run ${run.runId} has no beginning`)
-    const view = foldHistory(this.#ready.definitionFor(run.tenant), events)
+    const view = foldHistory(this.#ready.definitionFor(first.origin), events)
     const log = new RunLog(engine, fence, first.origin, view, run.updatedAt)
     const context = {
       engine,

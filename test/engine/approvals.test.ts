@@ -531,7 +531,7 @@ describe('agents cannot approve', () => {
       await ops.start(agent, 'go')
     ).result
     const allowed = [
-      'constructor runId agent key idempotencyKey attempt epoch signal deadline tenant session tx progress log',
+      'constructor runId agent key idempotencyKey attempt epoch signal deadline tenant session caller tx progress log isHidden',
     ].flatMap((line) => line.split(' '))
     expect(seen.filter((name) => !allowed.includes(name))).toEqual([])
   })

@@ -1,6 +1,7 @@
 import { type Agent, OpspawnError, type Orchestrator, type StartOptions } from '../../core/index.ts'
 import type { LocalOptions } from '../../index.ts'
 import { ATTEND_JSON, ATTEND_OPTIONS, attendOptions, seeTo } from '../attend.ts'
+import { callerOf } from '../caller.ts'
 import type { Call, CliCommand } from '../command.ts'
 import { type LoadedConfig, readConfig, requireConfig } from '../config-file.ts'
 import { nearest } from '../nearest.ts'
@@ -21,6 +22,8 @@ export const run: CliCommand = {
     { flags: '-i, --input <json>', meaning: 'the input: JSON or text, @FILE (JSON, YAML or text), or - for standard input' },
     { flags: '-s, --set <name=value>', meaning: 'a member of the input; may be repeated', isRepeatable: true },
     { flags: '--tenant <name>', meaning: 'whose run it is (default: default)' },
+    { flags: '--as <principal>', meaning: 'who is behind the run, for rules and tools' },
+    { flags: '--role <name>', meaning: 'a role of --as; may be repeated', isRepeatable: true },
     { flags: '--session <name>', meaning: 'session whose earlier runs it sees' },
     ...ATTEND_OPTIONS,
   ],
@@ -64,5 +67,10 @@ function sayWhereItIs({ output }: Call, { durability }: Orchestrator): void {
 
 function startOptions(call: Call): StartOptions {
   const texts = { tenant: call.options.text('tenant'), session: call.options.text('session') }
-  return { ...attendOptions(call), ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined)) }
+  const caller = callerOf(call)
+  return {
+    ...attendOptions(call),
+    ...(caller === undefined ? undefined : { caller }),
+    ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined)),
+  }
 }

@@ -19,6 +19,7 @@ const AGENT: Shape = {
   output: 'any?',
   limits: 'any',
   concurrency: 'whole?',
+  asCaller: 'flag?',
   gates: 'list?',
   settings: 'object?',
   modelTimeoutMs: 'positive?',

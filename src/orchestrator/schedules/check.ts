@@ -1,4 +1,5 @@
 import { OpspawnError, type JsonObject, type Schedule, toJson } from '../../core/index.ts'
+import { requireCaller } from '../checks/caller.ts'
 import { requireName } from '../checks/name.ts'
 import { requireShape, type Shape } from '../checks/shape.ts'
 import { show } from '../checks/show.ts'
@@ -16,7 +17,14 @@ const SCHEDULE: Shape = {
   overlap: 'text?',
   start: 'object?',
 }
-const START: Shape = { tenant: 'text?', session: 'text?', limits: 'object?', priority: 'number?', metadata: 'object?' }
+const START: Shape = {
+  tenant: 'text?',
+  session: 'text?',
+  caller: 'object?',
+  limits: 'object?',
+  priority: 'number?',
+  metadata: 'object?',
+}
 const POLICIES = { missed: ['skip', 'last', 'all'], overlap: ['allow', 'skip'] } as const
 const MIN_EVERY_MS = 1_000
 const MAX_EVERY_MS = 366 * 86_400_000
@@ -33,6 +41,7 @@ export async function checkSchedule(schedule: Schedule): Promise<JsonObject> {
   requireName('agent', agent)
   const where = `schedule "${name}"`
   if (start !== undefined) requireShape(`${where}, start`, start, START, 'SCHEDULE_INVALID')
+  if (start?.caller !== undefined) requireCaller(`${where}, start`, start.caller, 'SCHEDULE_INVALID')
   if ((cron === undefined) === (every === undefined))
     throw new OpspawnError('SCHEDULE_INVALID', `${where} must have either cron or every`, { details: { name } })
   if (zone !== undefined && cron === undefined)
