@@ -28,6 +28,7 @@ export type McpEndpoint =
   | {
       readonly kind: 'http'
       readonly url: string
+      /** Sent to this address alone: neither to where it redirects to nor to its authorisation server. */
       readonly headers: Readonly<Record<string, string>>
       /** Every request of this connection goes through it, those for authorisation included. */
       readonly fetch: typeof fetch
@@ -204,8 +205,11 @@ export interface McpAuth {
   /** Kept under this principal alone. */
   readonly principal: string
   readonly tokens: McpTokenStore
-  /** Fixed client registration; absent: a client id metadata document, or dynamic registration, whichever the server knows. */
-  readonly client?: { readonly id: string; readonly secret?: string } | undefined
+  /**
+   * Fixed client registration; absent: a client id metadata document, or dynamic registration, whichever the server knows.
+   * It is shown only to its `issuer`; where that is not given, only to the first one that the server names.
+   */
+  readonly client?: { readonly id: string; readonly secret?: string; readonly issuer?: string } | undefined
   /** URL of our client id metadata document. */
   readonly clientMetadataUrl?: string | undefined
   readonly redirectUrl: string

@@ -12,7 +12,7 @@ export interface ParseServersOptions {
 const NAME = /^[a-zA-Z0-9](?:_?[a-zA-Z0-9-]){0,47}$/
 const COMMON = ['type', 'enabled', 'disabled', 'trust', 'limits']
 const STDIO = ['command', 'args', 'env', 'cwd', 'inheritEnv']
-const HTTP = ['url', 'headers']
+const HTTP = ['url', 'headers', 'allowHosts']
 /** Headers that are set by the protocol, or by what carries it. */
 const RESERVED = /^(?:accept|connection|content-.*|host|mcp-.*|transfer-encoding|last-event-id)$/i
 const MAX_SERVERS = 1_000
@@ -110,7 +110,16 @@ function httpIn(entry: Fields, reader: FieldReader): McpTarget {
       reader.problem(`headers.${name}`, 'cannot be sent: it has a character that headers do not have')
     reader.keepSecret(value)
   }
-  return { kind: 'http', url: url?.href ?? text, headers }
+  return { kind: 'http', url: url?.href ?? text, headers, allowHosts: hostsIn(entry['allowHosts'], reader) }
+}
+
+const HOST = /^(?:[^\s/?#@\\:]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
+
+function hostsIn(value: unknown, reader: FieldReader): readonly string[] {
+  if (value === undefined) return []
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string' && HOST.test(one))) return value as string[]
+  reader.problem('allowHosts', 'is not a list of "host:port"')
+  return []
 }
 
 function isHeader(name: string, value: string): boolean {

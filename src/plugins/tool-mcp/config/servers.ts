@@ -24,7 +24,13 @@ export type McpTarget =
       readonly env: Readonly<Record<string, string>>
       readonly cwd: string | undefined
     }
-  | { readonly kind: 'http'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'http'
+      readonly url: string
+      readonly headers: Readonly<Record<string, string>>
+      /** `host:port` of private or unencrypted hosts that may be spoken to besides: this server's, its authorisation server's. */
+      readonly allowHosts: readonly string[]
+    }
 
 /** Limits of one server. */
 export interface McpLimits {

@@ -1,17 +1,22 @@
 import { OpspawnError, type Clock, type OperationOptions } from '../../../core/index.ts'
 import type { McpServer } from '../config/servers.ts'
 import type { McpAuth, McpConnection, McpDriver, McpEndpoint, McpEvent, McpHandlers } from '../port.ts'
+import type { Deadline } from './deadline.ts'
 import { mcpLink, type McpLink, type McpLinkEvent } from './link.ts'
 import { masking } from './masking.ts'
-import type { McpServerState } from './state.ts'
+import { serverFetches } from './server-fetches.ts'
+import { idleState, type McpServerState } from './state.ts'
 import { systemClock } from './system-clock.ts'
 
 /** What connections are made with. */
 export interface McpConnectionsOptions {
   readonly servers: readonly McpServer[]
   readonly driver: McpDriver
-  /** What requests to a server go through; asked once for each connection. */
-  readonly fetch: (server: McpServer) => typeof fetch
+  /**
+   * What requests to a server go through, those for authorisation included; asked once for each server. Default: a guarded
+   * fetch, which reaches public addresses by https, and besides these the hosts of `allowHosts` alone.
+   */
+  readonly fetch?: ((server: McpServer) => typeof fetch) | undefined
   /** How `principal` proves to a server who they are; undefined: this server asks nobody, and all share one connection. */
   readonly auth?: ((server: McpServer, principal: string) => McpAuth | undefined) | undefined
   /** Answers to what servers ask for. Without: no capability is declared. */
@@ -53,6 +58,8 @@ export function createMcpConnections(options: McpConnectionsOptions): McpConnect
   check(options, byName)
   const links = new Map<string, McpLink>()
   const idleSince = clock.now()
+  const fetches = serverFetches(options.fetch)
+  const fetchFor = fetches.of
   let closing: Promise<void> | undefined
 
   const link = (name: string, principal: string = DEFAULT_PRINCIPAL): McpLink => {
@@ -73,17 +80,25 @@ export function createMcpConnections(options: McpConnectionsOptions): McpConnect
 
   const newLink = (server: McpServer, principal: string | undefined, auth: McpAuth | undefined): McpLink => {
     const onEvent = (event: McpLinkEvent): void => options.onEvent?.(server.name, principal, event)
-    const open = (signal: AbortSignal, told: (event: McpEvent) => void): Promise<McpConnection> => {
+    const open = ({ signal, untimed }: Deadline, told: (event: McpEvent) => void): Promise<McpConnection> => {
       const { maxMessageBytes, maxPages } = server.limits
       const handlers = options.handlers?.(server, principal) ?? {}
-      const endpoint = endpointOf(server, options.fetch)
-      return options.driver.connect(endpoint, { signal, handlers, onEvent: told, maxMessageBytes, maxPages, auth })
+      return options.driver.connect(endpointOf(server, fetchFor), {
+        signal,
+        handlers,
+        onEvent: told,
+        maxMessageBytes,
+        maxPages,
+        // A person takes as long as they take.
+        auth: auth && { ...auth, authorize: (url, given) => untimed(() => auth.authorize(url, given)) },
+      })
     }
     return mcpLink({ server, principal, masking: masking(() => server.secrets), clock, random, open, onEvent })
   }
 
   const close = async (): Promise<void> => {
     const ended = await Promise.allSettled([...links.values()].map((one) => one.close()))
+    await fetches.close()
     const failures = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
     if (failures.length === 0) return
     const text = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure))).join('; ')
@@ -103,7 +118,7 @@ export function createMcpConnections(options: McpConnectionsOptions): McpConnect
     states() {
       const known = [...links.values()].map((one) => one.state())
       const rest = servers.filter(({ name }) => !known.some((state) => state.server === name))
-      return [...known, ...rest.map(({ name }) => idleState(name, idleSince))]
+      return [...known, ...rest.map(({ name }) => idleState(name, undefined, idleSince))]
     },
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]() {
@@ -119,8 +134,9 @@ function check({ maxConnections = 256 }: McpConnectionsOptions, byName: Readonly
   }
 }
 
-function endpointOf({ target, ...server }: McpServer, fetchFor: McpConnectionsOptions['fetch']): McpEndpoint {
-  return target.kind === 'stdio' ? target : { ...target, fetch: fetchFor({ target, ...server }) }
+function endpointOf(server: McpServer, fetchFor: (server: McpServer) => typeof fetch): McpEndpoint {
+  const { target } = server
+  return target.kind === 'stdio' ? target : { kind: 'http', url: target.url, headers: target.headers, fetch: fetchFor(server) }
 }
 
 function notThere(name: string, server: McpServer | undefined, servers: readonly McpServer[]): OpspawnError {
@@ -142,19 +158,4 @@ function makeRoom(links: Map<string, McpLink>, maxConnections: number): void {
   }
   links.delete(oldest[0])
   void oldest[1].close()
-}
-
-function idleState(server: string, since: number): McpServerState {
-  return {
-    server,
-    principal: undefined,
-    state: 'idle',
-    since,
-    lastError: undefined,
-    attempts: 0,
-    retryAt: undefined,
-    protocolVersion: undefined,
-    serverInfo: undefined,
-    connections: 0,
-  }
 }

@@ -1,21 +1,48 @@
 import type { Clock } from '../../../core/index.ts'
 
-/** A signal that fires with `reason()` after `ms`, or with the outer signal's reason before. To be ended in any case. */
-export function deadline(
-  clock: Clock,
-  ms: number,
-  outer: AbortSignal | undefined,
-  reason: () => unknown,
-): { readonly signal: AbortSignal; readonly end: () => void } {
+/** A limit of time, as a signal. */
+export interface Deadline {
+  /** Fires with the deadline's reason, or with the outer signal's before. */
+  readonly signal: AbortSignal
+  /** While `work` goes on, no time passes. */
+  untimed<T>(work: () => Promise<T>): Promise<T>
+  /** To be called in any case. */
+  end(): void
+}
+
+/** A deadline in `ms`, or at once when the outer signal fires. */
+export function deadline(clock: Clock, ms: number, outer: AbortSignal | undefined, reason: () => unknown): Deadline {
   const controller = new AbortController()
+  let left = ms
+  let began = clock.now()
+  let cancel: (() => void) | undefined
+  let pauses = 0
+  let isOver = false
   const stop = (): void => controller.abort(outer!.reason)
-  const cancel = clock.setTimer(ms, () => controller.abort(reason()))
+  const run = (): void => {
+    began = clock.now()
+    cancel = clock.setTimer(left, () => controller.abort(reason()))
+  }
+  const halt = (): void => {
+    cancel?.()
+    left = Math.max(1, left - (clock.now() - began))
+  }
+  run()
   if (outer?.aborted) stop()
   else outer?.addEventListener('abort', stop, { once: true })
   return {
     signal: controller.signal,
+    async untimed(work) {
+      if (pauses++ === 0) halt()
+      try {
+        return await work()
+      } finally {
+        if (--pauses === 0 && !isOver) run()
+      }
+    },
     end() {
-      cancel()
+      isOver = true
+      cancel?.()
       outer?.removeEventListener('abort', stop)
     },
   }
@@ -24,14 +51,14 @@ export function deadline(
 /** What `work` gives, or the signal's reason, whichever comes first; the work goes on for whoever else waits for it. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
-  signal.throwIfAborted()
   let stop: (() => void) | undefined
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
   })
   try {
-    return await Promise.race([work, aborted])
+    return await Promise.race([aborted, work])
   } finally {
     signal.removeEventListener('abort', stop!)
     work.catch(() => undefined)

@@ -1,10 +1,12 @@
 import { OpspawnError, type Clock, type OperationOptions } from '../../../core/index.ts'
 import type { McpServer } from '../config/servers.ts'
 import type { McpConnection, McpEvent } from '../port.ts'
-import { backoffMs, MAX_ATTEMPTS } from './backoff.ts'
-import { deadline, orAborted } from './deadline.ts'
+import { deadline, orAborted, type Deadline } from './deadline.ts'
+import { retirement, type Held } from './held.ts'
+import { closedFailure, lossOf, neverArrived, prefix, slowFailure } from './link-failures.ts'
 import type { Masking } from './masking.ts'
-import type { McpServerState } from './state.ts'
+import { retryOf } from './retry.ts'
+import { idleState, stateBox, type McpServerState, type StateBox } from './state.ts'
 
 /** What a link tells besides what its server says. */
 export type McpLinkEvent =
@@ -41,217 +43,146 @@ export interface LinkParts {
   readonly masking: Masking
   readonly clock: Clock
   readonly random: () => number
-  /** Opens one connection. */
-  readonly open: (signal: AbortSignal, onEvent: (event: McpEvent) => void) => Promise<McpConnection>
+  /** Opens one connection, within a limit of time. */
+  readonly open: (limit: Deadline, onEvent: (event: McpEvent) => void) => Promise<McpConnection>
   readonly onEvent: (event: McpLinkEvent) => void
 }
 
-/** A wait for the next attempt that is no longer than this is waited for; else the caller is told at once. */
-const PATIENCE_MS = 2_000
 /** A connection that has stood so long was a good one. */
 const LASTING_MS = 30_000
 
-type Current = { readonly connection: McpConnection; readonly since: number; uses: number; isRetired: boolean }
-
 /** A link that has done nothing yet. */
 export function mcpLink(parts: LinkParts): McpLink {
-  const { server, clock, masking } = parts
-  const life = new AbortController()
-  let current: Current | undefined
-  let connecting: Promise<Current> | undefined
-  let cancelRetry: (() => void) | undefined
+  const { server, clock, masking, principal } = parts
+  const machine = linkMachine(parts)
   let uses = 0
   let lastUsed = clock.now()
-  let closing: Promise<void> | undefined
-  const retired = new Set<Promise<void>>()
-  let now: McpServerState = {
-    server: server.name,
-    principal: parts.principal,
-    state: 'idle',
-    since: clock.now(),
-    lastError: undefined,
-    attempts: 0,
-    retryAt: undefined,
-    protocolVersion: undefined,
-    serverInfo: undefined,
-    connections: 0,
-  }
-
-  const become = (state: McpServerState['state'], changes: Partial<McpServerState> = {}): void => {
-    const none = { retryAt: undefined, protocolVersion: undefined, serverInfo: undefined }
-    now = { ...now, ...none, ...changes, state, since: clock.now() }
-    parts.onEvent({ type: 'state', state: now })
-  }
-
-  const went = (error: unknown): OpspawnError => masking.error(error, prefix(server))
-
-  /** After a failed attempt, or the loss of a connection that has not lasted. */
-  const setBack = (error: OpspawnError): void => {
-    const attempts = now.attempts + 1
-    const wait = backoffMs(attempts, parts.random)
-    const lastError = { code: error.code, message: error.message, at: clock.now() }
-    const isOver = !error.retryable || attempts >= MAX_ATTEMPTS
-    become(isOver ? 'failed' : 'backoff', { attempts, lastError, retryAt: clock.now() + wait })
-    if (isOver) return
-    cancelRetry = clock.setTimer(wait, () => {
-      cancelRetry = undefined
-      if (now.state === 'backoff') connect().catch(() => undefined) // Its state says it.
-    })
-  }
-
-  const connect = (): Promise<Current> => (connecting ??= attempt().finally(() => (connecting = undefined)))
-
-  const attempt = async (): Promise<Current> => {
-    cancelRetry?.()
-    cancelRetry = undefined
-    become('connecting')
-    const { connectTimeoutMs: ms } = server.limits
-    const limit = deadline(clock, ms, life.signal, () => tooSlow(ms))
-    let mine: Current | undefined
-    let early: McpEvent | undefined
-    const onEvent = (event: McpEvent): void => {
-      if (event.type !== 'closed') return parts.onEvent(event)
-      if (mine === undefined) early = event
-      else lost(mine, event)
-    }
-    try {
-      const connection = await orAborted(parts.open(limit.signal, onEvent), limit.signal)
-      mine = { connection, since: clock.now(), uses: 0, isRetired: false }
-    } catch (error) {
-      if (life.signal.aborted) throw closedError(server)
-      const failure = went(error)
-      setBack(failure)
-      throw failure
-    } finally {
-      limit.end()
-    }
-    current = mine
-    const { protocolVersion, serverInfo } = mine.connection
-    become('ready', { protocolVersion, serverInfo, connections: now.connections + 1 })
-    parts.onEvent({ type: 'ready', isAgain: now.connections > 1 })
-    if (early?.type === 'closed') lost(mine, early)
-    return mine
-  }
-
-  const lost = (which: Current, event: McpEvent & { readonly type: 'closed' }): void => {
-    if (which.isRetired || current !== which || life.signal.aborted) return
-    current = undefined
-    if (clock.now() - which.since >= LASTING_MS) now = { ...now, attempts: 0 }
-    const text = 'The connection was lost'
-    const why = event.error === undefined ? new OpspawnError('TOOL_UNAVAILABLE', text) : event.error
-    const error = OpspawnError.is(why) ? why : new OpspawnError('TOOL_UNAVAILABLE', text, { cause: why })
-    setBack(went(error))
-    parts.onEvent(event)
-  }
-
-  /** Lets a connection go that is of no use any more, once those who still use it are done. */
-  const retire = (which: Current): void => {
-    if (which.isRetired) return
-    which.isRetired = true
-    if (current === which) current = undefined
-    letGo(which)
-  }
-
-  const letGo = (which: Current): void => {
-    if (!which.isRetired || which.uses > 0) return
-    const end: Promise<void> = which.connection.close().finally(() => retired.delete(end))
-    retired.add(end)
-  }
-
-  const obtain = async (signal: AbortSignal | undefined): Promise<Current> => {
-    signal?.throwIfAborted()
-    if (life.signal.aborted) throw closedError(server)
-    if (current !== undefined) return current
-    if (connecting === undefined) await wait(signal)
-    if (current !== undefined) return current
-    return orAborted(connect(), signal)
-  }
-
-  const wait = async (signal: AbortSignal | undefined): Promise<void> => {
-    const ms = (now.retryAt ?? 0) - clock.now()
-    if (ms <= 0) return
-    if (ms > PATIENCE_MS) throw notYet(now, ms)
-    const limit = deadline(clock, ms, signal, () => undefined)
-    const done = AbortSignal.any([limit.signal, life.signal])
-    await new Promise<void>((resolve) => done.addEventListener('abort', () => resolve(), { once: true }))
-    limit.end()
-    signal?.throwIfAborted()
-    if (life.signal.aborted) throw closedError(server)
-  }
-
-  const once = async <T>(work: (connection: McpConnection) => Promise<T>, mine: Current): Promise<T> => {
-    mine.uses += 1
-    try {
-      return await work(mine.connection)
-    } finally {
-      mine.uses -= 1
-      letGo(mine)
-    }
-  }
-
   return {
     server,
-    principal: parts.principal,
+    principal,
     masking,
-    state: () => now,
+    state: machine.state,
     lastUsed: () => lastUsed,
     isBusy: () => uses > 0,
     async use(work, { signal } = {}) {
       uses += 1
       try {
-        const mine = await obtain(signal)
-        try {
-          return await once(work, mine)
-        } catch (error) {
-          if (signal?.aborted || !neverArrived(error)) throw error
-          retire(mine)
-          return await once(work, await obtain(signal))
-        }
+        return await machine.use(work, signal)
       } catch (error) {
-        if (signal?.aborted || isOurs(error, server)) throw error
-        throw OpspawnError.is(error) ? went(error) : error
+        const isTold = OpspawnError.is(error) && !error.message.startsWith(prefix(server.name))
+        throw isTold && !signal?.aborted ? masking.error(error, prefix(server.name)) : error
       } finally {
         uses -= 1
         lastUsed = clock.now()
       }
     },
-    close: () => (closing ??= close()),
+    close: machine.close,
+  }
+}
+
+interface Machine {
+  state(): McpServerState
+  use<T>(work: (connection: McpConnection) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
+  close(): Promise<void>
+}
+
+function linkMachine(parts: LinkParts): Machine {
+  const { server, clock, masking } = parts
+  const life = new AbortController()
+  const box = stateBox(idleState(server.name, parts.principal, clock.now()), clock, (state) =>
+    parts.onEvent({ type: 'state', state }),
+  )
+  const retired = retirement()
+  let current: Held | undefined
+  let connecting: Promise<Held> | undefined
+  let closing: Promise<void> | undefined
+  const again = (): void => void connect().catch(() => undefined) // Its state says it.
+  const retry = retryOf({ clock, random: parts.random, box, life: life.signal, again })
+
+  const connect = (): Promise<Held> => {
+    retry.cancel()
+    return (connecting ??= openOne(parts, box, life.signal, lost)
+      .then((held) => {
+        current = held
+        return held
+      })
+      .catch((error: unknown) => {
+        if (life.signal.aborted) throw closedFailure(server.name)
+        const failure = masking.error(error, prefix(server.name))
+        retry.setBack(failure)
+        throw failure
+      })
+      .finally(() => (connecting = undefined)))
   }
 
-  async function close(): Promise<void> {
-    life.abort(closedError(server))
-    cancelRetry?.()
-    become('closed')
+  const lost = (held: Held, event: McpEvent & { readonly type: 'closed' }): void => {
+    if (held.isRetired || life.signal.aborted) return
+    if (current === held) current = undefined
+    if (clock.now() - held.since >= LASTING_MS) box.amend({ attempts: 0 })
+    retry.setBack(masking.error(lossOf(event.error), prefix(server.name)))
+    parts.onEvent({ type: 'closed' })
+  }
+
+  const obtain = async (signal: AbortSignal | undefined): Promise<Held> => {
+    signal?.throwIfAborted()
+    if (life.signal.aborted) throw closedFailure(server.name)
+    if (current === undefined && connecting === undefined) await retry.wait(signal)
+    return current ?? orAborted(connect(), signal)
+  }
+
+  return {
+    state: box.now,
+    async use(work, signal) {
+      const held = await obtain(signal)
+      try {
+        return await retired.during(held, work)
+      } catch (error) {
+        if (signal?.aborted || !neverArrived(error)) throw error
+        if (current === held) current = undefined
+        retired.retire(held)
+        return retired.during(await obtain(signal), work)
+      }
+    },
+    close: () => (closing ??= end()),
+  }
+
+  async function end(): Promise<void> {
+    life.abort(closedFailure(server.name))
+    retry.cancel()
+    box.become('closed')
     await connecting?.catch(() => undefined)
-    await Promise.all([current?.connection.close(), ...retired])
+    await Promise.all([current?.connection.close(), retired.ended()])
   }
 }
 
-function prefix({ name }: McpServer): string {
-  return `MCP server ${JSON.stringify(name)}: `
-}
-
-/** Whether it says already which server it is about. */
-function isOurs(error: unknown, server: McpServer): boolean {
-  return OpspawnError.is(error) && error.message.startsWith(prefix(server))
-}
-
-function neverArrived(error: unknown): boolean {
-  if (!OpspawnError.is(error, 'TOOL_UNAVAILABLE')) return false
-  const reason = (error.details as { readonly reason?: unknown } | undefined)?.reason
-  return reason === 'session-expired' || reason === 'connection-ended'
-}
-
-function closedError(server: McpServer): OpspawnError {
-  return new OpspawnError('TOOL_UNAVAILABLE', `${prefix(server)}its connections have been closed`, { retryable: false })
-}
-
-function tooSlow(ms: number): OpspawnError {
-  return new OpspawnError('TOOL_UNAVAILABLE', `No connection stood after ${ms} ms (limits.connectTimeoutMs)`)
-}
-
-function notYet({ lastError, server }: McpServerState, ms: number): OpspawnError {
-  const text = `MCP server ${JSON.stringify(server)}: not tried again for ${ms} ms, since the last attempt failed`
-  const last = lastError?.message.replace(`MCP server ${JSON.stringify(server)}: `, '')
-  return new OpspawnError('TOOL_UNAVAILABLE', `${text}: ${last}`, { details: { retryAfterMs: ms } })
+/** One attempt, within the limit of its server. What `onLost` is told begins when the connection stands. */
+async function openOne(
+  parts: LinkParts,
+  box: StateBox,
+  life: AbortSignal,
+  onLost: (held: Held, event: McpEvent & { readonly type: 'closed' }) => void,
+): Promise<Held> {
+  const { server, clock } = parts
+  box.become('connecting')
+  const { connectTimeoutMs: ms } = server.limits
+  const limit = deadline(clock, ms, life, () => slowFailure(ms))
+  let held: Held | undefined
+  let early: (McpEvent & { readonly type: 'closed' }) | undefined
+  const onEvent = (event: McpEvent): void => {
+    if (event.type !== 'closed') return parts.onEvent(event)
+    if (held === undefined) early = event
+    else onLost(held, event)
+  }
+  try {
+    const connection = await orAborted(parts.open(limit, onEvent), limit.signal)
+    held = { connection, since: clock.now(), uses: 0, isRetired: false }
+  } finally {
+    limit.end()
+  }
+  if (early !== undefined) throw lossOf(early.error)
+  const { protocolVersion, serverInfo } = held.connection
+  const connections = box.now().connections + 1
+  box.become('ready', { protocolVersion, serverInfo, connections })
+  parts.onEvent({ type: 'ready', isAgain: connections > 1 })
+  return held
 }

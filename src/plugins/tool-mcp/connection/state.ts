@@ -1,3 +1,5 @@
+import type { Clock } from '../../../core/index.ts'
+
 /** How it stands with the connection to one server, for one principal. */
 export interface McpServerState {
   readonly server: string
@@ -24,4 +26,42 @@ export interface McpServerState {
   readonly serverInfo: { readonly name: string; readonly version: string } | undefined
   /** Connections that have stood so far. */
   readonly connections: number
+}
+
+/** A server that nobody has asked for. */
+export function idleState(server: string, principal: string | undefined, since: number): McpServerState {
+  return {
+    server,
+    principal,
+    state: 'idle',
+    since,
+    lastError: undefined,
+    attempts: 0,
+    retryAt: undefined,
+    protocolVersion: undefined,
+    serverInfo: undefined,
+    connections: 0,
+  }
+}
+
+/** A state that changes, and tells of it. */
+export interface StateBox {
+  now(): McpServerState
+  /** `retryAt`, `protocolVersion` and `serverInfo` belong to one state each, and go with it. */
+  become(state: McpServerState['state'], changes?: Partial<McpServerState>): void
+  /** Without telling. */
+  amend(changes: Partial<McpServerState>): void
+}
+
+export function stateBox(first: McpServerState, clock: Clock, onChange: (state: McpServerState) => void): StateBox {
+  let now = first
+  return {
+    now: () => now,
+    become(state, changes = {}) {
+      const none = { retryAt: undefined, protocolVersion: undefined, serverInfo: undefined }
+      now = { ...now, ...none, ...changes, state, since: clock.now() }
+      onChange(now)
+    },
+    amend: (changes) => void (now = { ...now, ...changes }),
+  }
 }

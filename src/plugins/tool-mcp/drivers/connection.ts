@@ -18,6 +18,9 @@ import {
 } from './readers.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
+/** Times that a person is asked in a row for one request: for a token at all, and for one that may do more. */
+export const MAX_AUTHORISATIONS = 2
+
 /** What a connection is made of. */
 export interface ConnectionParts {
   readonly client: RawClient
@@ -25,7 +28,8 @@ export interface ConnectionParts {
   readonly maxPages: number
   readonly subscriptions: Subscriptions
   readonly isClosed: () => boolean
-  /** May be called before each request; settles when it may be sent. */
+  /** Asked when a request has failed: whether it was refused for want of a token, and there is one now. */
+  readonly authorised: () => Promise<boolean>
   readonly close: () => Promise<void>
 }
 
@@ -92,14 +96,17 @@ function requestOptions(options: McpCallOptions = {}): {
 
 type Send = <T>(method: string, perform: () => Promise<T>, options?: OperationOptions) => Promise<T>
 
-function sender({ failures, isClosed }: ConnectionParts): Send {
+function sender({ failures, isClosed, authorised }: ConnectionParts): Send {
   return async (method, perform, { signal } = {}) => {
-    signal?.throwIfAborted()
-    if (isClosed()) throw connectionEnded()
-    try {
-      return await perform()
-    } catch (error) {
-      throw failureOf(error, { method, signal, failures, isClosed: isClosed() })
+    for (let asked = 0; ; asked += 1) {
+      signal?.throwIfAborted()
+      if (isClosed()) throw connectionEnded()
+      try {
+        return await perform()
+      } catch (error) {
+        if (!signal?.aborted && asked < MAX_AUTHORISATIONS && (await authorised())) continue
+        throw failureOf(error, { method, signal, failures, isClosed: isClosed() })
+      }
     }
   }
 }

@@ -31,6 +31,8 @@ export function mcpDriverV1(options: McpDriverOptions = {}): McpDriver {
       }
       return connectWith(factory, endpoint, connect, {
         clock: options.clock,
+        clientName: identity.name,
+        takesCallback: false,
         httpTransport: library.StreamableHTTPClientTransport as never,
       })
     },

@@ -1,9 +1,10 @@
 import { OpspawnError, type Clock, type JsonObject } from '../../../core/index.ts'
-import type { McpConnectOptions, McpConnection, McpDriver, McpEndpoint } from '../port.ts'
-import { connectWith, type ClientFactory, type OpenedTransport } from './connect.ts'
+import type { McpConnectOptions, McpDriver, McpEndpoint } from '../port.ts'
+import { connectWith, type ClientFactory, type ConnectContext } from './connect.ts'
 import { eraVerdicts, isDeadProbe } from './eras.ts'
 import { ACCEPTS_ALL, NO_LIMIT_MS, type RawClient } from './raw-client.ts'
 import { answerTo, capabilitiesOf, eventOf } from './server-requests.ts'
+import type { OpenedTransport } from './wire.ts'
 import type * as Library from '@modelcontextprotocol/client'
 import type { Client, ClientOptions, StandardSchemaV1 } from '@modelcontextprotocol/client'
 
@@ -40,7 +41,12 @@ export function mcpDriverV2(options: McpDriverOptions = {}): McpDriver {
     name: '@modelcontextprotocol/client',
     async connect(endpoint, connect) {
       const { StreamableHTTPClientTransport } = await load()
-      const context = { clock: options.clock, httpTransport: StreamableHTTPClientTransport as never }
+      const context: ConnectContext = {
+        clock: options.clock,
+        clientName: identity.name,
+        httpTransport: StreamableHTTPClientTransport as never,
+        takesCallback: true,
+      }
       const isLegacy = verdicts.isLegacy(endpoint)
       const connection = await connectWith(open(isLegacy), endpoint, connect, context).catch((error: unknown) => {
         // A program may end at a question that it does not know. Its next life is not asked.

@@ -2,6 +2,9 @@ import { OpspawnError, toJson, type Json } from '../../../core/index.ts'
 import { neverLeft } from '../transports/never-left.ts'
 import type { WireFailures } from '../transports/wire-failures.ts'
 
+const MAX_MESSAGE = 1_000
+const MAX_DATA = 4_096
+
 /** What was being done when a library threw. */
 export interface FailedRequest {
   readonly method: string
@@ -19,13 +22,33 @@ export function failureOf(error: unknown, request: FailedRequest): unknown {
   if (neverLeft(error)) {
     return new OpspawnError('TOOL_UNAVAILABLE', 'The server cannot be reached; nothing was sent', { cause: error })
   }
-  const { code } = error as { readonly code?: unknown }
   const status = statusOf(error)
   if (status !== undefined) return httpFailure(status, error, request)
+  if (ofAuthorisation(error)) return authorisationFailed(error)
+  return protocolFailure(error, request)
+}
+
+function protocolFailure(error: unknown, request: FailedRequest): OpspawnError {
+  const { code } = error as { readonly code?: unknown }
   // The older library gives a number to a connection that has closed, as servers do to errors of theirs.
   if (request.isClosed || code === 'CONNECTION_CLOSED' || code === 'SEND_FAILED') return interrupted(error, request)
   if (typeof code === 'number') return refused(code, error)
   return localFailure(String(code), error, request)
+}
+
+const AUTHORISATION = /OAuth|Unauthorized|Issuer|Registration|AuthorizationServer|InsufficientScope|InsecureToken/
+
+/** Whether it failed before the request itself: the server had refused it, for want of a token. */
+function ofAuthorisation(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return AUTHORISATION.test(error.name) || AUTHORISATION.test(error.constructor.name)
+}
+
+/** No token could be had; the server did nothing. What an authorisation server said is cut, and never trusted. */
+export function authorisationFailed(error: unknown): unknown {
+  if (!(error instanceof Error) || OpspawnError.is(error)) return error
+  const text = error.message.slice(0, MAX_MESSAGE)
+  return new OpspawnError('TOOL_FAILED', `Authorisation failed: ${text}`, { cause: error, details: { reason: 'authorisation' } })
 }
 
 /** The connection had ended before the request: it is safe to make it on another one. */
@@ -94,9 +117,6 @@ function refused(code: number, error: unknown): OpspawnError {
     details: { code, ...(data !== undefined && { data: shortJson(data) }) },
   })
 }
-
-const MAX_MESSAGE = 1_000
-const MAX_DATA = 4_096
 
 function shortJson(value: unknown): Json {
   try {

@@ -67,7 +67,6 @@ describe.each(drivers)('driver %s', (_name, makeDriver) => {
     connections = createMcpConnections({
       servers,
       driver: makeDriver(),
-      fetch: () => fetch,
       onEvent: (server, _principal, event) => events.push([server, event]),
     })
   })
@@ -178,7 +177,6 @@ describe.each(drivers)('driver %s, with what servers may ask for', (_name, makeD
           mcpServers: { pipe: { ...overStdio('everything', 'stdio'), limits: { connectTimeoutMs: 30_000 } } },
         }),
         driver: makeDriver(),
-        fetch: () => fetch,
         handlers: () => handlers,
         onEvent: (_server, _principal, event) => {
           if (event.type === 'changed') changed.push(event.what)

@@ -7,6 +7,8 @@ import type { WireFailures, WireId, WireMessage } from './wire-failures.ts'
 export interface HttpWireOptions {
   /** Address of the server; requests to other addresses (those for authorisation) pass with a cap on their size alone. */
   readonly url: string
+  /** Sent with requests to that address alone. One that the library sets goes before. */
+  readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof fetch
   readonly maxMessageBytes: number
   readonly failures: WireFailures
@@ -52,10 +54,12 @@ export function httpWire(options: HttpWireOptions): typeof fetch {
   return async (input, init = {}) => {
     const address = new URL(typeof input === 'string' ? input : input instanceof URL ? input.href : input.url).href
     const method = (init.method ?? 'GET').toUpperCase()
-    if (address !== endpoint || method === 'DELETE') return capped(await options.fetch(input, init), undefined, options)
-    if (method === 'GET') return openStream(input, init)
+    if (address !== endpoint) return capped(await options.fetch(input, init), undefined, options)
+    const full = { ...init, headers: withHeaders(init.headers, options.headers) }
+    if (method === 'GET') return openStream(input, full)
+    if (method === 'DELETE') return capped(await options.fetch(input, full), undefined, options)
     const request = requestOf(init.body)
-    const response = await post(input, init, request?.method, options)
+    const response = await post(input, full, request?.method, options)
     if (isStream(response)) return filtered(response, request?.id, options)
     return capped(response, request?.id, options)
   }
@@ -74,6 +78,12 @@ async function post(input: Input, init: RequestInit, method: string | undefined,
   throw new OpspawnError('TOOL_UNAVAILABLE', 'The server has forgotten the session and did not take the request', {
     details: { reason: 'session-expired' },
   })
+}
+
+function withHeaders(set: RequestInit['headers'], more: Readonly<Record<string, string>>): Headers {
+  const headers = new Headers(set)
+  for (const [name, value] of Object.entries(more)) if (!headers.has(name)) headers.set(name, value)
+  return headers
 }
 
 function brokenOff(method: string | undefined, error: unknown): OpspawnError {

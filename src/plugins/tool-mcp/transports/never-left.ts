@@ -26,11 +26,16 @@ const BEFORE_SENDING: ReadonlySet<string> = new Set([
 export function neverLeft(error: unknown): boolean {
   let at: unknown = error
   for (let depth = 0; depth < 8 && typeof at === 'object' && at !== null; depth += 1) {
-    if (OpspawnError.is(at, 'ADDRESS_REFUSED')) return true
+    if (OpspawnError.is(at)) return at.code === 'ADDRESS_REFUSED' || wasNotSent(at)
     if (at instanceof AggregateError && at.errors.length > 0) return at.errors.every(neverLeft)
     const { code } = at as { readonly code?: unknown }
     if (typeof code === 'string' && BEFORE_SENDING.has(code)) return true
     at = (at as { readonly cause?: unknown }).cause
   }
   return false
+}
+
+/** A guarded fetch says so itself. */
+function wasNotSent({ details }: OpspawnError): boolean {
+  return (details as { readonly sent?: unknown } | undefined)?.sent === false
 }

@@ -1,0 +1,185 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { OpspawnError, type JsonObject } from '../../../core/index.ts'
+import type { McpAuth } from '../port.ts'
+import { credentialsOf } from './token-keys.ts'
+
+/** The authorisation of one connection. */
+export interface OAuthFlow {
+  /** In the form that both libraries ask of a provider. */
+  readonly provider: OAuthProvider
+  /**
+   * To be asked when a request has failed. True: a person has authorised, the code was changed into a token by `redeem`, and
+   * the request, which the server refused, may be made again.
+   */
+  finish(redeem: (callback: URLSearchParams) => Promise<void>): Promise<boolean>
+}
+
+type Context = { readonly issuer?: string } | undefined
+
+/** What the libraries call. */
+export interface OAuthProvider {
+  readonly redirectUrl: string
+  readonly clientMetadataUrl?: string
+  readonly clientMetadata: JsonObject
+  state(): string
+  clientInformation(context?: Context): Promise<JsonObject | undefined>
+  saveClientInformation(value: JsonObject, context?: Context): Promise<void>
+  tokens(context?: Context): Promise<JsonObject | undefined>
+  saveTokens(value: JsonObject, context?: Context): Promise<void>
+  redirectToAuthorization(url: URL): Promise<void>
+  saveCodeVerifier(verifier: string): void
+  codeVerifier(): string
+  saveResourceUrl(url: string): void
+  saveDiscoveryState(state: JsonObject): void
+  discoveryState(): JsonObject | undefined
+  invalidateCredentials(scope: 'all' | 'client' | 'tokens' | 'verifier' | 'discovery'): Promise<void>
+}
+
+interface Redirected {
+  readonly callback: URLSearchParams
+  readonly verifier: string
+  readonly discovery: JsonObject | undefined
+}
+
+/** @param signal ends the wait for a person */
+export function oauthFlow(auth: McpAuth, serverUrl: string, clientName: string, signal: AbortSignal | undefined): OAuthFlow {
+  const kept = credentialsOf(auth.tokens, auth.principal, serverUrl)
+  const verifiers = new Set<string>()
+  let resource = serverUrl
+  let discovery: JsonObject | undefined
+  let redirected: Redirected | undefined
+  let redeeming: Redirected | undefined
+  /** While a person is asked, and until the code is changed into a token: whoever else needs one waits for that. */
+  let asking: Promise<void> | undefined
+  let asked: (() => void) | undefined
+
+  const place = async (context: Context): Promise<{ issuer: string; resource: string } | undefined> =>
+    context?.issuer === undefined ? kept.current() : { issuer: context.issuer, resource }
+
+  const provider: OAuthProvider = {
+    redirectUrl: auth.redirectUrl,
+    ...(auth.clientMetadataUrl !== undefined && { clientMetadataUrl: auth.clientMetadataUrl }),
+    clientMetadata: {
+      client_name: clientName,
+      redirect_uris: [auth.redirectUrl],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      ...(auth.scopes !== undefined && { scope: auth.scopes.join(' ') }),
+    },
+    state: () => randomUUID(),
+    async clientInformation(context) {
+      const at = await place(context)
+      const found = at && (await kept.read('client', at.issuer, at.resource))
+      if (found !== undefined || auth.client === undefined) return found
+      const { id, secret, issuer } = auth.client
+      const current = await kept.current()
+      const bound = issuer ?? current?.issuer
+      // What was registered with one authorisation server is not shown to another.
+      if (bound !== undefined && context?.issuer !== undefined && bound !== context.issuer)
+        throw otherIssuer(bound, context.issuer)
+      return {
+        client_id: id,
+        ...(secret !== undefined && { client_secret: secret }),
+        ...(bound !== undefined && { issuer: bound }),
+      }
+    },
+    async saveClientInformation(value, context) {
+      const issuer = issuerOf(value, context)
+      await kept.write('client', issuer, resource, { ...value, issuer })
+    },
+    async tokens(context) {
+      const at = await place(context)
+      return at && (await kept.read('tokens', at.issuer, at.resource))
+    },
+    async saveTokens(value, context) {
+      const issuer = issuerOf(value, context)
+      await kept.write('tokens', issuer, resource, { ...value, issuer })
+      await kept.setCurrent(issuer, resource)
+    },
+    async redirectToAuthorization(url) {
+      if (asking !== undefined) return asking
+      asking = new Promise<void>((resolve) => (asked = resolve))
+      try {
+        const answer = URL.parse(await auth.authorize(url.href, { signal }))
+        redirected = { callback: checked(answer, url), verifier: verifierOf(url, verifiers), discovery }
+      } catch (error) {
+        done()
+        throw error
+      }
+    },
+    saveCodeVerifier: (verifier) => void verifiers.add(verifier),
+    codeVerifier: () => redeeming!.verifier,
+    saveResourceUrl: (url) => void (resource = url),
+    saveDiscoveryState: (state) => void (discovery = state),
+    // What was found once holds only from the way out to the way back: later, the server may trust somebody else.
+    discoveryState: () => redeeming?.discovery,
+    async invalidateCredentials(scope) {
+      const at = await kept.current()
+      if (at === undefined) return
+      if (scope === 'all' || scope === 'client') await kept.remove('client', at.issuer, at.resource)
+      if (scope === 'all' || scope === 'tokens') await kept.remove('tokens', at.issuer, at.resource)
+    },
+  }
+
+  const done = (): void => {
+    asked?.()
+    asking = undefined
+    asked = undefined
+    verifiers.clear()
+  }
+
+  return {
+    provider,
+    async finish(redeem) {
+      if (redirected === undefined) {
+        if (asking === undefined) return false
+        await asking
+        return true
+      }
+      redeeming = redirected
+      redirected = undefined
+      try {
+        await redeem(redeeming.callback)
+        return true
+      } finally {
+        redeeming = undefined
+        discovery = undefined
+        done()
+      }
+    },
+  }
+}
+
+function issuerOf(value: JsonObject, context: Context): string {
+  const issuer = context?.issuer ?? value['issuer']
+  if (typeof issuer === 'string') return issuer
+  throw new OpspawnError('INTERNAL', 'Credentials came without the issuer that they belong to')
+}
+
+function otherIssuer(bound: string, named: string): OpspawnError {
+  const text = `The server names the authorisation server ${named}; the configured client is registered with ${bound}, and is not shown to another`
+  return new OpspawnError('TOOL_FAILED', text, { details: { bound, named } })
+}
+
+/** The parameters with which a person came back, if they come from where they were sent to. */
+function checked(answer: URL | null, sent: URL): URLSearchParams {
+  if (answer === null) throw refusal('what auth.authorize gave is not an address')
+  if (answer.searchParams.get('state') !== sent.searchParams.get('state')) {
+    throw refusal('the address has another state than the one that was sent: it belongs to another request')
+  }
+  return answer.searchParams
+}
+
+function refusal(why: string): OpspawnError {
+  return new OpspawnError('TOOL_FAILED', `Authorisation failed: ${why}`)
+}
+
+/** Of the verifiers at hand the one whose challenge was sent. */
+function verifierOf(url: URL, verifiers: ReadonlySet<string>): string {
+  const challenge = url.searchParams.get('code_challenge')
+  const found = [...verifiers].find((one) => createHash('sha256').update(one).digest('base64url') === challenge)
+  if (found === undefined || url.searchParams.get('code_challenge_method') !== 'S256') {
+    throw refusal('the request carries no challenge of the kind S256')
+  }
+  return found
+}

@@ -1,0 +1,40 @@
+import type { JsonObject } from '../../../core/index.ts'
+import type { McpTokenStore } from '../port.ts'
+
+/** What is kept for one principal at one server, apart for each issuer and resource. */
+export interface Credentials {
+  /** The issuer and the resource that were used last. */
+  current(): Promise<{ readonly issuer: string; readonly resource: string } | undefined>
+  setCurrent(issuer: string, resource: string): Promise<void>
+  read(kind: 'tokens' | 'client', issuer: string, resource: string): Promise<JsonObject | undefined>
+  write(kind: 'tokens' | 'client', issuer: string, resource: string, value: JsonObject): Promise<void>
+  remove(kind: 'tokens' | 'client', issuer: string, resource: string): Promise<void>
+}
+
+/** Over a store of the host. A registration belongs to an issuer, tokens to an issuer and a resource. */
+export function credentialsOf(store: McpTokenStore, principal: string, server: string): Credentials {
+  const key = (...parts: readonly string[]): string => JSON.stringify(['mcp', principal, server, ...parts])
+  const place = (kind: 'tokens' | 'client', issuer: string, resource: string): string =>
+    kind === 'client' ? key(kind, issuer) : key(kind, issuer, resource)
+  return {
+    async current() {
+      const found = await store.get(key('current'))
+      const { issuer, resource } = found ?? {}
+      return typeof issuer === 'string' && typeof resource === 'string' ? { issuer, resource } : undefined
+    },
+    setCurrent: (issuer, resource) => store.set(key('current'), { issuer, resource }),
+    read: (kind, issuer, resource) => store.get(place(kind, issuer, resource)),
+    write: (kind, issuer, resource, value) => store.set(place(kind, issuer, resource), value),
+    remove: (kind, issuer, resource) => store.delete(place(kind, issuer, resource)),
+  }
+}
+
+/** Keeps tokens as long as the process lives. */
+export function memoryTokenStore(): McpTokenStore {
+  const kept = new Map<string, JsonObject>()
+  return {
+    get: async (key) => kept.get(key),
+    set: async (key, value) => void kept.set(key, value),
+    delete: async (key) => void kept.delete(key),
+  }
+}
