@@ -109,12 +109,10 @@ describe('direct tools', () => {
   test('of a call that was refused nothing reaches the server', async () => {
     const servers = one()
     const policy = { rules: [{ verdict: 'deny', tool: 's__note' }] } as const
-    const { results } = await play(made(servers, { access: { s: quiet } }), [{ name: 's__read', input: {} }], {
-      mode: 'direct',
-      policy,
-    })
+    const calls = [through({ action: 'call', tool: 's__note' }), through({ action: 'call', tool: 's__read' })]
+    const { results } = await play(made(servers, { access: { s: quiet } }), calls, { policy })
+    expect(results).toMatchObject([{ status: 'denied', error: { code: 'POLICY_DENIED' } }, { status: 'completed' }])
     expect(servers.calls).toEqual(['s read'])
-    expect(results).toHaveLength(1)
   })
 
   test('are few and small, or there is one tool in their place, beside those that are kept', async () => {
@@ -210,7 +208,7 @@ describe('the tool in front', () => {
     expect(results[0]).toMatchObject({ value: 's: note' })
     expect(results[1]).toMatchObject({ value: 'no tool fits; servers: s' })
     for (const result of results.slice(2)) expect(result).toMatchObject({ error: { code: 'TOOL_UNKNOWN' } })
-    expect(prompts.at(-1)?.replaceAll(/vault__open|"vault"|s__drop/g, '')).not.toMatch(/vault|drop/)
+    expect(prompts.at(-1)?.replaceAll(/vault__open|"vault"|s__drop|open drop/g, '')).not.toMatch(/vault|drop/)
     expect(servers.calls).toEqual([])
   })
 

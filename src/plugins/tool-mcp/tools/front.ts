@@ -58,8 +58,9 @@ export function frontTool(bench: Bench, choice: ToolChoice): Tool<FrontInput, Js
   } as Tool<FrontInput, Json>
 }
 
-function viewerOf({ agent, caller, isHidden }: ToolContext): Parameters<typeof viewFor>[2] {
-  return { agent, caller: { principal: caller?.principal }, isHidden: (name) => isHidden(name) }
+function viewerOf(context: ToolContext): Parameters<typeof viewFor>[2] {
+  const { agent, caller } = context
+  return { agent, caller: { principal: caller?.principal }, isHidden: (name) => context.isHidden(name) }
 }
 
 /** What a call is for; what is for none falls to the front tool itself, which says why. */
