@@ -1,6 +1,7 @@
 import type { CliCommand } from './command.ts'
 import { agents } from './commands/agents.ts'
 import { approve } from './commands/approve.ts'
+import { audit } from './commands/audit.ts'
 import { backup } from './commands/backup.ts'
 import { cancel } from './commands/cancel.ts'
 import { deny } from './commands/deny.ts'
@@ -41,6 +42,7 @@ export const COMMANDS: readonly CliCommand[] = [
   list,
   inspect,
   logs,
+  audit,
   approve,
   deny,
   resolve,

@@ -4,6 +4,8 @@
  * @module
  */
 
+export { auditOf, type AuditRecord } from './audit.ts'
+export { auditLog, type AuditLogOptions } from './audit-log.ts'
 export { createOrchestrator, type OrchestratorOptions } from './create-orchestrator.ts'
 export { defineAgent, defineExtension, definePlugin, defineTool } from './define.ts'
 export { definitionsOf } from './definitions-of.ts'

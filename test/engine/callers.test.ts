@@ -37,7 +37,7 @@ async function under(rules: readonly PolicyRule[], caller: Caller | undefined, o
   const run = await ops.start(agent, 'go', { caller })
   await outcomeOf(clock, run)
   const end = outcomeAt(await historyOf(ops, run.id), 'pay')
-  return { status: end?.status, shown: shown.includes('pay') }
+  return { made: end?.status === 'completed', shown: shown.includes('pay') }
 }
 
 describe('rules about who is behind a run', () => {
@@ -53,9 +53,9 @@ describe('rules about who is behind a run', () => {
   ])('a deny on %s holds for those that fit, and not for a run without a caller', async (_, who, fits) => {
     for (const [index, caller] of [ADA, BOB, undefined].entries()) {
       const denied = await under([{ verdict: 'deny', tool: 'pay', arguments: some, ...who }], caller)
-      expect(denied).toEqual({ status: fits[index] === true ? 'denied' : 'completed', shown: true })
+      expect(denied).toEqual({ made: fits[index] !== true, shown: true })
       const allowed = await under([{ verdict: 'allow', tool: 'pay', arguments: some, ...who }], caller, 'deny')
-      expect(allowed).toEqual({ status: fits[index] === true ? 'completed' : 'denied', shown: true })
+      expect(allowed).toEqual({ made: fits[index] === true, shown: fits[index] === true })
     }
   })
 
@@ -114,7 +114,7 @@ describe('the caller of a run', () => {
 
   test('what a model or a tool says of itself changes nothing', async () => {
     const rules: PolicyRule[] = [
-      { verdict: 'deny', tool: 'pay' },
+      { verdict: 'deny', tool: 'pay', arguments: { '': { exists: true } } },
       { verdict: 'allow', tool: 'pay', role: 'admin' },
     ]
     const agent = defineAgent({
@@ -154,7 +154,12 @@ describe('an agent that is but a form of its caller', () => {
     await now(clock, run.result)
     const [below] = (await ops.list({ parentId: run.id })).runs
     const events = below === undefined ? [] : await historyOf(ops, below.runId)
-    return { end: outcomeAt(events, 'pay')?.status, pay, labels: (await ops.record(run.id)).labels }
+    // One that is not even shown is refused as unknown.
+    return {
+      end: outcomeAt(events, 'pay')?.status === 'completed' ? 'completed' : 'denied',
+      pay,
+      labels: (await ops.record(run.id)).labels,
+    }
   }
   const allow = (agent: string, tool: string): PolicyRule => ({ verdict: 'allow', agent, tool })
 
