@@ -55,7 +55,8 @@ export function pinKeeper(mode: McpPinMode, store: McpPinStore): PinKeeper {
     changes: (catalog) => inTurn(async () => pinChanges(entryOf(await store.read(), catalog.server), catalog)),
     approve: (catalog, tools) =>
       inTurn(async () => {
-        const pins = await store.read()
+        // All of it anew also mends what cannot be read.
+        const pins = tools === 'all' ? await store.read().catch(() => undefined) : await store.read()
         const entry = tools === 'all' ? entryOfCatalog(catalog) : approved(entryOf(pins, catalog.server), catalog, tools)
         await store.write(withEntry(pins, catalog.server, entry))
         return tools === 'all' ? catalog.tools.map(({ name }) => name) : tools

@@ -129,6 +129,9 @@ test.each(['{', '{}', '{"version":1,"servers":{"s":{"tools":{}}}}', '{"version":
       await expect(mcp.pinChanges()).rejects.toMatchObject({ code: 'STORE_FAILED' })
     }
     expect(readFileSync(path, 'utf8')).toBe(text)
+    const mcp = start(server(), 'locked')
+    await mcp.approvePins('all')
+    expect(await mcp.call('s', 'a', {})).toEqual(textResult('{}'))
   },
 )
 
