@@ -18,8 +18,8 @@ mkdirSync(join(folder, 'notes'))
 try {
   const first = worker()
   const asked = await first.says('asks')
-  console.log(`${asked['asks']} (run ${asked['runId']})`)
-  const runId = String(asked['runId'])
+  const [question, runId] = [String(asked['asks']), String(asked['runId'])]
+  console.log(`${question} (run ${runId})`)
   first.child.kill('SIGKILL')
   console.log(`the worker was killed; the file is ${existsSync(note) ? 'there' : 'not there'}`)
 

@@ -6,7 +6,7 @@ import type { McpServerEvent, McpServers } from './servers.ts'
 
 /** Tells several listeners what one is told. */
 export interface EventRelay {
-  tell(server: string, principal: string | undefined, event: McpLinkEvent): void
+  readonly tell: (server: string, principal: string | undefined, event: McpLinkEvent) => void
   listen(listener: (event: McpServerEvent) => void): () => void
 }
 

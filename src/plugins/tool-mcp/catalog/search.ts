@@ -4,7 +4,7 @@ import type { CatalogTool } from './server-catalog.ts'
 /** Finds tools by words. */
 export interface ToolSearch {
   /** The best first, at most `limit`; only those that are accepted. */
-  find(query: string, limit: number, accepts: (tool: CatalogTool) => boolean): readonly CatalogTool[]
+  readonly find: (query: string, limit: number, accepts: (tool: CatalogTool) => boolean) => readonly CatalogTool[]
 }
 
 /** Makes an index of tools by name, title, description and the names of their parameters (BM25). */

@@ -79,8 +79,7 @@ function catalogTool(server: string, definition: McpToolDefinition, pinned: Pinn
     inputSchema,
     outputSchema,
   } = isObject(definition) ? definition : ({} as McpToolDefinition)
-  if (typeof name !== 'string' || name === '' || name.length > 256) throw new Error('its name is no text of 1 to 256 characters')
-  if (hasHidden(name) || /\s/.test(name)) throw new Error('its name has blanks or hidden characters')
+  requireToolName(name)
   if (typeof description !== 'string') throw new Error('its description is no text')
   const input = boundedInput(inputSchema).schema
   const output = outputSchema === undefined ? undefined : boundedSchema(outputSchema, 'outputSchema').schema
@@ -100,6 +99,11 @@ function catalogTool(server: string, definition: McpToolDefinition, pinned: Pinn
     pin: pinOf(raw, pinned),
     quarantine: undefined,
   }
+}
+
+function requireToolName(name: unknown): asserts name is string {
+  if (typeof name !== 'string' || name === '' || name.length > 256) throw new Error('its name is no text of 1 to 256 characters')
+  if (hasHidden(name) || /\s/.test(name)) throw new Error('its name has blanks or hidden characters')
 }
 
 function objectOf(value: unknown): JsonObject {

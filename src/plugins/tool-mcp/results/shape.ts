@@ -33,16 +33,13 @@ export async function shapeResult(result: McpToolResult, shaping: Shaping): Prom
   if (result.isError) throw reported(result, shaping.from)
   const shaper = new Shaper(shaping)
   const { content, structuredContent: structured } = result
-  const text = content.flatMap((one) => (one.type === 'text' ? [one.text] : [])).join('\n')
-  const hasContent = content.length > 0
-  const wantsStructured = structured !== undefined && (shaping.form !== 'content' || !hasContent)
-  const isTwice = wantsStructured && text !== '' && isJsonOf(text, structured)
-  const wantsContent = hasContent && !isTwice && (shaping.form !== 'structured' || structured === undefined)
-  if (wantsStructured) await shaper.structured(structured)
-  if (wantsContent) {
+  const text = textOf(result)
+  const isStructured = structured !== undefined && (shaping.form !== 'content' || content.length === 0)
+  const isContent = structured === undefined || (shaping.form !== 'structured' && content.length > 0)
+  if (isStructured) await shaper.structured(structured)
+  if (isContent && !(isStructured && isJsonOf(text, structured))) {
     await shaper.text(text)
-    for (const one of content.slice(0, MOST_PARTS)) await shaper.part(one)
-    if (content.length > MOST_PARTS) shaper.parts.push({ type: 'omitted', count: content.length - MOST_PARTS })
+    await shaper.all(content)
   }
   return shaper.value()
 }
@@ -50,13 +47,17 @@ export async function shapeResult(result: McpToolResult, shaping: Shaping): Prom
 /** What stands at an address, as a tool's value. */
 export async function shapeContents(contents: readonly McpContents[], shaping: Shaping): Promise<JsonObject> {
   const shaper = new Shaper(shaping)
-  for (const one of contents.slice(0, MOST_PARTS)) await shaper.part({ type: 'resource', resource: one })
+  await shaper.all(contents.map((resource) => ({ type: 'resource', resource })))
   return shaper.value()
 }
 
+function textOf({ content }: McpToolResult): string {
+  return content.flatMap((one) => (one.type === 'text' ? [one.text] : [])).join('\n')
+}
+
 /** An error in the server's words, which are data like any result. */
-function reported({ content }: McpToolResult, from: string): OpspawnError {
-  const text = content.flatMap((one) => (one.type === 'text' ? [one.text] : [])).join('\n') || 'no reason was given'
+function reported(result: McpToolResult, from: string): OpspawnError {
+  const text = textOf(result) || 'no reason was given'
   const cut = text.length > MOST_ERROR ? `${text.slice(0, MOST_ERROR)}…` : text
   return new OpspawnError('TOOL_FAILED', `${from} reports: ${cut}`, { retryable: false, details: { from, reported: true } })
 }
@@ -71,7 +72,7 @@ function isJsonOf(text: string, structured: Json): boolean {
 }
 
 class Shaper {
-  readonly parts: Json[] = []
+  readonly #parts: Json[] = []
   readonly #shaping: Shaping
   readonly #value: Record<string, Json>
   #left: number
@@ -84,7 +85,7 @@ class Shaper {
   }
 
   value(): JsonObject {
-    return this.parts.length === 0 ? this.#value : { ...this.#value, parts: this.parts }
+    return this.#parts.length === 0 ? this.#value : { ...this.#value, parts: this.#parts }
   }
 
   /** Data is not cut: where it is too large it stands as text, of which the rest can be read. */
@@ -99,22 +100,27 @@ class Shaper {
     if (text !== '') Object.assign(this.#value, await this.#cut(text))
   }
 
-  async part(content: McpContent): Promise<void> {
+  async all(content: readonly McpContent[]): Promise<void> {
+    for (const one of content.slice(0, MOST_PARTS)) await this.#part(one)
+    if (content.length > MOST_PARTS) this.#parts.push({ type: 'omitted', count: content.length - MOST_PARTS })
+  }
+
+  async #part(content: McpContent): Promise<void> {
     switch (content.type) {
       case 'text':
         return
       case 'image':
       case 'audio':
-        this.parts.push({ type: content.type, mimeType: content.mimeType, ...(await this.#binary(content.data)) })
+        this.#parts.push({ type: content.type, mimeType: content.mimeType, ...(await this.#binary(content.data)) })
         return
       case 'resource':
-        this.parts.push(await this.#resource(content.resource))
+        this.#parts.push(await this.#resource(content.resource))
         return
       case 'resource_link':
-        this.parts.push(await this.#small({ ...content }))
+        this.#parts.push(await this.#small({ ...content }))
         return
       default:
-        this.parts.push(await this.#small({ type: 'unknown', value: content.value }))
+        this.#parts.push(await this.#small({ type: 'unknown', value: content.value }))
     }
   }
 

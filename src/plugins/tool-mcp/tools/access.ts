@@ -66,20 +66,24 @@ export interface ToolTerms {
 const DEFAULT_CALL_MS = 60_000
 
 /** What holds for a tool: the operator's word first, the server's only where it is trusted, the careful default last. */
-export function termsOf(tool: Pick<CatalogTool, 'name' | 'hints'>, access: McpAccess): ToolTerms {
-  const own = Object.hasOwn(access.tools ?? {}, tool.name) ? access.tools?.[tool.name] : undefined
-  const isTrusted = access.trusted === true
-  const onlyReads = isTrusted && tool.hints['readOnlyHint'] === true
-  const effect = own?.effect ?? (onlyReads ? (access.readOnly ?? 'pure') : 'unsafe')
-  const asks = access.approval === 'always' || (access.approval !== 'never' && !onlyReads)
+export function termsOf({ name, hints }: Pick<CatalogTool, 'name' | 'hints'>, access: McpAccess): ToolTerms {
+  const { trusted: isTrusted = false, readOnly = 'pure', approval = 'auto', tools = {} } = access
+  const own = (Object.hasOwn(tools, name) ? tools[name] : undefined) ?? {}
+  const onlyReads = isTrusted && hints['readOnlyHint'] === true
+  const reachesOut = hints['openWorldHint'] === true
   return {
-    effect,
-    labels: own?.labels ?? access.labels ?? defaultLabels(isTrusted, tool.hints['openWorldHint'] === true),
-    approval: own?.approval ?? asks,
-    result: own?.result ?? access.result ?? 'content',
-    rate: own?.rate ?? access.rate,
-    timeoutMs: own?.timeoutMs ?? access.timeoutMs ?? DEFAULT_CALL_MS,
+    effect: first(own.effect, onlyReads ? readOnly : 'unsafe'),
+    labels: first(own.labels, access.labels, defaultLabels(isTrusted, reachesOut)),
+    approval: first(own.approval, approval === 'always' || (approval === 'auto' && !onlyReads)),
+    result: first(own.result, access.result, 'content'),
+    rate: first(own.rate, access.rate, undefined),
+    timeoutMs: first(own.timeoutMs, access.timeoutMs, DEFAULT_CALL_MS),
   }
+}
+
+/** The first that is given; the last one stands for none. */
+function first<T, L>(...values: readonly [...(T | undefined)[], L]): T | L {
+  return values.find((value) => value !== undefined) as T | L
 }
 
 function defaultLabels(isTrusted: boolean, reachesOut: boolean): readonly ToolLabel[] {

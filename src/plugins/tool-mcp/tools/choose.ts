@@ -5,7 +5,6 @@ import type { McpAutoOptions } from '../options.ts'
 import type { McpCaller } from '../servers.ts'
 import { fitsAny, requireRow } from './access.ts'
 import type { Bench } from './bench.ts'
-import { frontTool } from './front.ts'
 import { type ToolChoice, viewFor } from './view.ts'
 
 /** Which tools an agent gets, and in which way. */

@@ -1,13 +1,4 @@
-import {
-  defineTool,
-  type Json,
-  type JsonObject,
-  jsonSchema,
-  OpspawnError,
-  type Tool,
-  type ToolContext,
-} from '../../../core/index.ts'
-import type { CatalogTool } from '../catalog/server-catalog.ts'
+import { defineTool, type Json, type JsonObject, jsonSchema, OpspawnError, type Tool } from '../../../core/index.ts'
 import { resourcesOf } from '../resources.ts'
 import { shapeContents } from '../results/shape.ts'
 import { directTool } from './direct.ts'

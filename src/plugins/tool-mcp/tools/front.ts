@@ -1,18 +1,10 @@
-import {
-  defineTool,
-  type Json,
-  type JsonObject,
-  jsonSchema,
-  type Tool,
-  type ToolContext,
-  type ToolLabel,
-} from '../../../core/index.ts'
+import { defineTool, type Json, type JsonObject, jsonSchema, type Tool, type ToolContext } from '../../../core/index.ts'
 import { isObject } from '../faults.ts'
 import type { CatalogTool } from '../catalog/server-catalog.ts'
 import type { Bench } from './bench.ts'
 import type { FrontInput } from './front-input.ts'
 import { describeTool, listTools } from './look-up.ts'
-import { type ToolChoice, viewFor } from './view.ts'
+import { type ToolChoice, type View, viewFor } from './view.ts'
 
 const text = { type: 'string' } as const
 
@@ -64,22 +56,27 @@ function viewerOf(context: ToolContext): Parameters<typeof viewFor>[2] {
 }
 
 /** What a call is for; what is for none falls to the front tool itself, which says why. */
-function routed(
-  bench: Bench,
-  choice: ToolChoice,
-  input: Json,
-  { agent, caller }: Pick<ToolContext, 'agent' | 'caller'>,
-): { readonly tool: Tool; readonly input: Json } | undefined {
+function routed(bench: Bench, choice: ToolChoice, input: Json, { agent, caller }: Pick<ToolContext, 'agent' | 'caller'>): Routed {
   if (!isObject(input)) return undefined
-  const { action, tool: name, server, arguments: given = {}, uri, id, offset } = input as Readonly<Record<string, Json>>
+  const { action, server } = input as Readonly<Record<string, Json>>
   const view = viewFor(bench.workshop, choice, { agent, caller: { principal: caller?.principal } })
-  if (action === 'call' && typeof name === 'string') {
-    const found = view.find(name, typeof server === 'string' ? server : undefined)
-    return found === undefined ? undefined : { tool: bench.direct(found), input: given }
-  }
-  if (action === 'read' && typeof server === 'string' && view.servers.includes(server))
-    return { tool: bench.reader(server), input: uri === undefined ? {} : { uri } }
-  if (action === 'more' && id !== undefined)
-    return { tool: bench.more, input: { id, ...(offset === undefined ? undefined : { offset }) } }
-  return undefined
+  if (action === 'call') return routedCall(bench, view, input as JsonObject)
+  if (action === 'read') return routedRead(bench, view, input as JsonObject, server)
+  return action === 'more' ? routedMore(bench, input as JsonObject) : undefined
+}
+
+type Routed = { readonly tool: Tool; readonly input: Json } | undefined
+
+function routedCall(bench: Bench, view: View, { tool, server, arguments: given = {} }: JsonObject): Routed {
+  const found = typeof tool === 'string' ? view.find(tool, typeof server === 'string' ? server : undefined) : undefined
+  return found === undefined ? undefined : { tool: bench.direct(found), input: given }
+}
+
+function routedRead(bench: Bench, view: View, { uri }: JsonObject, server: Json | undefined): Routed {
+  if (typeof server !== 'string' || !view.servers.includes(server)) return undefined
+  return { tool: bench.reader(server), input: uri === undefined ? {} : { uri } }
+}
+
+function routedMore(bench: Bench, { id, offset }: JsonObject): Routed {
+  return id === undefined ? undefined : { tool: bench.more, input: { id, ...(offset === undefined ? undefined : { offset }) } }
 }

@@ -12,7 +12,7 @@ export interface Look {
   readonly workshop: Workshop
   readonly view: View
   /** Told of each definition that is shown. */
-  note(tool: CatalogTool): void
+  readonly note: (tool: CatalogTool) => void
 }
 
 const HITS = 5

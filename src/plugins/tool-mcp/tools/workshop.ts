@@ -25,23 +25,23 @@ export interface Workshop {
   readonly maxResultBytes: number
   /** Longest call in milliseconds, however much progress it makes. */
   readonly maxCallMs: number
-  access(server: string): McpAccess
+  readonly access: (server: string) => McpAccess
 }
 
 const LOCK_FILE = 'mcp.lock.json'
 
 /** Fills the options in. They have been checked. */
 export function workshopOf(servers: McpServers, options: McpToolOptions): Workshop {
-  const { access = {}, clock = systemClock, catalog: kept, pins: { mode = 'off', store: pinned = LOCK_FILE } = {} } = options
+  const { access = {}, clock = systemClock, onProblem = () => {} } = options
   const { checkMs = 1_000, maxCallMs = 600_000, maxResultBytes = 65_536, artifacts = mcpMemoryArtifacts() } = options
-  const pins = pinKeeper(mode, typeof pinned === 'string' ? mcpLockFile(pinned) : pinned)
-  const store = typeof kept === 'string' ? mcpCatalogFile(kept) : kept
+  const pins = pinsOf(options)
+  const store = typeof options.catalog === 'string' ? mcpCatalogFile(options.catalog) : options.catalog
   const limits = Object.entries(access).flatMap(([server, { concurrency }]) =>
     concurrency === undefined ? [] : [[server, new Places(concurrency)] as const],
   )
   return {
     servers,
-    catalog: new Catalog({ servers, pins, store, clock, onProblem: options.onProblem ?? (() => {}) }),
+    catalog: new Catalog({ servers, pins, store, clock, onProblem }),
     pins,
     checker: schemaChecker(clock, checkMs),
     shelf: new ArtifactShelf(artifacts),
@@ -50,9 +50,14 @@ export function workshopOf(servers: McpServers, options: McpToolOptions): Worksh
     clock,
     maxResultBytes,
     maxCallMs,
-    access(server) {
+    access: (server) => {
       const { trusted, callMs } = servers.defaults(server)
       return { trusted, timeoutMs: callMs, ...(Object.hasOwn(access, server) ? access[server] : undefined) }
     },
   }
+}
+
+function pinsOf({ pins }: McpToolOptions): PinKeeper {
+  const { mode = 'off', store = LOCK_FILE } = pins ?? {}
+  return pinKeeper(mode, typeof store === 'string' ? mcpLockFile(store) : store)
 }
