@@ -27,7 +27,7 @@ export interface McpAutoOptions {
 
 /** What tools are made with, besides the servers. */
 export interface McpToolOptions {
-  /** Unique among the extensions of an orchestrator. @default 'mcp' */
+  /** Unique among the extensions of an orchestrator; the tool in front is called so. @default 'mcp' */
   readonly name?: string
   /** What the operator says of servers and their tools, by the servers' names. What is not said is careful. */
   readonly access?: Readonly<Record<string, McpAccess>>
@@ -63,7 +63,10 @@ const place = [
 export const TOOL_OPTION_CHECKS: Readonly<
   Record<keyof McpToolOptions, readonly [must: string, fits: (value: unknown) => boolean]>
 > = {
-  name: ['a text', (value) => typeof value === 'string' && value !== ''],
+  name: [
+    '1 to 50 letters, digits, _ or -',
+    (value) => typeof value === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_-]{0,49}$/.test(value),
+  ],
   access: object,
   register: ['"direct" or "proxy"', (value) => value === 'direct' || value === 'proxy'],
   pins: object,

@@ -24,6 +24,9 @@ export interface Bench {
 
 /** Labels that results of some servers may have. */
 export function labelsOf({ workshop }: Bench, servers: readonly string[]): readonly ToolLabel[] {
-  const all = servers.flatMap((server) => workshop.access(server).labels ?? ['untrusted' as const])
+  const all = servers.flatMap((server) => {
+    const { labels = ['untrusted'], tools = {} } = workshop.access(server)
+    return [...labels, ...Object.values(tools).flatMap((own) => own.labels ?? [])]
+  })
   return [...new Set(all)].filter((label) => label !== 'outbound').toSorted()
 }

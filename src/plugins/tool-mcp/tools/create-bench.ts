@@ -1,6 +1,7 @@
 import { defineTool, type Json, type JsonObject, jsonSchema, OpspawnError, type Tool } from '../../../core/index.ts'
 import { resourcesOf } from '../resources.ts'
 import { shapeContents } from '../results/shape.ts'
+import { termsOf } from './access.ts'
 import { directTool } from './direct.ts'
 import { type Bench, labelsOf } from './bench.ts'
 import { frontTool } from './front.ts'
@@ -61,13 +62,10 @@ export function createBench(workshop: Workshop): Bench {
   return bench
 }
 
-/** Name of the tool that gives the rest of a cut result. */
-export const MORE = 'mcp_more'
-
 function moreTool(bench: Bench): Tool {
-  const { shelf, maxResultBytes, servers } = bench.workshop
+  const { name, shelf, maxResultBytes, servers } = bench.workshop
   return defineTool({
-    name: MORE,
+    name: `${name}_more`,
     description: 'Gets the next part of a cut result, by the id and offset that stand in it.',
     input: jsonSchema<{ id: string; offset?: number }>({
       type: 'object',
@@ -87,12 +85,15 @@ function moreTool(bench: Bench): Tool {
 /** Its name has a dot, as no name of a server's tool has, and begins as those do, so that rules on the server hold for it. */
 function readerTool(bench: Bench, server: string): Tool {
   const { workshop } = bench
+  // An address can carry data out to a server as well as arguments can.
+  const terms = termsOf({ name: '', hints: { readOnlyHint: true } }, workshop.access(server))
   return defineTool({
     name: `${server.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 50)}__.read`,
     description: `Reads a resource of ${server}, or lists them.`,
     input: jsonSchema<{ uri?: string }>({ type: 'object', properties: { uri: { type: 'string' } }, additionalProperties: false }),
     effect: 'pure',
-    labels: labelsOf(bench, [server]),
+    labels: terms.labels,
+    approval: terms.approval,
     execute: async ({ uri }, context): Promise<Json> => {
       const resources = resourcesOf(workshop, server, { principal: context.caller?.principal })
       if (uri === undefined) return (await resources.list(context)) as unknown as JsonObject

@@ -8,9 +8,6 @@ import { type ToolChoice, type View, viewFor } from './view.ts'
 
 const text = { type: 'string' } as const
 
-/** Name of the one tool that stands before all others. */
-export const FRONT = 'mcp'
-
 /**
  * One tool that stands in front of all tools of the servers: the model finds what it needs by words, looks at it, and calls it.
  * A call is judged, approved, recorded and made as one of the tool that it is for.
@@ -18,7 +15,7 @@ export const FRONT = 'mcp'
 export function frontTool(bench: Bench, choice: ToolChoice): Tool<FrontInput, Json> {
   const { workshop } = bench
   const tool = defineTool({
-    name: FRONT,
+    name: workshop.name,
     description:
       'Tools of connected servers. list: find tools by query. describe: schema of a tool. call: use it. read: a resource, or which there are. more: rest of a cut result.',
     input: jsonSchema<FrontInput>({
@@ -69,7 +66,7 @@ type Routed = { readonly tool: Tool; readonly input: Json } | undefined
 
 function routedCall(bench: Bench, view: View, { tool, server, arguments: given = {} }: JsonObject): Routed {
   const found = typeof tool === 'string' ? view.find(tool, typeof server === 'string' ? server : undefined) : undefined
-  return found === undefined ? undefined : { tool: bench.direct(found), input: given }
+  return found === undefined || found.needsTask ? undefined : { tool: bench.direct(found), input: given }
 }
 
 function routedRead(bench: Bench, view: View, { uri }: JsonObject, server: Json | undefined): Routed {

@@ -40,6 +40,10 @@ export function describeTool({ workshop, view, note }: Look, { action, tool: nam
   const found = view.find(name, server)
   if (found === undefined) throw unknownTool(name, server, view)
   if (found.needsTask) throw new OpspawnError('TOOL_FAILED', `${found.id} runs only as a task, which is not supported`)
+  if (action === 'call') {
+    const text = `${found.id} was not called: its server was reached only now; look at it with describe, and make the call again`
+    throw new OpspawnError('TOOL_UNAVAILABLE', text, { retryable: false })
+  }
   note(found)
   const { approval } = termsOf(found, workshop.access(found.server))
   const { description } = found

@@ -14,6 +14,8 @@ import { Places, RateLimit } from './rate-limit.ts'
 
 /** What all tools of one handle are made with. */
 export interface Workshop {
+  /** Of the handle, and of the tool in front. */
+  readonly name: string
   readonly servers: McpServers
   readonly catalog: Catalog
   readonly pins: PinKeeper
@@ -40,6 +42,7 @@ export function workshopOf(servers: McpServers, options: McpToolOptions): Worksh
     concurrency === undefined ? [] : [[server, new Places(concurrency)] as const],
   )
   return {
+    name: options.name ?? 'mcp',
     servers,
     catalog: new Catalog({ servers, pins, store, clock, onProblem }),
     pins,
