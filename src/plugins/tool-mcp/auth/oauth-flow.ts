@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { OpspawnError, type JsonObject } from '../../../core/index.ts'
 import type { McpAuth } from '../port.ts'
-import { credentialsOf } from './token-keys.ts'
+import { credentialsOf, type Credentials } from './token-keys.ts'
 
 /** The authorisation of one connection. */
 export interface OAuthFlow {
@@ -41,22 +41,66 @@ interface Redirected {
   readonly discovery: JsonObject | undefined
 }
 
+/** What one flow remembers. */
+interface FlowState {
+  readonly auth: McpAuth
+  readonly kept: Credentials
+  readonly verifiers: Set<string>
+  readonly signal: AbortSignal | undefined
+  resource: string
+  discovery: JsonObject | undefined
+  redirected: Redirected | undefined
+  redeeming: Redirected | undefined
+  /** While a person is asked, and until the code is changed into a token: whoever else needs one waits for that. */
+  asking: PromiseWithResolvers<void> | undefined
+}
+
 /** @param signal ends the wait for a person */
 export function oauthFlow(auth: McpAuth, serverUrl: string, clientName: string, signal: AbortSignal | undefined): OAuthFlow {
-  const kept = credentialsOf(auth.tokens, auth.principal, serverUrl)
-  const verifiers = new Set<string>()
-  let resource = serverUrl
-  let discovery: JsonObject | undefined
-  let redirected: Redirected | undefined
-  let redeeming: Redirected | undefined
-  /** While a person is asked, and until the code is changed into a token: whoever else needs one waits for that. */
-  let asking: Promise<void> | undefined
-  let asked: (() => void) | undefined
+  const state: FlowState = {
+    auth,
+    kept: credentialsOf(auth.tokens, auth.principal, serverUrl),
+    verifiers: new Set(),
+    signal,
+    resource: serverUrl,
+    discovery: undefined,
+    redirected: undefined,
+    redeeming: undefined,
+    asking: undefined,
+  }
+  return {
+    provider: { ...identityOf(auth, clientName), ...credentialsIn(state), ...redirectionIn(state) },
+    async finish(redeem) {
+      const { redirected, asking } = state
+      if (redirected === undefined) {
+        await asking?.promise
+        return asking !== undefined
+      }
+      state.redeeming = redirected
+      state.redirected = undefined
+      try {
+        await redeem(redirected.callback)
+        return true
+      } finally {
+        state.redeeming = undefined
+        state.discovery = undefined
+        answered(state)
+      }
+    },
+  }
+}
 
-  const place = async (context: Context): Promise<{ issuer: string; resource: string } | undefined> =>
-    context?.issuer === undefined ? kept.current() : { issuer: context.issuer, resource }
+function answered(state: FlowState): void {
+  state.asking?.resolve()
+  state.asking = undefined
+  state.verifiers.clear()
+}
 
-  const provider: OAuthProvider = {
+function identityOf(
+  auth: McpAuth,
+  clientName: string,
+): Pick<OAuthProvider, 'redirectUrl' | 'clientMetadataUrl' | 'clientMetadata' | 'state'> {
+  return {
     redirectUrl: auth.redirectUrl,
     ...(auth.clientMetadataUrl !== undefined && { clientMetadataUrl: auth.clientMetadataUrl }),
     clientMetadata: {
@@ -67,25 +111,31 @@ export function oauthFlow(auth: McpAuth, serverUrl: string, clientName: string, 
       ...(auth.scopes !== undefined && { scope: auth.scopes.join(' ') }),
     },
     state: () => randomUUID(),
+  }
+}
+
+type Keeping =
+  | 'clientInformation'
+  | 'saveClientInformation'
+  | 'tokens'
+  | 'saveTokens'
+  | 'saveResourceUrl'
+  | 'invalidateCredentials'
+
+function credentialsIn(state: FlowState): Pick<OAuthProvider, Keeping> {
+  const { auth, kept } = state
+  const place = async (context: Context): Promise<{ issuer: string; resource: string } | undefined> =>
+    context?.issuer === undefined ? kept.current() : { issuer: context.issuer, resource: state.resource }
+  return {
     async clientInformation(context) {
       const at = await place(context)
       const found = at && (await kept.read('client', at.issuer, at.resource))
       if (found !== undefined || auth.client === undefined) return found
-      const { id, secret, issuer } = auth.client
-      const current = await kept.current()
-      const bound = issuer ?? current?.issuer
-      // What was registered with one authorisation server is not shown to another.
-      if (bound !== undefined && context?.issuer !== undefined && bound !== context.issuer)
-        throw otherIssuer(bound, context.issuer)
-      return {
-        client_id: id,
-        ...(secret !== undefined && { client_secret: secret }),
-        ...(bound !== undefined && { issuer: bound }),
-      }
+      return fixedClient(auth.client, context?.issuer, (await kept.current())?.issuer)
     },
     async saveClientInformation(value, context) {
       const issuer = issuerOf(value, context)
-      await kept.write('client', issuer, resource, { ...value, issuer })
+      await kept.write('client', issuer, state.resource, { ...value, issuer })
     },
     async tokens(context) {
       const at = await place(context)
@@ -93,26 +143,10 @@ export function oauthFlow(auth: McpAuth, serverUrl: string, clientName: string, 
     },
     async saveTokens(value, context) {
       const issuer = issuerOf(value, context)
-      await kept.write('tokens', issuer, resource, { ...value, issuer })
-      await kept.setCurrent(issuer, resource)
+      await kept.write('tokens', issuer, state.resource, { ...value, issuer })
+      await kept.setCurrent(issuer, state.resource)
     },
-    async redirectToAuthorization(url) {
-      if (asking !== undefined) return asking
-      asking = new Promise<void>((resolve) => (asked = resolve))
-      try {
-        const answer = URL.parse(await auth.authorize(url.href, { signal }))
-        redirected = { callback: checked(answer, url), verifier: verifierOf(url, verifiers), discovery }
-      } catch (error) {
-        done()
-        throw error
-      }
-    },
-    saveCodeVerifier: (verifier) => void verifiers.add(verifier),
-    codeVerifier: () => redeeming!.verifier,
-    saveResourceUrl: (url) => void (resource = url),
-    saveDiscoveryState: (state) => void (discovery = state),
-    // What was found once holds only from the way out to the way back: later, the server may trust somebody else.
-    discoveryState: () => redeeming?.discovery,
+    saveResourceUrl: (url) => void (state.resource = url),
     async invalidateCredentials(scope) {
       const at = await kept.current()
       if (at === undefined) return
@@ -120,33 +154,49 @@ export function oauthFlow(auth: McpAuth, serverUrl: string, clientName: string, 
       if (scope === 'all' || scope === 'tokens') await kept.remove('tokens', at.issuer, at.resource)
     },
   }
+}
 
-  const done = (): void => {
-    asked?.()
-    asking = undefined
-    asked = undefined
-    verifiers.clear()
-  }
-
+/** @param first the issuer that the client was first shown to */
+function fixedClient(
+  { id, secret, issuer }: NonNullable<McpAuth['client']>,
+  named: string | undefined,
+  first: string | undefined,
+): JsonObject {
+  const bound = issuer ?? first
+  // What was registered with one authorisation server is not shown to another.
+  if (bound !== undefined && named !== undefined && bound !== named) throw otherIssuer(bound, named)
   return {
-    provider,
-    async finish(redeem) {
-      if (redirected === undefined) {
-        if (asking === undefined) return false
-        await asking
-        return true
-      }
-      redeeming = redirected
-      redirected = undefined
+    client_id: id,
+    ...(secret !== undefined && { client_secret: secret }),
+    ...(bound !== undefined && { issuer: bound }),
+  }
+}
+
+type Redirecting = 'redirectToAuthorization' | 'saveCodeVerifier' | 'codeVerifier' | 'saveDiscoveryState' | 'discoveryState'
+
+function redirectionIn(state: FlowState): Pick<OAuthProvider, Redirecting> {
+  const { auth, verifiers, signal } = state
+  return {
+    async redirectToAuthorization(url) {
+      if (state.asking !== undefined) return state.asking.promise
+      state.asking = Promise.withResolvers<void>()
       try {
-        await redeem(redeeming.callback)
-        return true
-      } finally {
-        redeeming = undefined
-        discovery = undefined
-        done()
+        const answer = URL.parse(await auth.authorize(url.href, { signal }))
+        state.redirected = {
+          callback: checked(answer, url),
+          verifier: verifierOf(url, verifiers),
+          discovery: state.discovery,
+        }
+      } catch (error) {
+        answered(state)
+        throw error
       }
     },
+    saveCodeVerifier: (verifier) => void verifiers.add(verifier),
+    codeVerifier: () => state.redeeming!.verifier,
+    saveDiscoveryState: (found) => void (state.discovery = found),
+    // What was found once holds only from the way out to the way back: later, the server may trust somebody else.
+    discoveryState: () => state.redeeming?.discovery,
   }
 }
 

@@ -59,7 +59,7 @@ export function createMcpConnections(options: McpConnectionsOptions): McpConnect
   const links = new Map<string, McpLink>()
   const idleSince = clock.now()
   const fetches = serverFetches(options.fetch)
-  const fetchFor = fetches.of
+  const newLink = linkMaker(options, clock, random, (server) => fetches.of(server))
   let closing: Promise<void> | undefined
 
   const link = (name: string, principal: string = DEFAULT_PRINCIPAL): McpLink => {
@@ -76,24 +76,6 @@ export function createMcpConnections(options: McpConnectionsOptions): McpConnect
     const made = newLink(server, auth === undefined ? undefined : principal, auth)
     links.set(key, made)
     return made
-  }
-
-  const newLink = (server: McpServer, principal: string | undefined, auth: McpAuth | undefined): McpLink => {
-    const onEvent = (event: McpLinkEvent): void => options.onEvent?.(server.name, principal, event)
-    const open = ({ signal, untimed }: Deadline, told: (event: McpEvent) => void): Promise<McpConnection> => {
-      const { maxMessageBytes, maxPages } = server.limits
-      const handlers = options.handlers?.(server, principal) ?? {}
-      return options.driver.connect(endpointOf(server, fetchFor), {
-        signal,
-        handlers,
-        onEvent: told,
-        maxMessageBytes,
-        maxPages,
-        // A person takes as long as they take.
-        auth: auth && { ...auth, authorize: (url, given) => untimed(() => auth.authorize(url, given)) },
-      })
-    }
-    return mcpLink({ server, principal, masking: masking(() => server.secrets), clock, random, open, onEvent })
   }
 
   const close = async (): Promise<void> => {
@@ -124,6 +106,33 @@ export function createMcpConnections(options: McpConnectionsOptions): McpConnect
     [Symbol.asyncDispose]() {
       return this.close()
     },
+  }
+}
+
+type LinkMaker = (server: McpServer, principal: string | undefined, auth: McpAuth | undefined) => McpLink
+
+function linkMaker(
+  options: McpConnectionsOptions,
+  clock: Clock,
+  random: () => number,
+  fetchFor: (server: McpServer) => typeof fetch,
+): LinkMaker {
+  return (server, principal, auth) => {
+    const onEvent = (event: McpLinkEvent): void => options.onEvent?.(server.name, principal, event)
+    const open = (limit: Deadline, told: (event: McpEvent) => void): Promise<McpConnection> => {
+      const { maxMessageBytes, maxPages } = server.limits
+      const handlers = options.handlers?.(server, principal) ?? {}
+      return options.driver.connect(endpointOf(server, fetchFor), {
+        signal: limit.signal,
+        handlers,
+        onEvent: told,
+        maxMessageBytes,
+        maxPages,
+        // A person takes as long as they take.
+        auth: auth && { ...auth, authorize: (url, given) => limit.untimed(() => auth.authorize(url, given)) },
+      })
+    }
+    return mcpLink({ server, principal, masking: masking(() => server.secrets), clock, random, open, onEvent })
   }
 }
 

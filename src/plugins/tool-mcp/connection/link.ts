@@ -61,7 +61,7 @@ export function mcpLink(parts: LinkParts): McpLink {
     server,
     principal,
     masking,
-    state: machine.state,
+    state: () => machine.state(),
     lastUsed: () => lastUsed,
     isBusy: () => uses > 0,
     async use(work, { signal } = {}) {
@@ -76,7 +76,7 @@ export function mcpLink(parts: LinkParts): McpLink {
         lastUsed = clock.now()
       }
     },
-    close: machine.close,
+    close: () => machine.close(),
   }
 }
 
@@ -89,36 +89,33 @@ interface Machine {
 function linkMachine(parts: LinkParts): Machine {
   const { server, clock, masking } = parts
   const life = new AbortController()
-  const box = stateBox(idleState(server.name, parts.principal, clock.now()), clock, (state) =>
-    parts.onEvent({ type: 'state', state }),
-  )
+  const first = idleState(server.name, parts.principal, clock.now())
+  const box = stateBox(first, clock, (state) => parts.onEvent({ type: 'state', state }))
   const retired = retirement()
   let current: Held | undefined
   let connecting: Promise<Held> | undefined
   let closing: Promise<void> | undefined
   const again = (): void => void connect().catch(() => undefined) // Its state says it.
-  const retry = retryOf({ clock, random: parts.random, box, life: life.signal, again })
+  const retry = retryOf({ ...parts, box, life: life.signal, again })
 
   const connect = (): Promise<Held> => {
     retry.cancel()
-    return (connecting ??= openOne(parts, box, life.signal, lost)
-      .then((held) => {
-        current = held
-        return held
-      })
-      .catch((error: unknown) => {
-        if (life.signal.aborted) throw closedFailure(server.name)
-        const failure = masking.error(error, prefix(server.name))
-        retry.setBack(failure)
-        throw failure
-      })
-      .finally(() => (connecting = undefined)))
+    return (connecting ??= attempt().finally(() => (connecting = undefined)))
+  }
+
+  const attempt = async (): Promise<Held> => {
+    try {
+      return (current = await openOne(parts, box, life.signal, lost))
+    } catch (error) {
+      if (life.signal.aborted) throw closedFailure(server.name)
+      throw retry.setBack(masking.error(error, prefix(server.name)))
+    }
   }
 
   const lost = (held: Held, event: McpEvent & { readonly type: 'closed' }): void => {
     if (held.isRetired || life.signal.aborted) return
     if (current === held) current = undefined
-    if (clock.now() - held.since >= LASTING_MS) box.amend({ attempts: 0 })
+    if (hasLasted(held, clock)) box.amend({ attempts: 0 })
     retry.setBack(masking.error(lossOf(event.error), prefix(server.name)))
     parts.onEvent({ type: 'closed' })
   }
@@ -130,8 +127,16 @@ function linkMachine(parts: LinkParts): Machine {
     return current ?? orAborted(connect(), signal)
   }
 
+  const end = async (): Promise<void> => {
+    life.abort(closedFailure(server.name))
+    retry.cancel()
+    box.become('closed')
+    await connecting?.catch(() => undefined)
+    await Promise.all([current?.connection.close(), retired.ended()])
+  }
+
   return {
-    state: box.now,
+    state: () => box.now(),
     async use(work, signal) {
       const held = await obtain(signal)
       try {
@@ -145,14 +150,10 @@ function linkMachine(parts: LinkParts): Machine {
     },
     close: () => (closing ??= end()),
   }
+}
 
-  async function end(): Promise<void> {
-    life.abort(closedFailure(server.name))
-    retry.cancel()
-    box.become('closed')
-    await connecting?.catch(() => undefined)
-    await Promise.all([current?.connection.close(), retired.ended()])
-  }
+function hasLasted(held: Held, clock: Clock): boolean {
+  return clock.now() - held.since >= LASTING_MS
 }
 
 /** One attempt, within the limit of its server. What `onLost` is told begins when the connection stands. */

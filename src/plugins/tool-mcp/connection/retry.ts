@@ -6,7 +6,8 @@ import type { StateBox } from './state.ts'
 
 /** When a server is tried again that could not be reached, or was lost. */
 export interface Retry {
-  setBack(error: OpspawnError): void
+  /** Gives the error back. */
+  setBack(error: OpspawnError): OpspawnError
   /** Takes a planned attempt back. */
   cancel(): void
   /**
@@ -43,12 +44,13 @@ export function retryOf({ clock, random, box, life, again }: RetryParts): Retry 
       // What is wrong for good is tried again only when somebody asks.
       const isOver = !error.retryable || attempts >= MAX_ATTEMPTS
       box.become(isOver ? 'failed' : 'backoff', { attempts, lastError, retryAt: clock.now() + wait })
-      if (isOver) return
+      if (isOver) return error
       cancel()
       planned = clock.setTimer(wait, () => {
         planned = undefined
         if (box.now().state === 'backoff') again()
       })
+      return error
     },
     async wait(signal) {
       const state = box.now()

@@ -110,6 +110,7 @@ async function opened(client: Client, transport: OpenedTransport, isLegacy: bool
     ...(isLegacy && { prior: { kind: 'legacy' as const } }),
   })
   const isModern = client.getProtocolEra() === 'modern'
+  if (isModern) completeResults(transport as never)
   const limits = { timeout: NO_LIMIT_MS }
   const server = client.getServerVersion()
   return {
@@ -130,6 +131,16 @@ async function opened(client: Client, transport: OpenedTransport, isLegacy: bool
       return client.callTool(params as never, { ...options, toolDefinition: definition as never })
     },
     close: () => client.close(),
+  }
+}
+
+/** A result that does not say of what kind it is, is a whole one: so says the protocol, and the library refuses it. */
+function completeResults(transport: { onmessage?: (message: JsonObject, extra: unknown) => void }): void {
+  const deliver = transport.onmessage
+  transport.onmessage = (message, extra) => {
+    const { result } = message
+    const isBare = typeof result === 'object' && result !== null && !Array.isArray(result) && !('resultType' in result)
+    deliver?.(isBare ? { ...message, result: { ...(result as JsonObject), resultType: 'complete' } } : message, extra)
   }
 }
 

@@ -10,25 +10,35 @@ const MAX_DEPTH = 128
 export function headerProblem(inputSchema: unknown): string | undefined {
   const seen = new Set<string>()
 
-  const visit = (node: unknown, path: string, isReachable: boolean, depth: number): string | undefined => {
+  const visit = ({ node, path, isReachable, depth }: Place): string | undefined => {
     if (typeof node !== 'object' || node === null) return undefined
     if (depth > MAX_DEPTH) return `its input schema is deeper than ${MAX_DEPTH} levels`
-    const entries = Object.entries(node)
-    const header = entries.find(([key]) => key === 'x-mcp-header')
-    const problem = header && annotationProblem(header[1], node, path, isReachable && path !== '', seen)
-    if (problem !== undefined) return problem
-    for (const [key, value] of entries) {
-      if (DATA_KEYS.has(key)) continue
-      const found =
-        key === 'properties' && typeof value === 'object' && value !== null && !Array.isArray(value)
-          ? firstProblem(Object.entries(value), ([name, child]) => visit(child, `${path}/${name}`, isReachable, depth + 1))
-          : visit(value, `${path}/${key}`, false, depth + 1)
-      if (found !== undefined) return found
+    if (Object.hasOwn(node, 'x-mcp-header')) {
+      const problem = annotationProblem(node, path, isReachable && path !== '', seen)
+      if (problem !== undefined) return problem
     }
-    return undefined
+    return firstProblem(placesIn(node, path, isReachable, depth + 1), visit)
   }
 
-  return visit(inputSchema, '', true, 0)
+  return visit({ node: inputSchema, path: '', isReachable: true, depth: 0 })
+}
+
+interface Place {
+  readonly node: unknown
+  readonly path: string
+  readonly isReachable: boolean
+  readonly depth: number
+}
+
+/** All schemas, and lists and maps of schemas, right below one. */
+function placesIn(node: object, path: string, isReachable: boolean, depth: number): readonly Place[] {
+  return Object.entries(node).flatMap(([key, value]): readonly Place[] => {
+    if (DATA_KEYS.has(key)) return []
+    const isMap = key === 'properties' && typeof value === 'object' && value !== null && !Array.isArray(value)
+    if (!isMap) return [{ node: value, path: `${path}/${key}`, isReachable: false, depth }]
+    const properties: readonly (readonly [string, unknown])[] = Object.entries(value as object)
+    return properties.map(([name, child]) => ({ node: child, path: `${path}/${name}`, isReachable, depth }))
+  })
 }
 
 /** Members that hold values, in which an annotation has no meaning. */
@@ -42,16 +52,11 @@ function firstProblem<T>(items: readonly T[], find: (item: T) => string | undefi
   return undefined
 }
 
-function annotationProblem(
-  header: unknown,
-  node: object,
-  path: string,
-  isAllowed: boolean,
-  seen: Set<string>,
-): string | undefined {
+function annotationProblem(node: object, path: string, isAllowed: boolean, seen: Set<string>): string | undefined {
+  const { 'x-mcp-header': header, type } = node as { readonly 'x-mcp-header'?: unknown; readonly type?: unknown }
   if (!isAllowed) return `x-mcp-header stands at ${path || 'the root'}, where it may not stand`
   if (typeof header !== 'string' || !TOKEN.test(header)) return `x-mcp-header of ${path} is not a header's name`
-  if (!TYPES.has((node as { readonly type?: unknown }).type)) {
+  if (!TYPES.has(type)) {
     return `x-mcp-header stands at ${path}, which is not a string, integer or boolean`
   }
   const name = header.toLowerCase()

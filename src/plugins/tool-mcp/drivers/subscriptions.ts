@@ -47,18 +47,11 @@ function byListening(
   let generation = 0
   let delay = FIRST_DELAY_MS
 
-  const filter = (): JsonObject => ({
-    ...(changes(capabilities, 'tools') && { toolsListChanged: true }),
-    ...(changes(capabilities, 'prompts') && { promptsListChanged: true }),
-    ...(changes(capabilities, 'resources') && { resourcesListChanged: true }),
-    ...(uris.size > 0 && { resourceSubscriptions: [...uris] }),
-  })
-
   /** A stream has one filter for its life: another one replaces it, opened before the old one closes. */
   const open = async (): Promise<void> => {
     const mine = (generation += 1)
     const old = current
-    const wanted = filter()
+    const wanted = filterOf(capabilities, uris)
     current = Object.keys(wanted).length === 0 ? undefined : await listen(wanted)
     if (current !== undefined) {
       delay = FIRST_DELAY_MS
@@ -100,6 +93,15 @@ function byListening(
       generation += 1
       await current?.close().catch(() => undefined)
     },
+  }
+}
+
+function filterOf(capabilities: JsonObject, uris: ReadonlySet<string>): JsonObject {
+  return {
+    ...(changes(capabilities, 'tools') && { toolsListChanged: true }),
+    ...(changes(capabilities, 'prompts') && { promptsListChanged: true }),
+    ...(changes(capabilities, 'resources') && { resourcesListChanged: true }),
+    ...(uris.size > 0 && { resourceSubscriptions: [...uris] }),
   }
 }
 

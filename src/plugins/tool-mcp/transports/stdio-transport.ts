@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { OpspawnError } from '../../../core/index.ts'
 import { lineReader, tailKeeper, type Line } from './lines.ts'
 import { startGroup, type ProcessGroup } from './process-group.ts'
@@ -43,7 +44,7 @@ const SHOWN_STDERR = 1_000
 
 /** A transport for one use. Starts nothing yet. */
 export function stdioTransport(options: StdioTransportOptions): StdioTransport {
-  const { command, maxMessageBytes, failures } = options
+  const { command, maxMessageBytes } = options
   const stderr = tailKeeper(STDERR_BYTES)
   const waiting = new Set<WireId>()
   let group: ProcessGroup | undefined
@@ -56,45 +57,10 @@ export function stdioTransport(options: StdioTransportOptions): StdioTransport {
     transport.onclose?.()
   }
 
-  const deliver = (message: WireMessage): void => {
-    const { id } = message
-    if (message['method'] === undefined && (typeof id === 'number' || typeof id === 'string')) waiting.delete(id)
-    transport.onmessage?.(message as never)
-  }
-
-  const onLine = (line: Line): void => {
-    if (line.kind === 'cut') return dropped(line)
-    if (line.text.trim() === '') return
-    let message: unknown
-    try {
-      message = JSON.parse(line.text)
-    } catch {
-      // Many programs write a greeting to their standard output.
-      transport.onerror?.(new Error(`A line that is not JSON (${line.text.length} characters) was left out`))
-      return
-    }
-    for (const one of Array.isArray(message) ? message : [message]) {
-      if (typeof one === 'object' && one !== null) deliver(one as WireMessage)
-    }
-  }
-
-  const dropped = (line: Line & { readonly kind: 'cut' }): void => {
-    const text = `The server sent a message of ${line.bytes} bytes; the limit is ${maxMessageBytes} (maxMessageBytes)`
-    const id = idAtTheEnds(line.head, line.tail) ?? onlyOf(waiting)
-    if (id === undefined || !waiting.has(id)) {
-      transport.onerror?.(new Error(`${text}; it answered nothing and was left out`))
-      return
-    }
-    const details = { bytes: line.bytes, limit: maxMessageBytes }
-    deliver(failures.answer(id, new OpspawnError('PAYLOAD_TOO_LARGE', text, { details })))
-  }
-
   const transport: StdioTransport = {
     stderr: null,
     protocolVersion: undefined,
-    setProtocolVersion(version) {
-      transport.protocolVersion = version
-    },
+    setProtocolVersion: (version) => void (transport.protocolVersion = version),
     get pid() {
       return group?.pid ?? null
     },
@@ -105,8 +71,15 @@ export function stdioTransport(options: StdioTransportOptions): StdioTransport {
         throw notStarted(command, error)
       }
       group.stderr.on('data', stderr.add)
-      group.stdout.on('data', lineReader(maxMessageBytes, onLine))
-      group.stdout.on('close', closed)
+      group.stdout.on(
+        'data',
+        lineReader(
+          maxMessageBytes,
+          receiver(() => transport, options, waiting),
+        ),
+      )
+      const { exited } = group
+      group.stdout.on('close', () => void withinReason(exited).then(closed))
       void group.exited.then((how) => {
         ended = how
         // What the program started must not outlive it.
@@ -116,9 +89,7 @@ export function stdioTransport(options: StdioTransportOptions): StdioTransport {
     async send(message) {
       const { id } = message
       if (group === undefined || isClosed || !group.stdin.writable) {
-        throw new OpspawnError('TOOL_UNAVAILABLE', `The process has ended (${transport.lastWords()}); nothing was sent`, {
-          details: { reason: 'connection-ended' },
-        })
+        throw notSent(transport.lastWords())
       }
       if (message['method'] !== undefined && (typeof id === 'number' || typeof id === 'string')) waiting.add(id)
       await write(group, `${JSON.stringify(message)}\n`)
@@ -136,6 +107,49 @@ export function stdioTransport(options: StdioTransportOptions): StdioTransport {
   return transport
 }
 
+/** Reads lines, and hands the messages in them on. What is too long ends the request that it answers, and nothing else. */
+function receiver(
+  transport: () => StdioTransport,
+  { maxMessageBytes, failures }: StdioTransportOptions,
+  waiting: Set<WireId>,
+): (line: Line) => void {
+  const deliver = (message: WireMessage): void => {
+    const { id } = message
+    if (message['method'] === undefined && (typeof id === 'number' || typeof id === 'string')) waiting.delete(id)
+    transport().onmessage?.(message as never)
+  }
+  const dropped = (line: Line & { readonly kind: 'cut' }): void => {
+    const text = `The server sent a message of ${line.bytes} bytes; the limit is ${maxMessageBytes} (maxMessageBytes)`
+    const id = idAtTheEnds(line.head, line.tail) ?? onlyOf(waiting)
+    if (id === undefined || !waiting.has(id)) {
+      transport().onerror?.(new Error(`${text}; it answered nothing and was left out`))
+      return
+    }
+    const details = { bytes: line.bytes, limit: maxMessageBytes }
+    deliver(failures.answer(id, new OpspawnError('PAYLOAD_TOO_LARGE', text, { details })))
+  }
+  return (line) => {
+    if (line.kind === 'cut') return dropped(line)
+    if (line.text.trim() === '') return
+    let message: unknown
+    try {
+      message = JSON.parse(line.text)
+    } catch {
+      // Many programs write a greeting to their standard output.
+      transport().onerror?.(new Error(`A line that is not JSON (${line.text.length} characters) was left out`))
+      return
+    }
+    for (const one of Array.isArray(message) ? message : [message]) {
+      if (typeof one === 'object' && one !== null) deliver(one as WireMessage)
+    }
+  }
+}
+
+/** How a process ended is known a moment after its output has closed; one that lives on without any is not waited for. */
+function withinReason(exited: Promise<string>): Promise<unknown> {
+  return Promise.race([exited, delay(250, undefined, { ref: false })])
+}
+
 function write(group: ProcessGroup, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     group.stdin.write(text, (error) => (error ? reject(error) : resolve()))
@@ -144,6 +158,11 @@ function write(group: ProcessGroup, text: string): Promise<void> {
 
 function onlyOf(ids: ReadonlySet<WireId>): WireId | undefined {
   return ids.size === 1 ? ids.values().next().value : undefined
+}
+
+function notSent(lastWords: string): OpspawnError {
+  const details = { reason: 'connection-ended' }
+  return new OpspawnError('TOOL_UNAVAILABLE', `The process has ended (${lastWords}); nothing was sent`, { details })
 }
 
 function notStarted(command: string, error: unknown): OpspawnError {
