@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { definition, fakeServers } from '../../../test/fixtures/mcp/fake-servers.ts'
 import { createMcp, mcp, type McpOptions, type McpToolChoice, type McpToolOptions, mcpMemoryArtifacts } from './index.ts'
 
-const servers = fakeServers({ s: { tools: [definition('a')] } })
+const servers = fakeServers({ s: { tools: [definition('note')] } })
 
 test.each<[unknown, string]>([
   [5, 'mcp must be an object'],
@@ -52,9 +52,9 @@ test('so are bounds of what is kept, and servers that are not there', async () =
   expect(() => mcpMemoryArtifacts({ maxBytes: 0 })).toThrow('maxBytes must be')
   const handle = createMcp(servers, {})
   await expect(handle.call('t', 'a', {})).rejects.toMatchObject({ code: 'TOOL_UNKNOWN' })
-  await expect(handle.call('s', 'aa', {})).rejects.toMatchObject({
+  await expect(handle.call('s', 'notes', {})).rejects.toMatchObject({
     code: 'TOOL_UNKNOWN',
-    message: expect.stringContaining('nearest: a'),
+    message: expect.stringContaining('nearest: note'),
   })
   await expect(handle.resources('t')).rejects.toMatchObject({ code: 'TOOL_UNKNOWN' })
 })
@@ -62,5 +62,5 @@ test('so are bounds of what is kept, and servers that are not there', async () =
 test('two handles stand side by side, each with a name of its own', async () => {
   const handle = createMcp(servers, { name: 'other' })
   expect((await handle.tools({ mode: 'proxy' })).map(({ name }) => name)).toEqual(['other'])
-  expect((await handle.tools({ mode: 'direct' })).map(({ name }) => name)).toEqual(['s__a', 'other_more'])
+  expect((await handle.tools({ mode: 'direct' })).map(({ name }) => name)).toEqual(['s__note', 'other_more'])
 })
