@@ -24,6 +24,7 @@ export function checkBudgets(): readonly string[] {
   const [core = '', engine = ''] = numbers(/^\| core, orchestrator \| ([\d,]+), ([\d,]+) code lines \|$/m)
   const [plugin = '', store = ''] = numbers(/^\| a plugin, a store or memory plugin \| ([\d,]+), ([\d,]+) code lines \|$/m)
   const [workflow = '', sqlite = ''] = numbers(/^\| planner-workflow, store-sqlite \| ([\d,]+), ([\d,]+) code lines \|$/m)
+  const [sandbox = ''] = numbers(/^\| sandbox-quickjs \| ([\d,]+) code lines \|$/m)
   const [kept = '', lance = '', documents = ''] = numbers(
     /^\| memory-sqlite, memory-lancedb, documents \| ([\d,]+), ([\d,]+), ([\d,]+) code lines \|$/m,
   )
@@ -39,13 +40,14 @@ export function checkBudgets(): readonly string[] {
     ['.size-limit.mjs', `['./plugins/store-sqlite/index.js']), limit: '${wholeSize}'`],
   ]
   const folders = globSync('src/plugins/*', { cwd: root }).map((name) => name.replaceAll('\\', '/'))
-  // Each is one thing to its users, and too much for the common budget: docs/decisions/0023, 0024, 0025 and 0043 say why.
+  // Each is one thing to its users, and too much for the common budget: docs/decisions/0023, 0024, 0025 0043 and 0045 say why.
   const large: Readonly<Record<string, string>> = {
     'planner-workflow': workflow,
     'store-sqlite': sqlite,
     'memory-sqlite': kept,
     'memory-lancedb': lance,
     'tool-mcp': mcp,
+    'sandbox-quickjs': sandbox,
   }
   const parts: readonly (readonly [folder: string, budget: string])[] = [
     ['src/core', core],

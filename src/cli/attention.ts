@@ -26,9 +26,9 @@ export interface Quarantined {
 
 /** A run that no worker with the agents of today takes up: its definition is another, or there is none of that name. */
 export interface Parked {
-  /** That the run is pinned to. */
+  /** That the run is pinned to, as `agent@hash`. */
   readonly definition: string
-  /** That of today; absent where there is no such agent. */
+  /** That of today, in the same form; absent where there is no such agent. */
   readonly present?: string
 }
 
@@ -62,7 +62,7 @@ export async function attentionOf(
 function parkedBy({ status, agent, definition }: RunRecord, definitions: Definitions): Parked | undefined {
   const present = definitions.get(agent)
   if (present === definition || !WAITS_FOR_A_WORKER.includes(status)) return undefined
-  return { definition, ...(present === undefined ? undefined : { present }) }
+  return { definition: `${agent}@${definition}`, ...(present === undefined ? undefined : { present: `${agent}@${present}` }) }
 }
 
 const WAITS_FOR_A_WORKER: readonly string[] = ['queued', 'waiting', 'paused', 'quarantined']
@@ -99,7 +99,7 @@ export function attentionText({ paused, quarantined, parked, approvals = [] }: A
     quarantined === undefined ? '' : `after ${quarantined.claims.length} claims in which nothing was settled`,
     approvals.some(({ kind }) => kind === 'outcome') ? 'a call may have happened: resolve' : '',
     approvals.some(({ kind }) => kind === 'approval') ? 'waits for a person: approve or deny' : '',
-    parked === undefined ? '' : parkedText(parked),
+    parked === undefined ? '' : `pinned to ${parked.definition}: ${parkedText(parked)}`,
   ]
   return parts.filter((part) => part !== '').join('; ')
 }
@@ -110,9 +110,8 @@ export function byWhom({ by, reason }: Paused): string {
 }
 
 /** Why nobody takes a run up. */
-export function parkedText({ definition, present }: Parked): string {
-  const today = present === undefined ? 'the configuration has no such agent' : `that of today is ${present}`
-  return `no worker of this configuration takes it up: its definition is ${definition}, ${today}`
+export function parkedText({ present }: Parked): string {
+  return `no worker of this configuration takes it up: it has ${present === undefined ? 'no such agent' : present}`
 }
 
 /** The definitions of today; nothing where they cannot be told, which is said. */

@@ -15,6 +15,7 @@ import { list } from './commands/list.ts'
 import { logs } from './commands/logs.ts'
 import { fork } from './commands/fork.ts'
 import { pause } from './commands/pause.ts'
+import { policyExplain } from './commands/policy-explain.ts'
 import { replay } from './commands/replay.ts'
 import { resolve } from './commands/resolve.ts'
 import { resume } from './commands/resume.ts'
@@ -63,6 +64,7 @@ export const COMMANDS: readonly CliCommand[] = [
   graph,
   agents,
   tools,
+  policyExplain,
   eventsExport,
   eventsImport,
   memoryIngest,

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { type Amounts, applySpending, DEFAULT_LIMITS, NO_SPENDING, type RunLimits, type Spending } from './index.ts'
+import {
+  type Amounts,
+  applySpending,
+  DEFAULT_LIMITS,
+  NO_SPENDING,
+  requireSpending,
+  type RunLimits,
+  type Spending,
+} from './index.ts'
 
 const amounts = (steps: number, tokens = 0, cost = 0): Amounts => ({ steps, tokens, cost })
 const spending = (used: Amounts, reserved: Amounts = NO_SPENDING.used, unreported = 0): Spending => ({
@@ -53,6 +61,27 @@ describe('applySpending', () => {
   test('counts what was used all the same when it is more than the limit: it has happened', () => {
     expect(applySpending(NO_SPENDING, { use: amounts(9, 99, 9) }, { steps: 1, tokens: 1, cost: 1 })).toEqual(
       spending(amounts(9, 99, 9)),
+    )
+  })
+})
+
+describe('requireSpending', () => {
+  test('gives what is spent then', () => {
+    expect(requireSpending('r', NO_SPENDING, { use: amounts(1) }, {})).toEqual(spending(amounts(1)))
+  })
+  test.each<[RunLimits, keyof Amounts, string]>([
+    [{ steps: 100 }, 'steps', 'may use 100 steps: 60 used, 0 set aside, and what comes next needs up to 41; raise limits.steps'],
+    [{ steps: 200, tokens: 9 }, 'tokens', 'may use 9 tokens: 4 used, 0 set aside, and what comes next needs up to 6'],
+    [{}, 'steps', `may use ${DEFAULT_LIMITS.steps} steps: 60 used`],
+  ])('refuses past %j: what is released in the same change is not set aside', (limits, limit, text) => {
+    const before = spending(amounts(60, 4), amounts(1, 5))
+    const change = { release: amounts(1, 5), reserve: amounts(41, 6) }
+    expect(() => requireSpending('r', before, change, limits)).toThrow(
+      expect.objectContaining({
+        code: 'BUDGET_EXCEEDED',
+        message: expect.stringContaining(`run r with its children ${text}`) as string,
+        details: { limit, runId: 'r' },
+      }),
     )
   })
 })

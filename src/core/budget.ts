@@ -1,3 +1,5 @@
+import { OpspawnError } from './errors.ts'
+
 /**
  * What a run with all its children may use. Every limit is a number above 0 (`repairs` and `depth` may be 0); an absent
  * one has the default that stands here, and where none stands there is no limit.
@@ -85,6 +87,21 @@ export function applySpending(spending: Spending, change: SpendingChange, limits
     if (limits.cost !== undefined && used.cost + reserved.cost > limits.cost) return 'cost'
   }
   return { used, reserved, unreported: spending.unreported + (change.unreported ?? 0) }
+}
+
+/**
+ * As {@link applySpending}, for stores: refuses with what is bounded, what is gone of it and what to do.
+ *
+ * @throws OpspawnError `BUDGET_EXCEEDED` with the name of the limit and the id of the run whose limit it is.
+ */
+export function requireSpending(runId: string, spending: Spending, change: SpendingChange, limits: RunLimits): Spending {
+  const limit = applySpending(spending, change, limits)
+  if (typeof limit !== 'string') return limit
+  const { reserve, ...rest } = change
+  const { used, reserved } = applySpending(spending, rest, limits) as Spending
+  const most = limits[limit] ?? DEFAULT_LIMITS.steps
+  const text = `run ${runId} with its children may use ${most} ${limit}: ${used[limit]} used, ${reserved[limit]} set aside, and what comes next needs up to ${reserve?.[limit]}; raise limits.${limit}, or ask for less`
+  throw new OpspawnError('BUDGET_EXCEEDED', text, { details: { limit, runId } })
 }
 
 function sum(left: Amounts, right: Amounts, sign: 1 | -1): Amounts {

@@ -6,10 +6,8 @@ import type { Message } from './message.ts'
 import type { ModelAnswer, ModelSettings, ResponseFormat, ToolChoice } from './model.ts'
 import type { Caller } from './run.ts'
 
-interface Keyed {
-  /** Unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
-  readonly key: string
-}
+/** @property key Unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
+type Keyed = { readonly key: string }
 
 /**
  * Call a model. The prompt is written down only once in a history: `continues` takes over the whole prompt of an
@@ -134,18 +132,14 @@ export type EffectKind = Effect['kind']
 /**
  * What performing an effect came to. A run ends with one of the first three too.
  *
- * @property status How it ended; only `completed` has a value.
+ * @property status How it ended; only `completed` has a value. `denied`: policy or a person refused, and the body was not
+ * entered. `unknown`: an unsafe call was interrupted, and nobody knows whether it happened.
  * @property value What the effect gave, as recorded.
  * @property error Why it has no value; its code tells refusal, time-out and fault apart.
  */
 export type Outcome<Value = Json> =
   | { readonly status: 'completed'; readonly value: Value }
-  | { readonly status: 'failed'; readonly error: Failure }
-  | { readonly status: 'cancelled'; readonly error: Failure }
-  /** Policy or a person refused; the body was not entered. */
-  | { readonly status: 'denied'; readonly error: Failure }
-  /** An unsafe call was interrupted and nobody knows whether it happened. */
-  | { readonly status: 'unknown'; readonly error: Failure }
+  | { readonly status: 'failed' | 'cancelled' | 'denied' | 'unknown'; readonly error: Failure }
 
 /** An effect with what is known of it. */
 export interface EffectRecord {

@@ -6,14 +6,12 @@ import type { Message } from './message.ts'
 import type { Issue } from './schema.ts'
 import type { RunOrigin, RunOutcome, SessionRun } from './run.ts'
 
-interface Recorded {
-  /** Version of this event's form. */
-  readonly version: 1
-  /** Position in the run's history, from 1, without gaps. */
-  readonly seq: number
-  /** Epoch milliseconds, by the worker's reading of the store's clock. */
-  readonly at: number
-}
+/**
+ * @property version Of this event's form.
+ * @property seq Position in the run's history, from 1, without gaps.
+ * @property at Epoch milliseconds, by the worker's reading of the store's clock.
+ */
+type Recorded = { readonly version: 1; readonly seq: number; readonly at: number }
 
 /**
  * What happened in a run, without its position: what the engine writes. `RunEvent` is the same as read back.

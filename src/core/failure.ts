@@ -65,9 +65,7 @@ function describe(thrown: unknown): ThrownText {
 }
 
 /** A member of anything that was thrown; what cannot be read is not there. */
-function member(thrown: unknown, name: string): unknown {
-  return safely(() => (thrown as Readonly<Record<string, unknown>>)[name])
-}
+const member = (thrown: unknown, name: string): unknown => safely(() => (thrown as Readonly<Record<string, unknown>>)[name])
 
 function safely<T>(read: () => T): T | undefined {
   try {

@@ -1,6 +1,11 @@
 /**
  * The contracts, and the pure functions that every part shares. Imports nothing.
  *
+ * What may have come from outside is taken as it is by `toJson`, `toFailure`, `parseArguments`, `errorInfo`, `isFinal`,
+ * `requireTransition`, `foldHistory` and `OpspawnError.is`: they answer, or throw an `OpspawnError`. The other functions trust
+ * their types, since they work on what the engine has checked and recorded; `decide` of a planner may throw what they throw, and
+ * the run then fails with `PLANNER_FAILED`. Definitions are checked where they are registered.
+ *
  * @module
  */
 

@@ -148,7 +148,8 @@ export interface RecallOptions extends ReadOptions {
  *
  * @property record As stored.
  * @property score 0 to 1, higher is better; comparable within one answer only.
- * @property parts What each leg gave to the score, by name; `context` for a neighbour that came along.
+ * @property parts What each leg gave to the score, by name; `context` for a neighbour that came along. `coverage` is no part of the
+ * score: the share of the query's words that the text has, comparable between answers.
  */
 export type RecallItem = Readonly<{ record: MemoryRecord; score: number; parts: Readonly<Record<string, number>> }>
 

@@ -18,11 +18,12 @@ export type FileData =
   | { readonly type: 'reference'; readonly reference: { readonly [provider: string]: string } }
   | { readonly type: 'text'; readonly text: string }
 
-/** What all parts have. */
-interface Part {
-  /** Carried back to the provider unread: thought signatures and cache marks live here. */
-  readonly providerOptions?: ProviderOptions
-}
+/**
+ * What all parts have.
+ *
+ * @property providerOptions Carried back to the provider unread: thought signatures and cache marks live here.
+ */
+type Part = { readonly providerOptions?: ProviderOptions }
 /**
  * Words.
  *

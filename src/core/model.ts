@@ -214,10 +214,8 @@ export interface ModelResult {
  */
 export type ModelStreamResult = { stream: ModelStream }
 
-type Lockable = { getReader(): PartReader }
-
 /** A stream of parts: a web `ReadableStream` (read through its reader, so that cancelling closes the connection) or an async iterable. */
-export type ModelStream = AsyncIterable<ModelPart> | Lockable
+export type ModelStream = AsyncIterable<ModelPart> | { getReader(): PartReader }
 
 interface PartReader {
   read(): Promise<{ done: boolean; value?: ModelPart | undefined }>
@@ -273,10 +271,8 @@ export interface ModelAnswer extends Readonly<
 /** The answer's text, its text parts joined. */
 export function answerText(answer: ModelAnswer): string {
   if (answer.structuredOutputText !== undefined) return answer.structuredOutputText
-  const { content } = answer
-  if (content.length === 1 && content[0]?.type === 'text') return content[0]['text'] as string
   let text = ''
-  for (const part of content) if (part.type === 'text') text += part['text'] as string
+  for (const part of answer.content) if (part.type === 'text') text += part['text'] as string
   return text
 }
 
@@ -286,14 +282,8 @@ export function answerText(answer: ModelAnswer): string {
  */
 export function answerToolCalls(answer: ModelAnswer): readonly AnswerToolCall[] {
   const { content, finishReason } = answer
-  if (finishReason === 'interrupted' || finishReason === 'error') return NO_CALLS
-  const [only] = content
-  if (content.length === 1 && only !== undefined) return isOurCall(only) ? [only as unknown as AnswerToolCall] : NO_CALLS
+  if (finishReason === 'interrupted' || finishReason === 'error') return []
   return content.filter(isOurCall) as unknown as AnswerToolCall[]
 }
 
-const NO_CALLS: readonly AnswerToolCall[] = []
-
-function isOurCall(part: AnswerPart): boolean {
-  return part.type === 'tool-call' && part['providerExecuted'] !== true
-}
+const isOurCall = (part: AnswerPart): boolean => part.type === 'tool-call' && part['providerExecuted'] !== true

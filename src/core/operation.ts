@@ -16,6 +16,8 @@ export type PageOptions = { readonly cursor?: string; readonly limit?: number }
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number
+  /** Milliseconds since any beginning. Durations go by it: no setting of the clock moves it. @default `now`, which then must not leap */
+  elapsed?(): number
   /** Calls `callback` once after at least `ms` milliseconds; returns a function that takes it back. Must not keep a process alive. */
   setTimer(ms: number, callback: () => void): () => void
 }

@@ -47,14 +47,10 @@ export interface Extension {
 export type Disposer = () => void | Promise<void>
 
 /** Gives an extension its spec. It is checked where it is registered; the `defineExtension` of `opspawn` checks it at once. */
-export function defineExtension(extension: Omit<Extension, 'spec'>): Extension {
-  return { ...extension, spec: 'extension/1' }
-}
+export const defineExtension = (extension: Omit<Extension, 'spec'>): Extension => ({ ...extension, spec: 'extension/1' })
 
 /**
  * Keeps a plugin's type: for authors of stores, schedulers, memories and planners. It is checked where it is registered;
  * the `definePlugin` of `opspawn` checks it at once.
  */
-export function definePlugin<P extends Plugin>(plugin: P): P {
-  return plugin
-}
+export const definePlugin = <P extends Plugin>(plugin: P): P => plugin

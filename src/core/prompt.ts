@@ -48,11 +48,11 @@ export type ParsedArguments = { readonly input: JsonObject; readonly problem?: u
 
 /**
  * Reads the arguments of a tool call: empty text counts as `{}`. What a history cannot hold (`__proto__` keys, endless
- * nesting) is a problem too.
+ * nesting) is a problem too, and so is what is no text at all.
  */
 export function parseArguments(text: string): ParsedArguments {
-  if (text.trim() === '') return { input: {} }
   try {
+    if (text.trim() === '') return { input: {} }
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       return { problem: 'the arguments must be a JSON object' }

@@ -75,3 +75,15 @@ describe('outputOf', () => {
     expect(() => outputOf({ status, error })).toThrow(OpspawnError)
   })
 })
+
+describe('a state that is not known, as a newer store may give', () => {
+  test.each(['bogus', 'constructor', '__proto__', '', undefined, null] as never[])(
+    '%s is not final, and goes nowhere',
+    (status) => {
+      expect(isFinal(status)).toBe(false)
+      expect(() => requireTransition(RUN_TRANSITIONS, status, 'queued', 'run r-1')).toThrow(
+        expect.objectContaining({ code: 'STATE_INVALID', message: expect.stringContaining('it is no known state') as string }),
+      )
+    },
+  )
+})

@@ -28,8 +28,11 @@ export const RUN_TRANSITIONS: Transitions<RunStatus> = {
   cancelled: [],
 }
 
-/** Tells whether a run's status is final. */
-export const isFinal = (status: RunStatus): status is RunOutcome['status'] => RUN_TRANSITIONS[status].length === 0
+/** Tells whether a run's status is final; one that is not known, from a newer store, is not. */
+export const isFinal = (status: RunStatus): status is RunOutcome['status'] => legalFrom(RUN_TRANSITIONS, status)?.length === 0
+
+const legalFrom = <S extends string>(table: Transitions<S>, from: S): readonly S[] | undefined =>
+  Object.hasOwn(table, from) ? table[from] : undefined
 
 /**
  * Checks a change of status against its table.
@@ -37,9 +40,10 @@ export const isFinal = (status: RunStatus): status is RunOutcome['status'] => RU
  * @throws OpspawnError `STATE_INVALID`
  */
 export function requireTransition<S extends string>(table: Transitions<S>, from: S, to: S, what: string): void {
-  if (table[from].includes(to)) return
-  const legal = table[from].join(', ') || 'nothing; it is final'
-  throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; it may go to ${legal}`)
+  const legal = legalFrom(table, from)
+  if (legal?.includes(to)) return
+  const told = legal === undefined ? 'nothing; it is no known state' : legal.join(', ') || 'nothing; it is final'
+  throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; it may go to ${told}`)
 }
 
 /**
@@ -52,8 +56,7 @@ export function requireTransition<S extends string>(table: Transitions<S>, from:
  */
 export type RunOutcome<Output = Json> =
   | { readonly status: 'completed'; readonly output: Output }
-  | { readonly status: 'failed'; readonly error: Failure }
-  | { readonly status: 'cancelled'; readonly error: Failure }
+  | { readonly status: 'failed' | 'cancelled'; readonly error: Failure }
 
 /** The output of a run that completed. @throws OpspawnError the failure of one that did not */
 export function outputOf<Output>(outcome: RunOutcome<Output>): Output {

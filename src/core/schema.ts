@@ -94,9 +94,7 @@ type Infer<S, Side extends 'input' | 'output'> = S extends { readonly '~standard
       : unknown
 
 /** Gives a JSON Schema document a type: `jsonSchema<{ city: string }>({ type: 'object', … })`. The claim is yours; validation still runs. */
-export function jsonSchema<T>(document: { readonly [keyword: string]: unknown }): JsonSchema<T> {
-  return document as JsonSchema<T>
-}
+export const jsonSchema = <T>(document: { readonly [keyword: string]: unknown }): JsonSchema<T> => document as JsonSchema<T>
 
 /**
  * One thing that validation found wrong; `path` is a JSON Pointer into the validated value.

@@ -1,13 +1,13 @@
 import { OpspawnError } from './errors.ts'
 import { pointer, type Json } from './json.ts'
 
-/** Bounds for {@link toJson}. */
-export interface JsonLimits {
-  /** Largest size in characters of JSON text, escapes not counted. @default 2_097_152 */
-  readonly maxSize?: number
-  /** Deepest nesting of arrays and objects. @default 64 */
-  readonly maxDepth?: number
-}
+/**
+ * Bounds for {@link toJson}.
+ *
+ * @property maxSize Largest size in characters of JSON text, escapes not counted; absent: 2,097,152.
+ * @property maxDepth Deepest nesting of arrays and objects; absent: 64.
+ */
+export type JsonLimits = { readonly maxSize?: number; readonly maxDepth?: number }
 
 /**
  * Copies a value into plain JSON data, so that whoever made it cannot change or break what was recorded.
@@ -20,30 +20,26 @@ export interface JsonLimits {
  * @throws OpspawnError `JSON_INVALID` naming the JSON Pointer of the offender, `PAYLOAD_TOO_LARGE` past `maxSize`.
  */
 export function toJson(value: unknown, { maxSize = 2_097_152, maxDepth = 64 }: JsonLimits = {}): Json {
+  const copier: Copier = { left: maxSize, maxSize, maxDepth, path: [] }
   try {
-    return copy({ left: maxSize, maxSize, maxDepth }, value, 0) ?? null
+    return copy(copier, value, 0) ?? null
   } catch (error) {
-    const refusal = refusalOf(error)
-    if (!(refusal instanceof Refusal)) throw refusal
-    const path = pointer(refusal.path)
+    if (OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) throw error
+    const [what, cause] = error instanceof Refusal ? [error.what] : ['a value that throws when it is read', error]
+    const path = pointer(copier.path)
     const shown = path.length > 200 ? `${path.slice(0, 99)}...${path.slice(-99)}` : path
-    const text = `${refusal.what} at ${shown} is not JSON; convert it first`
-    throw new OpspawnError('JSON_INVALID', text, { details: { path }, cause: refusal.cause })
+    throw new OpspawnError('JSON_INVALID', `${what} at ${shown} is not JSON; convert it first`, { details: { path }, cause })
   }
 }
 
-/** `left`: characters that may still come. */
-type Copier = Required<JsonLimits> & { left: number }
+/** `left`: characters that may still come; `path`: of what could not be copied, written on the way out alone. */
+type Copier = Required<JsonLimits> & { left: number; readonly path: (string | number)[] }
 
-/** Thrown inside a copy; each level on the way out adds its key, so that no path is kept while all goes well. */
 class Refusal {
-  readonly path: (string | number)[] = []
   declare readonly what: string
-  declare readonly cause: unknown
 
-  constructor(what: string, cause?: unknown) {
+  constructor(what: string) {
     this.what = what
-    this.cause = cause
   }
 }
 
@@ -98,16 +94,9 @@ function copyAt(copier: Copier, source: object, key: string | number, depth: num
     if (key === '__proto__') throw new Refusal('the key __proto__')
     return copy(copier, (source as Record<string | number, unknown>)[key], depth + 1)
   } catch (error) {
-    const refusal = refusalOf(error)
-    if (refusal instanceof Refusal) refusal.path.unshift(key)
-    throw refusal
+    copier.path.unshift(key)
+    throw error
   }
-}
-
-/** Whatever throws while it is read cannot be copied; that it is too large is said as it is. */
-function refusalOf(error: unknown): unknown {
-  if (error instanceof Refusal || OpspawnError.is(error, 'PAYLOAD_TOO_LARGE')) return error
-  return new Refusal('a value that throws when it is read', error)
 }
 
 /** Gives the item back, its size in characters taken off what may still come. */

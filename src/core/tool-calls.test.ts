@@ -37,6 +37,9 @@ describe('parseArguments', () => {
       expect(parseArguments(json).problem).toMatch(/^the arguments are not valid JSON \([^]+\)$/)
     },
   )
+  test.each([undefined, null, 5, {}] as never[])('%j is no text, and a problem all the same', (text) => {
+    expect(parseArguments(text).problem).toMatch(/^the arguments are not valid JSON/)
+  })
   test.each([
     ['a __proto__ key', '{"a":{"__proto__":{"polluted":1}}}'],
     ['one that is escaped', '{"\\u005f\\u005fproto__":{"polluted":1}}'],

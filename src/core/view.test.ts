@@ -56,8 +56,13 @@ describe('a history', () => {
   test.each<[string, readonly RunEvent[]]>([
     ['nothing', []],
     ['anything else', history(decision(tool('a'))).slice(1)],
+    ['null', [null as never]],
+    ['no list at all', undefined as never],
+    ['what was no history', { error: 'not found' } as never],
   ])('that begins with %s is refused', (_name, events) => {
-    expect(() => foldHistory(definition, events)).toThrow('a history begins with a run-start event')
+    expect(() => foldHistory(definition, events)).toThrow(
+      expect.objectContaining({ code: 'OPTIONS_INVALID', message: 'a history begins with a run-start event' }),
+    )
   })
   test('may hold events of a newer version: they only count', () => {
     const view = fold({ type: 'brand-new' }, decision(tool('a')), { type: 'constructor' })

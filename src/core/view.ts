@@ -1,5 +1,6 @@
 import { DEFAULT_LIMITS, type RunLimits, type RunUsage } from './budget.ts'
 import { type Effect, type EffectRecord, modelAnswer, type Outcome } from './effect.ts'
+import { OpspawnError } from './errors.ts'
 import type { RunEvent } from './event.ts'
 import type { Failure } from './failure.ts'
 import type { Json, JsonObject } from './json.ts'
@@ -155,10 +156,14 @@ export function createView(definition: RunDefinition, origin: RunOrigin): RunVie
   } satisfies ViewInWork
 }
 
-/** Folds a history into a view. The first event must be a `run-start`; unknown event types are passed over. */
+/**
+ * Folds a history into a view; unknown event types are passed over.
+ *
+ * @throws OpspawnError `OPTIONS_INVALID` for what is no list that begins with a `run-start`
+ */
 export function foldHistory(definition: RunDefinition, events: readonly RunEvent[]): RunView {
-  const first = events[0]
-  if (first?.type !== 'run-start') throw new TypeError('a history begins with a run-start event')
+  const first = (events as readonly RunEvent[] | null | undefined)?.[0]
+  if (first?.type !== 'run-start') throw new OpspawnError('OPTIONS_INVALID', 'a history begins with a run-start event')
   const view = createView(definition, first.origin)
   for (const event of events) applyEvent(view, event)
   return view

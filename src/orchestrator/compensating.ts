@@ -1,5 +1,14 @@
 // A run that makes good what a cancelled one did: the fresh scope in which compensations run (S11).
-import { type Json, type NewRun, OpspawnError, type RunRecord, toFailure, toJson } from '../core/index.ts'
+import {
+  type Json,
+  type NewRun,
+  OpspawnError,
+  type Planner,
+  type RunRecord,
+  type RunView,
+  toFailure,
+  toJson,
+} from '../core/index.ts'
 import { acceptRun } from './accepting.ts'
 import { idempotencyKey } from './perform-tool.ts'
 import type { Progress } from './progress.ts'
@@ -14,10 +23,14 @@ const COMPENSATION_MS = 86_400_000
  * @throws OpspawnError `PLANNER_FAILED` when the planner throws, or gives what is not JSON
  */
 export function compensationOf({ context, log }: Progress): Json | undefined {
-  const { planner } = context.ready
-  if (planner.compensate === undefined || log.origin.compensates !== undefined) return undefined
+  return askCompensation(context.ready.planner, log.view)
+}
+
+/** The same of any view, as a replay asks it. @throws OpspawnError `PLANNER_FAILED` */
+export function askCompensation(planner: Planner, view: RunView): Json | undefined {
+  if (planner.compensate === undefined || view.compensates !== undefined) return undefined
   try {
-    const input: unknown = planner.compensate(log.view)
+    const input: unknown = planner.compensate(view)
     return input === undefined ? undefined : toJson(input, { maxSize: Infinity })
   } catch (error) {
     const { message } = toFailure(error, 'PLANNER_FAILED')

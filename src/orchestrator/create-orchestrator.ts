@@ -29,7 +29,7 @@ import { requireRecord } from './look-up.ts'
 import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
 import { agentsBelow, type PriceTable, requirePrices } from './spending.ts'
-import { createId, createKeepAlive, systemClock } from './system.ts'
+import { createId, createKeepAlive, elapsedOf, systemClock } from './system.ts'
 import { createSchedules } from './schedules/schedules.ts'
 import type { Timetable } from './schedules/timetable.ts'
 import { atMost, createWorker } from './worker.ts'
@@ -142,6 +142,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     requirePrices(`agent "${agent.name}"`, agent.limits, agentsBelow(agent, agents), prices)
   const { hold } = createKeepAlive()
   const registered = [...agents.values()].map((ready) => ready.agent)
+  const { clock = systemClock } = options
   const engine: Engine = {
     store,
     scheduler,
@@ -152,7 +153,8 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     prepareRouted,
     prices,
     middleware,
-    clock: options.clock ?? systemClock,
+    clock,
+    elapsed: elapsedOf(clock),
     random: options.random ?? Math.random,
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
@@ -287,7 +289,7 @@ async function accept(context: HandleContext, worker: Worker, run: NewRun, optio
   const { engine } = context
   const { told } = engine.hub
   const { run: record, task, created } = await engine.store.create(run, options)
-  const handle = new RunHandle<never>(context, record.runId, record.agent, created ? { told, at: engine.clock.now() } : undefined)
+  const handle = new RunHandle<never>(context, record.runId, record.agent, created ? { told, at: engine.elapsed() } : undefined)
   if (record.outcome !== undefined) return handle
   if (run.dueAt === undefined) engine.publish([task])
   else {

@@ -16,7 +16,7 @@ import { isTooLong } from './history-limits.ts'
 import { matchSignals } from './inbox.ts'
 import { modelOf } from './perform-model.ts'
 import { within } from './later.ts'
-import { added, type Progress } from './progress.ts'
+import { added, type Progress, watchTime } from './progress.ts'
 import { describeIssues } from './schema.ts'
 import { estimateCall, ONE_STEP, priceOf } from './spending.ts'
 
@@ -120,7 +120,7 @@ function admitFrom(progress: Progress, first: number): void | Promise<void> {
     const { effect } = record
     if (effect.kind === 'wait') {
       if (effect.for.type === 'approval') askPerson(progress, effect.key, effect.for)
-      if (record.dueAt !== undefined) progress.timed.add(effect.key)
+      if (record.dueAt !== undefined) watchTime(progress, effect.key, record.dueAt)
       if (effect.for.type === 'signal') matchSignals(log)
       continue
     }
@@ -146,7 +146,7 @@ async function admitLater(progress: Progress, index: number, admitted: Promise<b
 
 function settleAdmission(progress: Progress, record: Progress['log']['view']['latest'][number], admitted: boolean): void {
   if (admitted) progress.startable = added(progress.startable, record.effect.key)
-  else if (record.dueAt !== undefined) progress.timed.add(record.effect.key)
+  else if (record.dueAt !== undefined) watchTime(progress, record.effect.key, record.dueAt)
 }
 
 /** Asks a person what a planner wants to know. */

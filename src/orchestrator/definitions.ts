@@ -1,6 +1,7 @@
 // Which definitions there are, and who registered them: so that a run that nobody goes on with can say what it waits for (S16).
 import { hostname } from 'node:os'
 import {
+  type Agent,
   type DocumentTable,
   type Json,
   type JsonObject,
@@ -12,8 +13,10 @@ import {
   toFailure,
   toJson,
 } from '../core/index.ts'
+import { composeAgents } from './composition.ts'
 import type { ReadyAgent } from './definition.ts'
 import type { Engine } from './engine.ts'
+import type { ReplayOptions } from './replay.ts'
 import { hashJson, hashText } from './system.ts'
 
 const KIND = 'definition'
@@ -59,6 +62,20 @@ async function register(documents: DocumentTable, ready: ReadyAgent, workerId: s
   if (known !== undefined) return
   const older = (await registeredOf(documents, ready.agent.name)).slice(MAX_DEFINITIONS)
   for (const { definition, version } of older) await documents.delete(KIND, definition, version)
+}
+
+/**
+ * What the agents of today are defined as, by name: the hash that their runs are pinned to. A run whose record has another
+ * `definition` is taken up by no worker that has these agents alone.
+ *
+ * @throws OpspawnError what `createOrchestrator` throws about an agent
+ */
+export async function definitionsOf(
+  agents: readonly Agent[],
+  options: Omit<ReplayOptions, 'agents'> = {},
+): Promise<ReadonlyMap<string, string>> {
+  const ready = await composeAgents({ ...options, agents })
+  return new Map([...ready].map(([name, { hash }]) => [name, hash]))
 }
 
 /** See {@link Orchestrator.definition}. */

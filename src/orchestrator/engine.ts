@@ -19,6 +19,8 @@ export interface Engine {
   readonly prices: PriceTable
   readonly middleware: readonly EffectMiddleware[]
   readonly clock: Clock
+  /** Milliseconds of this process, which no setting of the clock moves. */
+  readonly elapsed: () => number
   readonly random: () => number
   readonly workerId: string
   readonly timing: Timing

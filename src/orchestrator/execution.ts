@@ -67,12 +67,12 @@ export class Execution {
   }
 
   /** It came to a value. Only the first word counts: what a body says after its time-out is not heard. */
-  readonly succeed = (performed: Performed): void => {
+  succeed(performed: Performed): void {
     if (!this.#isOver) this.#finish('performed', performed)
   }
 
   /** It failed. */
-  readonly fail = (thrown: unknown): void => {
+  fail(thrown: unknown): void {
     if (!this.#isOver) this.#finish('thrown', thrown)
   }
 

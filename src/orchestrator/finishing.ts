@@ -5,15 +5,13 @@ import {
   type Json,
   type Message,
   OpspawnError,
-  type Outcome,
   type RunOutcome,
   type RunView,
   toFailure,
 } from '../core/index.ts'
 import { acceptCompensation, compensationOf } from './compensating.ts'
-import { CHILD_END } from './engine.ts'
 import { openRecords } from './inbox.ts'
-import { cancelChildRun, cancelSignal, childId, successorId } from './perform-run.ts'
+import { cancelChildRun, cancelSignal, childEndSignal, childId, successorId } from './perform-run.ts'
 import { endEffect, type Progress } from './progress.ts'
 import { isTurn } from './session.ts'
 import { cancelled, takeSettlements } from './settling.ts'
@@ -34,12 +32,7 @@ export function finishRun(progress: Progress, outcome: RunOutcome, messages?: re
   }
   if (origin.parent !== undefined) {
     const { runId, key } = origin.parent
-    const result: Outcome = outcome.status === 'completed' ? { status: 'completed', value: outcome.output } : outcome
-    log.send(runId, {
-      id: `opspawn.child-end:${view.id}`,
-      name: CHILD_END,
-      payload: { key, outcome: result as unknown as Json, labels: [...view.labels] },
-    })
+    log.send(runId, childEndSignal(view.id, key, outcome, [...view.labels]))
   }
   const inSession = isTurn(origin) && view.session !== undefined && outcome.status === 'completed'
   log.end(outcome, inSession ? (messages ?? defaultTranscript(view.input, outcome)) : undefined)
@@ -73,7 +66,7 @@ export async function cancelRun(progress: Progress): Promise<void> {
   const error = toFailure(reason, 'RUN_CANCELLED')
   if (!progress.cancelling) stopBegun(progress, reason)
   for (const { effect } of openRecords(view)) await cancelOpen(progress, effect, error)
-  if (view.open > 0 && log.now() >= (progress.cancelBy ?? 0)) {
+  if (view.open > 0 && log.steady() >= (progress.cancelBy ?? 0)) {
     for (const { effect } of openRecords(view)) endEffect(progress, effect.key, { status: 'cancelled', error })
   }
   if (view.open > 0) return
@@ -118,7 +111,7 @@ async function endCancelled(progress: Progress, error: Failure): Promise<void> {
 function stopBegun(progress: Progress, reason: OpspawnError): void {
   const { log, context } = progress
   progress.cancelling = true
-  progress.cancelBy ??= log.now() + context.engine.timing.cancelMs
+  progress.cancelBy ??= log.steady() + context.engine.timing.cancelMs
   progress.startable = []
   for (const execution of progress.inFlight) if (execution.effect.kind !== 'run') execution.abort(reason)
   takeSettlements(progress)

@@ -131,6 +131,7 @@ async function forkedOrigin(
   const isChecked = input === undefined && agent.name === old.agent
   const origin: Writable<RunOrigin> = {
     ...old,
+    ...givenCaller(options),
     runId,
     agent: agent.name,
     definition: hash,
@@ -142,7 +143,11 @@ async function forkedOrigin(
   }
   // With another input, or by another agent, it is an ordinary run.
   if (isChecked && compensates !== undefined) origin.compensates = compensates
-  if (options.caller !== undefined) origin.caller = requireCaller('fork', options.caller)
   if (metadata !== undefined) origin.metadata = toJson(metadata) as JsonObject
   return origin
+}
+
+/** In the place of the other run's. */
+function givenCaller({ caller }: ForkOptions): Pick<RunOrigin, 'caller'> {
+  return caller === undefined ? {} : { caller: requireCaller('fork', caller) }
 }

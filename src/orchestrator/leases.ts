@@ -10,7 +10,7 @@ export interface Driving {
   readonly driver: RunDriver
   readonly fence: Fence
   readonly done: Promise<void>
-  /** By this worker's clock; moved on by every heartbeat that arrives. */
+  /** By what has elapsed here (S9); moved on by every heartbeat that arrives. */
   aliveUntil: number
 }
 
@@ -33,7 +33,7 @@ export class Leases {
     return this.#drivings
   }
 
-  /** Looks after a run from now on; its lease was asked for at a time of this worker's clock. */
+  /** Looks after a run from now on; its lease was asked for when so much had elapsed here. */
   add(driver: RunDriver, fence: Fence, done: Promise<void>, sentAt: number): void {
     this.#drivings.set(fence.runId, { driver, fence, done, aliveUntil: this.#limitOf(sentAt) })
   }
@@ -75,7 +75,7 @@ export class Leases {
   }
 
   async #keepAlive(): Promise<void> {
-    const sentAt = this.#engine.clock.now()
+    const sentAt = this.#engine.elapsed()
     const beating = [...this.#drivings.values()]
     if (beating.length === 0) return
     // Beats come more often than leases end, so it is enough to look after the leases from beat to beat.
@@ -100,12 +100,12 @@ export class Leases {
   /** A worker that cannot reach its store stops by itself before its leases run out (S7). */
   #watch(): void {
     if (this.#cancelWatch !== undefined || this.#drivings.size === 0) return
-    const { clock } = this.#engine
+    const { clock, elapsed } = this.#engine
     let first = Infinity
     for (const { aliveUntil } of this.#drivings.values()) first = Math.min(first, aliveUntil)
-    this.#cancelWatch = clock.setTimer(Math.max(0, first - clock.now()), () => {
+    this.#cancelWatch = clock.setTimer(Math.max(0, first - elapsed()), () => {
       this.#cancelWatch = undefined
-      const now = clock.now()
+      const now = elapsed()
       if (now - first > LATE_MS) this.#askAfterPause(now)
       else this.#giveUpLate(now)
     })
@@ -120,7 +120,7 @@ export class Leases {
     if ([...this.#drivings.values()].some(({ aliveUntil }) => aliveUntil > now)) this.#watch()
   }
 
-  /** The event loop was blocked, or the clock was set. A store may have kept the leases meanwhile, so it is asked first. */
+  /** The event loop was blocked. A store may have kept the leases meanwhile, so it is asked first. */
   #askAfterPause(now: number): void {
     const patience = now + this.#marginMs()
     for (const driving of this.#drivings.values()) driving.aliveUntil = Math.max(driving.aliveUntil, patience)

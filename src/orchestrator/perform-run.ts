@@ -5,9 +5,12 @@ import {
   modelAnswer,
   type NewRun,
   OpspawnError,
+  type Outcome,
   promptOf,
   type RunEffect,
   type RunOrigin,
+  type RunOutcome,
+  type RunRecord,
   type RunView,
   type Signal,
   toFailure,
@@ -16,9 +19,10 @@ import {
 } from '../core/index.ts'
 import { requireApproved } from './approved.ts'
 import type { ReadyAgent } from './definition.ts'
-import { CANCEL, type Engine } from './engine.ts'
+import { CANCEL, CHILD_END, type Engine } from './engine.ts'
 import type { Execution, Performed } from './execution.ts'
 import { gatesOf } from './gates.ts'
+import { currentRecord } from './look-up.ts'
 import type { RunContext } from './run-context.ts'
 import { idempotencyKey } from './perform-tool.ts'
 import { describeIssues } from './schema.ts'
@@ -63,11 +67,34 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
     ...(view.labels.size === 0 ? undefined : { labels: [...view.labels] }),
   }
   const run: NewRun = { origin: child, idempotencyKey: `opspawn.child:${runId}` }
-  const { task, created } = await engine.store.create(run)
+  const { run: record, task, created } = await engine.store.create(run)
   if (created) engine.publish([task])
+  else await hearAgain(engine, record, view.id, effect.key)
   // The run was stopped while its child was being accepted: nobody else knows of the child.
   if (execution.isOver) await cancelChildRun(engine, runId, 'the parent run ended')
   return 'later'
+}
+
+/**
+ * A child that was there and has ended told so, but not to this store where both were brought in from another one: it is
+ * told once more. Where the parent has it in its inbox, or took it, that changes nothing.
+ */
+async function hearAgain(engine: Engine, child: RunRecord, parentId: string, key: string): Promise<void> {
+  if (child.outcome === undefined) return
+  const { runId, outcome, labels = [] } = child.successor === undefined ? child : await currentRecord(engine, child.successor)
+  if (outcome === undefined) return
+  await engine.store.signal(parentId, childEndSignal(runId, key, outcome, labels))
+  engine.poke(parentId)
+}
+
+/** What a run tells its parent with its end. */
+export function childEndSignal(runId: string, key: string, outcome: RunOutcome, labels: readonly string[]): Signal {
+  const result: Outcome = outcome.status === 'completed' ? { status: 'completed', value: outcome.output } : outcome
+  return {
+    id: `opspawn.child-end:${runId}`,
+    name: CHILD_END,
+    payload: { key, outcome: result as unknown as Json, labels: [...labels] },
+  }
 }
 
 /** Asks for a child's end. One that has ended has told so already; one that never was needs no end: gives false then. */

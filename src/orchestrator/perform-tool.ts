@@ -187,9 +187,7 @@ function acceptInput(ready: ReadyTool, input: Json, checked: Validation): unknow
   throw new OpspawnError(
     'TOOL_INPUT_INVALID',
     `tool "${ready.tool.name}" was not called, its arguments are wrong: ${describeIssues(checked.issues)}`,
-    {
-      details: issueDetails(checked.issues),
-    },
+    { details: issueDetails(checked.issues) },
   )
 }
 
@@ -215,9 +213,7 @@ function acceptOutput(ready: ReadyTool, json: Json, checked: Validation): Json {
   throw new OpspawnError(
     'TOOL_OUTPUT_INVALID',
     `the result of tool "${ready.tool.name}" does not fit its schema: ${describeIssues(checked.issues)}`,
-    {
-      details: issueDetails(checked.issues),
-    },
+    { details: issueDetails(checked.issues) },
   )
 }
 
@@ -314,9 +310,8 @@ class ToolCall implements ToolContext {
     // Rules go by it: whoever gets it may not change it.
     return frozen(this.#context.origin.caller)
   }
-  isHidden(tool: string): boolean {
-    const { engine, origin } = this.#context
-    return engine.policy.hides({ ...origin, tool: { name: tool, alias: aliasOf(tool) } })
+  isHidden(name: string): boolean {
+    return this.#context.engine.policy.hides({ ...this.#context.origin, tool: { name, alias: aliasOf(name) } })
   }
   progress(value: Json): void {
     this.#tell(() => ({ type: 'tool-progress', key: this.key, value: toJson(value) }))

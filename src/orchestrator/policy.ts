@@ -50,7 +50,8 @@ export interface CompiledPolicy {
   readonly isDryRun: boolean
 }
 
-const STRICTNESS = { allow: 0, ask: 1, deny: 2 } as const
+/** The verdicts, the stricter the higher. */
+export const STRICTNESS = { allow: 0, ask: 1, deny: 2 } as const
 const CONDITION: Shape = {
   equals: 'any?',
   notEquals: 'any?',
@@ -151,14 +152,16 @@ export function requirePolicy(policy: Policy): void {
     throw new OpspawnError('OPTIONS_INVALID', `policy.mode ${show(policy.mode)} is none of enforce, dry-run`)
 }
 
-interface CompiledRule {
+/** A rule made ready. */
+export interface CompiledRule {
   readonly verdict: Verdict
   readonly unconditional: boolean
   names(call: Omit<PolicyCall, 'input'>): boolean
   fits(input: Json): boolean
 }
 
-function compileRule(rule: PolicyRule, index: number): CompiledRule {
+/** Makes one rule ready. @throws OpspawnError `OPTIONS_INVALID` */
+export function compileRule(rule: PolicyRule, index: number): CompiledRule {
   const where = `policy rule ${rule?.name === undefined ? index + 1 : show(rule.name)}`
   requireShape(where, rule, RULE)
   if (!Object.hasOwn(STRICTNESS, rule.verdict))

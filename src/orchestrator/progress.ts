@@ -12,8 +12,8 @@ export interface Progress {
   inFlight: Execution[]
   /** Keys of effects that may be performed and are not yet. */
   startable: string[]
-  /** Keys of open effects with a `dueAt`. */
-  readonly timed: Set<string>
+  /** Open effects with a `dueAt`, by key: when it comes, by {@link RunLog.steady}. */
+  readonly timed: Map<string, number>
   /** Executions that are over and not yet recorded. */
   over: Execution[]
   /** Something happened that the planner has not seen. */
@@ -31,7 +31,7 @@ export interface Progress {
   readonly unreserved: Set<string>
   /** Raised when a decision that is still being made does not count any more. */
   turn: number
-  /** When a cancelled run ends even if its children have not (store's clock). */
+  /** When a cancelled run ends even if its children have not, by {@link RunLog.steady}. */
   cancelBy: number | undefined
   /** Resolves when the acceptance of a successor, once begun, has ended in one way or the other. */
   continuing: Promise<unknown> | undefined
@@ -46,7 +46,7 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
     log,
     inFlight: [],
     startable: [],
-    timed: new Set(),
+    timed: new Map(),
     over: [],
     askPlanner: true,
     paused: false,
@@ -67,6 +67,11 @@ export function added<T>(list: T[], item: T): T[] {
   if (list.length === 0) return [item]
   list.push(item)
   return list
+}
+
+/** Has an open effect looked at when its time comes (store's clock). */
+export function watchTime({ timed, log }: Progress, key: string, dueAt: number): void {
+  timed.set(key, log.toSteady(dueAt))
 }
 
 /** Records an effect's outcome and whatever belongs to it; once only. */

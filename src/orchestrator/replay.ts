@@ -18,6 +18,7 @@ import {
   toJson,
 } from '../core/index.ts'
 import { requireShape } from './checks/shape.ts'
+import { askCompensation } from './compensating.ts'
 import { composeAgents } from './composition.ts'
 import { decide } from './decision.ts'
 import type { ReadyAgent } from './definition.ts'
@@ -51,7 +52,9 @@ export type ReplayResult =
 /**
  * Asks a planner of today at every point at which a recorded run decided something, and compares. Only the planner runs:
  * nothing is performed and nothing is written. Shows whether runs that are under way go on well with a changed planner,
- * agent or workflow. Points at which the planner found nothing to do are not on record, and not looked at.
+ * agent or workflow. Points at which the planner found nothing to do are not on record, and not looked at. Of a run that was
+ * cancelled or out of time it is compared whether anything is to be made good; with what stands in the compensating run's
+ * history, which is replayed like any other.
  *
  * @throws OpspawnError `OPTIONS_INVALID` for what is no history, and what `createOrchestrator` throws about an agent
  */
@@ -73,6 +76,10 @@ async function compareAll(events: readonly RunEvent[], ready: ReadyAgent, view: 
     if (event.type === 'decision' && event.effects.length === 0) {
       said = await ask(ready, view)
       state = event.state
+    } else if (event.type === 'run-end' && view.cancelReason !== undefined) {
+      const compared = compareCompensation(ready, view, event.seq, event.outcome)
+      if (typeof compared !== 'number') return compared
+      decisions += compared
     } else {
       const recorded = recordedDecision(event, state)
       if (recorded !== undefined) {
@@ -87,6 +94,36 @@ async function compareAll(events: readonly RunEvent[], ready: ReadyAgent, view: 
     applyEvent(view, event)
   }
   return { same: true, decisions }
+}
+
+/** Gives how many words of the planner were compared, or how they differ. */
+function compareCompensation(ready: ReadyAgent, view: RunView, seq: number, outcome: RunOutcome): number | ReplayResult {
+  const recorded = recordedCompensation(outcome)
+  if (recorded === undefined) return 0
+  const present = presentCompensation(ready, view)
+  const path = firstDifference(recorded, present)
+  if (path !== undefined) return { same: false, seq, path: pointer(path), recorded, present }
+  return recorded['type'] === 'nothing' ? 0 : 1
+}
+
+/**
+ * What a cancelled run left to be made good, as its end tells: its planner was asked that, and no decision. The input of the
+ * compensating run stands in that run's history. Nothing where it ended for another reason.
+ */
+function recordedCompensation(outcome: RunOutcome): JsonObject | undefined {
+  if (outcome.status === 'completed') return undefined
+  const { code, details } = outcome.error
+  if (code === 'PLANNER_FAILED') return plain({ type: 'fail', error: shortened(outcome.error) })
+  if (code !== 'RUN_CANCELLED' && code !== 'RUN_TIMEOUT') return undefined
+  return { type: isObject(details) && 'compensation' in details ? 'compensate' : 'nothing' }
+}
+
+function presentCompensation({ planner }: ReadyAgent, view: RunView): JsonObject {
+  try {
+    return { type: askCompensation(planner, view) === undefined ? 'nothing' : 'compensate' }
+  } catch (error) {
+    return plain({ type: 'fail', error: shortened(toFailure(error, 'PLANNER_FAILED')) })
+  }
 }
 
 /** The planner's word that an event is the mark of; nothing for what happened by itself. */

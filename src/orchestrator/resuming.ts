@@ -1,6 +1,6 @@
 // What makes an unsafe call happen at most once: it is announced before, and looked at after a crash.
 import { type Effect, type EffectRecord, OpspawnError, type ToolEffect, toFailure } from '../core/index.ts'
-import { added, type Progress } from './progress.ts'
+import { added, type Progress, watchTime } from './progress.ts'
 import { routeAgain, toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
@@ -38,7 +38,7 @@ export function resume(progress: Progress, record: EffectRecord): void {
   const { effect } = record
   const { key } = effect
   routeAgain(context, record)
-  if (record.dueAt !== undefined) progress.timed.add(key)
+  if (record.dueAt !== undefined) watchTime(progress, key, record.dueAt)
   if (effect.kind === 'wait' || record.approval === 'requested') return
   progress.inherited.add(key)
   if (record.started && effect.kind === 'tool' && !mayGoOn(context, effect)) {

@@ -75,10 +75,14 @@ function safely<T>(read: () => T): T | undefined {
   }
 }
 
-/** Understands what a tool's body threw: retryable where it says so, or where a connection failed. */
+/** Understands what a tool's body threw: retryable where it says so, or where a connection failed; `details.retryAfterMs` is the least wait. */
 export function toolFault(thrown: unknown): Fault {
   const failure = toFailure(thrown, 'TOOL_FAILED')
-  return { failure: failure.retryable || !isNetworkError(thrown) ? failure : { ...failure, retryable: true } }
+  const { retryAfterMs } = (failure.details ?? {}) as { readonly retryAfterMs?: unknown }
+  return {
+    failure: failure.retryable || !isNetworkError(thrown) ? failure : { ...failure, retryable: true },
+    retryAfterMs: typeof retryAfterMs === 'number' ? clampWait(retryAfterMs) : undefined,
+  }
 }
 
 const NETWORK_CODES: ReadonlySet<unknown> = new Set([

@@ -159,8 +159,8 @@ export class RunDriver {
       return transact(progress, this.#insistence, (over) => this.#finishes(over, progress))
     if (this.#isBusy(progress)) return undefined
     const dueAt = progress.paused ? undefined : nextDue(progress)
-    if (dueAt !== undefined && dueAt <= log.now()) return undefined
-    return mayPark(progress, dueAt) ? this.#giveBack('wait', dueAt) : this.#rest(log, dueAt)
+    if (dueAt !== undefined && dueAt <= log.steady()) return undefined
+    return mayPark(progress, dueAt) ? this.#giveBack('wait', dueAt && log.fromSteady(dueAt)) : this.#rest(log, dueAt)
   }
 
   /** A short one came along with the claim. */
@@ -237,7 +237,7 @@ export class RunDriver {
       if (finished) return true
       log.tick()
       const isCancelled = log.view.cancelReason === undefined && this.#inbox.some((signal) => signal.name === CANCEL)
-      const isLate = log.view.cancelReason === undefined && endsAt !== undefined && log.now() >= endsAt
+      const isLate = log.view.cancelReason === undefined && endsAt !== undefined && log.steady() >= endsAt
       if (isCancelled || isLate || this.#lost !== undefined || this.#abandoned) return false
     }
   }
@@ -297,8 +297,12 @@ export class RunDriver {
     try {
       const performing = perform(progress.context, execution)
       // A tool that returns at once costs no turn of the event loop.
-      if (performing instanceof Promise) performing.then(execution.succeed, execution.fail)
-      else execution.succeed(performing)
+      if (performing instanceof Promise) {
+        performing.then(
+          (performed) => execution.succeed(performed),
+          (thrown: unknown) => execution.fail(thrown),
+        )
+      } else execution.succeed(performing)
     } catch (thrown) {
       execution.fail(thrown)
     }
@@ -314,12 +318,12 @@ export class RunDriver {
     return progress.askPlanner && !progress.paused && progress.log.view.open === 0
   }
 
-  /** Waits until something happens, at most until a time. */
+  /** Waits until something happens, at most until a time of {@link RunLog.steady}. */
   #rest(log: RunLog, dueAt: number | undefined): Promise<undefined> {
     return new Promise<undefined>((resolve) => {
       const wake = (): void => resolve(undefined)
       this.#wake = wake
-      if (dueAt !== undefined) this.#cancelTimer = this.#engine.clock.setTimer(dueAt - log.now(), wake)
+      if (dueAt !== undefined) this.#cancelTimer = this.#engine.clock.setTimer(dueAt - log.steady(), wake)
     })
   }
 

@@ -33,7 +33,7 @@ export interface HandleContext {
 export interface Acceptance {
   /** {@link Hub.told} before it was. */
   readonly told: number
-  /** Epoch milliseconds of this process's clock. */
+  /** By what had elapsed in this process. */
   readonly at: number
 }
 
@@ -41,8 +41,8 @@ export interface Acceptance {
 const NEW_MS = 5
 
 /** Nothing has happened with the run that a look into the store could find. */
-function isNew({ hub, clock }: Engine, accepted: Acceptance | undefined): boolean {
-  return accepted !== undefined && accepted.told === hub.told && clock.now() - accepted.at < NEW_MS
+function isNew({ hub, elapsed }: Engine, accepted: Acceptance | undefined): boolean {
+  return accepted !== undefined && accepted.told === hub.told && elapsed() - accepted.at < NEW_MS
 }
 
 /** Signal names that users may send: no reserved prefix, no control characters. */

@@ -26,6 +26,8 @@ export class RunLog {
   readonly #fence: Fence
   /** What the store's clock is ahead of this worker's. */
   readonly #skewMs: number
+  /** What the store's clock was ahead of what has elapsed here, at the claim. */
+  readonly #steadyFrom: number
   #now: number
   #batch: RunEvent[] = []
   #committedSeq: number
@@ -40,6 +42,7 @@ export class RunLog {
     this.origin = origin
     this.view = view
     this.#skewMs = storeNow - engine.clock.now()
+    this.#steadyFrom = storeNow - engine.elapsed()
     this.#now = Math.max(view.now, storeNow)
     this.#committedSeq = view.seq
   }
@@ -52,6 +55,24 @@ export class RunLog {
   /** The store's time at the last look, as well as this worker knows it; never before the last event. */
   now(): number {
     return this.#now
+  }
+
+  /**
+   * The store's time at the claim and what has elapsed since: durations in this worker's hands go by it, since it stays when
+   * a clock is set (S9).
+   */
+  steady(): number {
+    return this.#steadyFrom + this.#engine.elapsed()
+  }
+
+  /** When a time of the store's clock comes, by {@link steady}; a clock that is set later changes nothing. */
+  toSteady(at: number): number {
+    return at - this.#engine.clock.now() - this.#skewMs + this.steady()
+  }
+
+  /** The other way round. */
+  fromSteady(at: number): number {
+    return Math.round(at - this.steady() + this.#engine.clock.now() + this.#skewMs)
   }
 
   record(body: RunEventBody): void {

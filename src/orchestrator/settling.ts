@@ -11,7 +11,7 @@ import {
 } from '../core/index.ts'
 import type { ReadyAgent, ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
-import { endEffect, type Progress } from './progress.ts'
+import { endEffect, type Progress, watchTime } from './progress.ts'
 import { toolOf } from './routing.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
 import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './retry.ts'
@@ -92,7 +92,7 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   if (mayHaveHappened) context.interrupted.add(effect.key)
   const delay = retryDelay(policy, attempt, retryAfterMs, engine.random)
   log.record({ type: 'effect-retry', key: effect.key, attempt, error: failure, dueAt: log.now() + delay })
-  progress.timed.add(effect.key)
+  watchTime(progress, effect.key, log.now() + delay)
   if (execution.hasEmitted) engine.hub.live(log.view.id, { type: 'delta-reset', key: effect.key })
 }
 

@@ -23,6 +23,7 @@ export class Sweeper {
   /** What the store's clock is ahead of this worker's, as it was last told. */
   #skewMs = 0
   #nextAt = Infinity
+  /** By what has elapsed here. */
   #lastAt = -Infinity
   #isStopped = false
   /** The last sweep left something, for want of room. */
@@ -58,18 +59,18 @@ export class Sweeper {
     if (this.#isStopped || at >= this.#nextAt) return
     this.#cancel?.()
     this.#nextAt = at
-    const now = this.#engine.clock.now()
-    const pauseMs = Math.max(0, this.#lastAt + SWEEP_PAUSE_MS - now)
-    this.#cancel = this.#engine.clock.setTimer(Math.max(pauseMs, at - this.#skewMs - now), () => {
+    const { clock, elapsed } = this.#engine
+    const pauseMs = Math.max(0, this.#lastAt + SWEEP_PAUSE_MS - elapsed())
+    this.#cancel = clock.setTimer(Math.max(pauseMs, at - this.#skewMs - clock.now()), () => {
       void this.#sweep()
     })
   }
 
   async #sweep(): Promise<void> {
-    const { clock, store, timing } = this.#engine
+    const { clock, elapsed, store, timing } = this.#engine
     const { queues, definitions, room, publish, onFault } = this.#options
     this.#nextAt = Infinity
-    this.#lastAt = clock.now()
+    this.#lastAt = elapsed()
     try {
       const limit = Math.min(SWEEP_BATCH, room())
       this.#leftSome = limit === 0

@@ -4,12 +4,18 @@ import { canonicalJson, type Clock, type Json } from '../core/index.ts'
 /** The clock of this machine. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   setTimer(ms, callback) {
     // Node's timers cannot wait longer than 2^31 - 1 ms; whoever set a longer one looks at the clock again.
     const timer = setTimeout(callback, Math.min(ms, 2_147_483_647))
     timer.unref()
     return () => clearTimeout(timer)
   },
+}
+
+/** What durations are measured by (S9). */
+export function elapsedOf(clock: Clock): () => number {
+  return () => clock.elapsed?.() ?? clock.now()
 }
 
 /** A new random id. */

@@ -2,7 +2,7 @@ import type { EffectRecord, RunEvent } from '../core/index.ts'
 import { admit } from './admission.ts'
 import { askPerson } from './deciding.ts'
 import { matchSignals, openRecords } from './inbox.ts'
-import { added, type Progress } from './progress.ts'
+import { added, type Progress, watchTime } from './progress.ts'
 import { resume } from './resuming.ts'
 import { ONE_STEP } from './spending.ts'
 
@@ -43,7 +43,7 @@ async function letIn(progress: Progress, record: EffectRecord, hasSpent: boolean
   const { effect } = record
   if (effect.kind === 'wait') {
     if (effect.for.type === 'approval') askPerson(progress, effect.key, effect.for)
-    if (record.dueAt !== undefined) progress.timed.add(effect.key)
+    if (record.dueAt !== undefined) watchTime(progress, effect.key, record.dueAt)
     return
   }
   if (effect.kind === 'model') {
@@ -57,5 +57,5 @@ async function letIn(progress: Progress, record: EffectRecord, hasSpent: boolean
     return
   }
   if (await admit(context, log, record)) progress.startable = added(progress.startable, effect.key)
-  else if (record.dueAt !== undefined) progress.timed.add(effect.key)
+  else if (record.dueAt !== undefined) watchTime(progress, effect.key, record.dueAt)
 }

@@ -12,7 +12,7 @@ import { judgedInput, resolutionHash } from './approved.ts'
 import type { ReadyTool } from './definition.ts'
 import type { Execution } from './execution.ts'
 import { validInput } from './perform-tool.ts'
-import { endEffect, type Progress } from './progress.ts'
+import { endEffect, type Progress, watchTime } from './progress.ts'
 import { asMade, toolOf } from './routing.ts'
 
 /** What the signal of a person's word on an interrupted call carries. */
@@ -78,7 +78,7 @@ export function takeResolution(progress: Progress, payload: ResolutionPayload): 
     dueAt: log.now(),
   })
   context.interrupted.delete(key)
-  progress.timed.add(key)
+  watchTime(progress, key, log.now())
 }
 
 /** The payload of the signal, with a copy of what was given. */

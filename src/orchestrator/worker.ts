@@ -161,8 +161,8 @@ class EngineWorker implements Worker {
   }
 
   async #claimAndWork(wanted: Pick<ClaimQuery, 'runId' | 'queues' | 'definitions'>, task?: TaskRef): Promise<void> {
-    const { agents, clock, store, timing, workerId } = this.#engine
-    const sentAt = clock.now()
+    const { agents, elapsed, store, timing, workerId } = this.#engine
+    const sentAt = elapsed()
     const [claim] = await store.claim({ ...wanted, workerId, leaseMs: timing.leaseMs })
     if (task !== undefined) this.#settleDebt(task, claim?.run.runId)
     const ready = claim === undefined ? undefined : agents.get(claim.run.agent)

@@ -1,7 +1,8 @@
 import type { MemoryRecord, Recall } from '../core/index.ts'
 import type { RecallCall } from './calls.ts'
-import { compareRanked, compareRecords, fuse, type Leg, type Ranked } from './fuse.ts'
+import { joinLegs, rankHits, type Leg, type Ranked } from './fuse.ts'
 import { pack } from './pack.ts'
+import { createCoverage } from './coverage.ts'
 import { createPlaces, hasStructure, withStructure, type Hit, type Places } from './structure.ts'
 
 /** What a memory found for a recall, and how it gets at more. */
@@ -36,14 +37,19 @@ const LENDING = 32
 /** Makes the answer to a recall of what was found: structure, fusion, duplicates, order, budget. */
 export async function assembleRecall(call: RecallCall, findings: Findings): Promise<Recall> {
   const places = createPlaces()
-  const legs = await Promise.all(
-    findings.legs.map(async (leg) => (leg.name === 'lexical' ? { ...leg, hits: await raised(leg.hits, findings, places) } : leg)),
-  )
-  const ranked = fuse(legs, call.query, findings.now, places).toSorted(compareRanked)
+  const joined = joinLegs(findings.legs, places)
+  const parts = new Map(joined.map((hit) => [places.at(hit.record), hit.parts]))
+  const partsOf = (record: MemoryRecord): Readonly<Record<string, number>> | undefined => parts.get(places.at(record))
+  const ranked = rankHits(await raised(joined, findings, places), partsOf, call.query, findings.now)
   const { before, after, tokens, items } = call
   const neighbours = before + after > 0 ? await neighbourhood(ranked.slice(0, items), call, findings, places) : () => []
   const packed = pack(ranked, { tokens, items, countTokens: findings.countTokens }, neighbours, places)
-  return { ...packed, degraded: findings.degraded }
+  const coverage = createCoverage(call.query)
+  return {
+    ...packed,
+    items: packed.items.map((item) => ({ ...item, parts: { ...item.parts, ...coverage(item.record.text) } })),
+    degraded: findings.degraded,
+  }
 }
 
 async function raised(hits: readonly Hit[], findings: Findings, places: Places): Promise<readonly Hit[]> {
@@ -54,8 +60,7 @@ async function raised(hits: readonly Hit[], findings: Findings, places: Places):
     1,
     1,
   )
-  const structured = withStructure(hits, beside, places)
-  return structured.toSorted((left, right) => right.score - left.score || compareRecords(left.record, right.record))
+  return withStructure(hits, beside, places)
 }
 
 /** For each record those around it, nearest first, the earlier one of two first. */

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { EmbeddingModel, MemoryRecord } from '../core/index.ts'
+import type { MemoryRecord } from '../core/index.ts'
 import { seededRandom, shuffled } from '../testing/seeded.ts'
 import { exactPhrases } from './fuse.ts'
 import {
   compareText,
   contentHash,
-  createEmbedder,
   createQueue,
   decodeScope,
   encodeScope,
@@ -198,70 +197,6 @@ test.each([1, 2, 50, 1000])(
   },
 )
 
-describe('an embedder', () => {
-  function model(calls: string[][], maxEmbeddingsPerCall?: EmbeddingModel['maxEmbeddingsPerCall']): EmbeddingModel {
-    return {
-      provider: 'p',
-      modelId: 'm',
-      maxEmbeddingsPerCall,
-      async doEmbed({ values }) {
-        calls.push(values)
-        return { embeddings: values.map((value) => [value.length, 1]) }
-      },
-    }
-  }
-  test('asks for each text once, in batches of the least limit, and makes vectors of length 1', async () => {
-    const calls: string[][] = []
-    const embedder = createEmbedder(model(calls, Promise.resolve(2)), { batch: 3 })
-    expect([embedder.id, embedder.dims]).toEqual(['p/m', undefined])
-    const vectors = await embedder.embed(['a', 'bb', 'a', 'ccc', 'dddd', 'bb'])
-    expect(calls).toEqual([
-      ['a', 'bb'],
-      ['ccc', 'dddd'],
-    ])
-    expect(vectors[0]).toBe(vectors[2])
-    for (const vector of vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 6)
-    await embedder.embed(['ccc', 'new'])
-    expect(calls.slice(2)).toEqual([['new']])
-    expect(embedder.dims).toBe(2)
-  })
-  test('keeps no more than it was told', async () => {
-    const calls: string[][] = []
-    const embedder = createEmbedder(model(calls), { cache: 2 })
-    await embedder.embed(['a', 'b', 'c'])
-    await embedder.embed(['c', 'b'])
-    expect(calls).toHaveLength(1)
-    await embedder.embed(['a'])
-    expect(calls).toHaveLength(2)
-  })
-  test('refuses numbers that were not told', async () => {
-    await expect(createEmbedder(model([]), { dims: 3 }).embed(['a'])).rejects.toMatchObject({
-      code: 'MODEL_ANSWER_INVALID',
-      details: { index: 0, expected: 3, actual: 2 },
-    })
-    expect(() => createEmbedder(model([]), { dims: 0 })).toThrow(expect.objectContaining({ code: 'LIMIT_INVALID' }))
-  })
-  test('wraps what the model throws, once, and an abort not at all', async () => {
-    const cause = new Error('down')
-    const broken = createEmbedder({ ...model([]), doEmbed: () => Promise.reject(cause) })
-    await expect(broken.embed(['a'])).rejects.toMatchObject({
-      code: 'MEMORY_FAILED',
-      retryable: true,
-      details: { reason: 'vector' },
-      cause,
-    })
-    const throwing = createEmbedder({
-      ...model([]),
-      doEmbed: () => {
-        throw cause
-      },
-    })
-    await expect(throwing.embed(['a'])).rejects.toMatchObject({ code: 'MEMORY_FAILED', cause })
-    const reason = new Error('enough')
-    await expect(broken.embed(['a'], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
-  })
-})
-
 describe('structure', () => {
   const record = (seq: number, more: Partial<MemoryRecord> = {}): MemoryRecord => ({
     id: `${seq}`,
@@ -280,9 +215,9 @@ describe('structure', () => {
 
   test('raises what stands beside a hit, and brings it in', () => {
     const scores = scoresOf(withStructure([{ record: record(5), score: 1 }], [record(4), record(6)], createPlaces()))
-    expect(scores['5']).toBeCloseTo(1 + 0.3 / 3)
-    expect(scores['4']).toBeCloseTo(0.3 + 0.3 / 3)
-    expect(scores['6']).toBeCloseTo(0.3 + 0.3 / 3)
+    expect(scores['5']).toBeCloseTo(1 + 0.5 / 3)
+    expect(scores['4']).toBeCloseTo(0.5 + 0.5 / 3)
+    expect(scores['6']).toBeCloseTo(0.5 + 0.5 / 3)
   })
   test('leaves facts alone, and does not reach over kinds and scopes', () => {
     const hits = [{ record: record(5, { kind: 'fact' }), score: 1 }]
@@ -294,7 +229,7 @@ describe('structure', () => {
     const part = (seq: number, document: string): MemoryRecord => record(seq, { kind: 'document', source: { document } })
     const [first, last, next] = [part(5, 'a.md'), part(6, 'a.md'), part(7, 'b.md')]
     const beside = withStructure([{ record: last, score: 1 }], [first, next], createPlaces())
-    expect(scoresOf(beside)).toEqual({ 5: expect.closeTo(0.3 + 0.3 / 3), 6: expect.closeTo(1 + 0.3 / 3) })
+    expect(scoresOf(beside)).toEqual({ 5: expect.closeTo(0.5 + 0.5 / 3), 6: expect.closeTo(1 + 0.5 / 3) })
     const found = withStructure(
       [
         { record: last, score: 1 },
@@ -303,7 +238,10 @@ describe('structure', () => {
       [],
       createPlaces(),
     )
-    expect(scoresOf(found), 'each document has a score of its own').toEqual({ 6: expect.closeTo(1.1), 7: expect.closeTo(0.99) })
+    expect(scoresOf(found), 'each document has a score of its own').toEqual({
+      6: expect.closeTo(1 + 0.5 / 3),
+      7: expect.closeTo(0.9 + 0.45 / 3),
+    })
   })
 })
 

@@ -4,9 +4,14 @@ import { encodeScope } from './scope.ts'
 /** A record and how well it fits, on the scale of whoever searched. */
 export type Hit = { readonly record: MemoryRecord; readonly score: number }
 
-/** Shares of what stands beside a record and of its session in its score; fixed, not fitted to any published set. */
-const NEIGHBOUR = 0.3
-const SESSION = 0.3
+/** Shares of what stands beside a record, and of its session, in its score. */
+export interface StructureWeights {
+  readonly neighbour: number
+  readonly session: number
+}
+
+/** Chosen on generated conversations (`bench/recall/weights.ts`), not fitted to any published set. */
+const WEIGHTS: StructureWeights = { neighbour: 0.5, session: 0.5 }
 
 /** Names places in scopes; scopes are many fewer than records, so their keys are made once. */
 export interface Places {
@@ -58,7 +63,12 @@ function textOf(record: MemoryRecord, places: Places): string {
  * @param hits what was found, best first.
  * @param beside the records next to them that the call may return.
  */
-export function withStructure(hits: readonly Hit[], beside: readonly MemoryRecord[], places: Places): readonly Hit[] {
+export function withStructure(
+  hits: readonly Hit[],
+  beside: readonly MemoryRecord[],
+  places: Places,
+  { neighbour, session }: StructureWeights = WEIGHTS,
+): readonly Hit[] {
   const own = new Map<string, Hit>()
   for (const hit of hits) own.set(places.at(hit.record), hit)
   const sessions = sessionScores(hits, places)
@@ -76,7 +86,7 @@ export function withStructure(hits: readonly Hit[], beside: readonly MemoryRecor
     const near = Math.max(scoreAt(record, -1), scoreAt(record, 1))
     // It came along because of a record of another kind beside it.
     if (score === 0 && near === 0) return []
-    return [{ record, score: score + NEIGHBOUR * near + SESSION * (sessions.get(textOf(record, places)) ?? 0) }]
+    return [{ record, score: score + neighbour * near + session * (sessions.get(textOf(record, places)) ?? 0) }]
   })
 }
 

@@ -10,6 +10,10 @@ export interface ManualClock extends Clock {
    * going is under way, and timers that it sets fire too if they fall due.
    */
   advance(ms: number): Promise<void>
+  /** What has been advanced so far, in milliseconds: {@link leap} does not count. */
+  elapsed(): number
+  /** Sets the clock forward, or back where `ms` is below 0: `now` shows it at once, timers take as long as before. */
+  leap(ms: number): void
 }
 
 /** Kept from before anybody replaces it: a faked `setImmediate` would never come back. */
@@ -26,7 +30,8 @@ interface Timer {
 /** Makes a clock for tests. @param startMs its first reading in epoch milliseconds; some day in 2026 if absent. */
 export function manualClock(startMs: number = 1_780_000_000_000): ManualClock {
   const timers = new Set<Timer>()
-  let now = startMs
+  let now = 0
+  let offset = startMs
 
   function firstDue(until: number): Timer | undefined {
     let first: Timer | undefined
@@ -39,7 +44,11 @@ export function manualClock(startMs: number = 1_780_000_000_000): ManualClock {
     get pending() {
       return timers.size
     },
-    now: () => now,
+    now: () => offset + now,
+    elapsed: () => now,
+    leap(ms) {
+      offset += ms
+    },
     setTimer(ms, callback) {
       const timer = { at: now + Math.max(ms, 0), callback }
       timers.add(timer)

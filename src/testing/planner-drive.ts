@@ -1,4 +1,5 @@
-import type { Decision, Effect, Failure, ModelEffect, Planner, RunDefinition, RunView } from '../core/index.ts'
+import type { Decision, Effect, Failure, Json, ModelEffect, Planner, RunDefinition, RunView } from '../core/index.ts'
+import { askToCompensate } from './planner-compensation.ts'
 import { decisionProblem } from './planner-decision.ts'
 import { firstDifference, show } from './planner-difference.ts'
 import { type ScriptedHistory, scriptedHistory } from './planner-history.ts'
@@ -18,6 +19,9 @@ import { performScripted } from './planner-world.ts'
  * - `idles-while-open`: a planner that is not reactive waits until all effects have settled;
  * - `ends`: a run comes to an end, and to the end that the scenario asks for;
  * - `failures-told`: what went wrong reaches the model or ends the run; it never gets lost.
+ *
+ * A planner that has `compensate` is asked that too at every point, as if its run were cancelled there, under the same rules:
+ * it is pure and gives plain JSON or nothing. The compensating run of the last point is driven to its end.
  */
 export type PlannerRule =
   | 'same-decision'
@@ -54,24 +58,37 @@ interface Drive extends DriveOptions {
  * @throws Error naming the rule that was broken, the scenario and the place.
  */
 export async function drivePlanner(options: DriveOptions, scenario: PlannerScenario): Promise<void> {
-  const history = scriptedHistory(options.definition, scenario)
-  const drive: Drive = { ...options, scenario, planner: await options.createPlanner(), history, asked: [] }
+  const planner = await options.createPlanner()
+  const drive: Drive = { ...options, scenario, planner, history: scriptedHistory(options.definition, scenario), asked: [] }
+  const left = await driveToEnd(drive, true)
+  if (left === undefined) return
+  // Cancelled just before its end, it would be made good by a run of its own, which comes to an end too.
+  const { ends: _, refusals: __, withoutTools: ___, ...undone } = { ...scenario, name: `${scenario.name}, made good` }
+  const origin = { compensates: 'run-0', input: left }
+  await driveToEnd({ ...drive, scenario: undone, history: scriptedHistory(options.definition, undone, origin), asked: [] }, false)
+}
+
+/** Gives what the planner would have made good at last, if anything. */
+async function driveToEnd(drive: Drive, mayBeCancelled: boolean): Promise<Json | undefined> {
+  const { history, scenario } = drive
   const waiting: Effect[] = []
+  let left: Json | undefined
   for (;;) {
     const decision = await askPlanner(drive)
+    if (mayBeCancelled) left = await askToCompensate({ ...drive, hold: (rule, problem) => hold(drive, rule, problem) })
     if (decision.type === 'finish' && history.view.rejected.length < (scenario.refusals ?? 0)) {
       history.add({ type: 'output-reject', output: decision.output, issues: [{ path: '/answer', message: 'must be string' }] })
       // The engine ends a run whose output does not fit when its turns for mending are used up.
-      if (history.view.rejected.length > history.view.limits.repairs) return
+      if (history.view.rejected.length > history.view.limits.repairs) return left
       continue
     }
     if (decision.type === 'finish' || decision.type === 'fail') {
       checkEnd(drive, decision)
-      return
+      return left
     }
     if (decision.type === 'act') waiting.push(...record(drive, decision))
-    if (history.view.decisions > options.maxDecisions)
-      stop(drive, 'ends', `it did not end the run within ${options.maxDecisions} decisions`)
+    if (history.view.decisions > drive.maxDecisions)
+      stop(drive, 'ends', `it did not end the run within ${drive.maxDecisions} decisions`)
     if (waiting.length === 0) stop(drive, 'ends', 'it waits although nothing is under way')
     await settleSome(drive, waiting)
   }

@@ -1,5 +1,7 @@
 import {
   type Effect,
+  type Failure,
+  type Json,
   type Outcome,
   type RunDefinition,
   type RunEvent,
@@ -20,14 +22,21 @@ export interface ScriptedHistory {
   settle(effect: Effect, outcome: Outcome): void
   /** The view folded anew, from events that went through JSON text as they do in a store. */
   refold(): RunView
+  /** The same of a run that is cancelled now: what is open has been broken off. */
+  cancelled(): RunView
 }
 
+const CANCELLED: Failure = { code: 'RUN_CANCELLED', message: 'the run was cancelled: enough', retryable: false }
+
 /** Begins a history. Everything in it is frozen, so that a planner which changes what it reads is found out. */
-export function scriptedHistory(base: RunDefinition, scenario: PlannerScenario): ScriptedHistory {
+export function scriptedHistory(
+  base: RunDefinition,
+  scenario: PlannerScenario,
+  compensates?: { readonly compensates: string; readonly input: Json },
+): ScriptedHistory {
   const definition = freeze(structuredClone({ ...base, ...scenario.definition }))
   const events: RunEvent[] = []
-  const number = (body: RunEventBody): RunEvent => {
-    const seq = events.length + 1
+  const number = (body: RunEventBody, seq: number = events.length + 1): RunEvent => {
     // Recorded time: any fixed instant, so that nothing depends on when the suite runs.
     return freeze(structuredClone({ ...body, version: 1 as const, seq, at: 1_700_000_000_000 + seq * 1_000 }) as RunEvent)
   }
@@ -44,6 +53,7 @@ export function scriptedHistory(base: RunDefinition, scenario: PlannerScenario):
         rootId: 'run-1',
         depth: 0,
         limits: {},
+        ...compensates,
       },
     }),
   )
@@ -66,8 +76,18 @@ export function scriptedHistory(base: RunDefinition, scenario: PlannerScenario):
       if (effect.kind === 'tool') add({ type: 'effect-start', key: effect.key, attempt: 1 })
       add({ type: 'effect-end', key: effect.key, outcome: toJson(outcome) as unknown as Outcome, durationMs: 1 })
     },
-    refold: () =>
-      foldHistory(freeze(structuredClone(definition)), (JSON.parse(JSON.stringify(events)) as RunEvent[]).map(freeze)),
+    refold: () => fold(events),
+    cancelled() {
+      const open = [...view.effects.values()].filter(({ outcome }) => outcome === undefined)
+      const bodies: RunEventBody[] = [{ type: 'cancel-request', reason: 'enough' }]
+      for (const { effect } of open)
+        bodies.push({ type: 'effect-end', key: effect.key, outcome: { status: 'cancelled', error: CANCELLED }, durationMs: 1 })
+      return fold([...events, ...bodies.map((body, index) => number(body, events.length + 1 + index))])
+    },
+  }
+
+  function fold(all: readonly RunEvent[]): RunView {
+    return foldHistory(freeze(structuredClone(definition)), (JSON.parse(JSON.stringify(all)) as RunEvent[]).map(freeze))
   }
 }
 

@@ -157,6 +157,25 @@ export const gateCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'S8: of runs with different spans under one key each goes by its own',
+    async run({ store, pass }) {
+      const spans = [
+        ['shorter', 600_000, SPAN_MS],
+        ['longer', SPAN_MS, 600_000],
+      ] as const
+      for (const [key, first, second] of spans) {
+        await accept(store, `${key} 1`, { gates: [{ key, rate: { runs: 1, perMs: first } }] })
+        await own(store, `${key} 1`)
+        await accept(store, `${key} 2`, { gates: [{ key, rate: { runs: 1, perMs: second } }] })
+        await assertNotReady(store, `${key} 2`, 'no span is over')
+      }
+      await pass(SPAN_MS * 1.5)
+      await store.sweep(10)
+      await own(store, 'shorter 2')
+      await assertNotReady(store, 'longer 2', 'only the span of the other one is over')
+    },
+  },
+  {
     name: 'S9: a run that goes on begins nothing, so a rate does not hold it up',
     async run({ store, pass }) {
       const gates = [{ key: 'rate', rate: { runs: 1, perMs: 600_000 } }]

@@ -246,12 +246,19 @@ describe('replay', { timeout: 240_000 }, () => {
     expect(own.runs.every((run) => run['parked'] === undefined)).toBe(true)
     const { runs } = await json<Listed>(cwd, 'list', '--config', 'other.config.ts')
     const [ear, mirror] = runs as readonly { readonly definition: string; readonly parked: { readonly present?: string } }[]
-    expect(ear?.parked).toEqual({ definition: ear?.definition })
-    expect(mirror?.parked).toEqual({ definition: mirror?.definition, present: expect.stringMatching(/^[0-9a-f]{16}$/) })
-    expect(mirror?.parked.present).not.toBe(mirror?.definition)
-    expect((await opspawn(cwd, 'inspect', 'm', '--config', 'other.config.ts')).stdout).toMatch(
-      /\nparked +no worker of this configuration takes it up/,
-    )
+    expect(ear?.parked).toEqual({ definition: `listener@${ear?.definition}` })
+    const pinned = `mirror@${mirror?.definition}`
+    expect(mirror?.parked).toEqual({ definition: pinned, present: expect.stringMatching(/^mirror@[0-9a-f]{16}$/) })
+    expect(mirror?.parked.present).not.toBe(pinned)
+    const told = (await opspawn(cwd, 'inspect', 'm', '--config', 'other.config.ts')).stdout.split('\n')
+    expect(told.filter((line) => /pinned|parked|no worker of/.test(line))).toEqual([
+      expect.stringMatching(/^pinned +mirror@.*; no worker of this configuration takes it up: it has mirror@[0-9a-f]{16}$/),
+    ])
+    for (const [config, here] of [
+      ['other.config.ts', false],
+      ['opspawn.config.ts', true],
+    ] as const)
+      expect(await json(cwd, 'inspect', 'm', '--config', config)).toMatchObject({ definition: { definition: pinned, here } })
     const broken = project({ 'broken.config.mjs': 'export default { agents: [{}], store: "runs.db" }' })
     await opspawn(broken, 'run', 'mirror', '--id', 'm', '--detach')
     const listed = await opspawn(broken, 'list', '--config', 'broken.config.mjs')

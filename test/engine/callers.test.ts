@@ -78,7 +78,8 @@ describe('the caller of a run', () => {
     const seen: unknown[] = []
     const tool = noting('look', (_input, { caller }) => {
       seen.push(caller)
-      expect(() => (caller?.roles as string[]).push('admin')).toThrow(TypeError)
+      const { roles } = caller as unknown as { roles: string[] }
+      expect(() => roles.push('admin')).toThrow(TypeError)
     })
     const agent = clerk(tool)
     const { ops, clock } = await world({ agents: [agent] })

@@ -4,7 +4,7 @@ import type { ManualClock } from '../../src/testing/index.ts'
 /** Whether one worker lives, and what its clock shows. */
 export interface Life {
   readonly name: string
-  /** The worker's own: wrong by `skewMs`, still while it is frozen, silent for ever when it is dead. */
+  /** The worker's own: wrong by `skewMs` but for what elapses, still while it is frozen, silent for ever when it is dead. */
   readonly clock: Clock
   skewMs: number
   /** It cannot reach the store. */
@@ -46,6 +46,7 @@ export function createLife(name: string, base: ManualClock): Life {
     },
     clock: {
       now: () => base.now() + life.skewMs,
+      elapsed: () => base.elapsed(),
       setTimer(ms, callback) {
         let isOff = false
         const cancel = base.setTimer(ms, () => act(() => void (isOff || callback())))

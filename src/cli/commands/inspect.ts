@@ -6,7 +6,7 @@ import {
   type RunOutcome,
   type RunRecord,
 } from '../../core/index.ts'
-import { type Attention, attentionOf, byWhom, definitionsToday, parkedText } from '../attention.ts'
+import { type Attention, attentionOf, byWhom, type Definitions, definitionsToday, parkedText } from '../attention.ts'
 import type { Call, CliCommand } from '../command.ts'
 import type { LoadedConfig } from '../config-file.ts'
 import { showDuration, showTime } from '../duration.ts'
@@ -27,7 +27,7 @@ interface Inspected extends Attention {
   readonly approvals: readonly PendingApproval[]
   readonly steps: readonly Step[]
   readonly children: readonly RunSummary[]
-  /** What an unfinished run is pinned to. */
+  /** What an unfinished run is pinned to; `here`: the configuration has it. */
   readonly definition?: PinnedDefinition
 }
 
@@ -60,8 +60,14 @@ async function look(call: Call, runs: Orchestrator, config: LoadedConfig | undef
     approvals: await (await runs.run(runId)).approvals(),
     steps: stepsOf(events, config?.options.prices),
     children: children.reverse(),
-    ...(record.outcome === undefined && { definition: await runs.definition(runId) }),
+    ...(record.outcome === undefined && { definition: await pinnedTo(runs, record, definitions) }),
   }
+}
+
+/** The orchestrator of this command has no agents: what is here is what the configuration has, where that is known. */
+async function pinnedTo(runs: Orchestrator, record: RunRecord, today: Definitions | undefined): Promise<PinnedDefinition> {
+  const pinned = await runs.definition(record.runId)
+  return today === undefined ? pinned : { ...pinned, here: today.get(record.agent) === record.definition }
 }
 
 /** Where a run waits, and what other runs it belongs to. */
@@ -84,7 +90,7 @@ function describe(call: Call, inspected: Inspected): string {
       `${used}${cost === undefined ? '' : `, cost ${cost}`}${usage.unreported > 0 ? ` (${usage.unreported} unreported)` : ''}`,
     ],
     ['input', brief(input, 500)],
-    ...(definition === undefined ? [] : [['pinned', pinnedText(definition)] as const]),
+    ...(definition === undefined ? [] : [['pinned', pinnedLine(definition, inspected)] as const]),
     ...(outcome === undefined ? [] : [['outcome', outcomeText(outcome)] as const]),
   ]
   return [
@@ -122,11 +128,14 @@ function outcomeText(outcome: RunOutcome): string {
   return outcome.status === 'completed' ? brief(outcome.output, 500) : `${outcome.error.code}: ${outcome.error.message}`
 }
 
-function attentionLines({ paused, quarantined, parked }: Attention): readonly (readonly [string, string])[] {
+function pinnedLine(definition: PinnedDefinition, { parked }: Attention): string {
+  return `${pinnedText(definition)}${parked === undefined ? '' : `; ${parkedText(parked)}`}`
+}
+
+function attentionLines({ paused, quarantined }: Attention): readonly (readonly [string, string])[] {
   return [
     ...(paused === undefined ? [] : [['paused', `since ${showTime(paused.since)}${byWhom(paused)}`] as const]),
     ...(quarantined === undefined ? [] : [['aside', `since ${showTime(quarantined.since)}`] as const]),
-    ...(parked === undefined ? [] : [['parked', parkedText(parked)] as const]),
   ]
 }
 

@@ -101,11 +101,11 @@ class StoreTimetable implements Timetable {
     let cursor: string | undefined
     do {
       const page = await schedules.list(cursor === undefined ? {} : { cursor })
-      const since = engine.clock.now()
+      const since = engine.elapsed()
       for (const one of page.schedules) {
         if (this.#isStopped) return Infinity
         const dueAt = await this.#attend(one, page.now)
-        soonest = Math.min(soonest, dueAt - page.now - (engine.clock.now() - since))
+        soonest = Math.min(soonest, dueAt - page.now - (engine.elapsed() - since))
       }
       cursor = page.cursor
     } while (cursor !== undefined)

@@ -6,10 +6,18 @@ const DEFAULT_PAGE = 100
 /** Runs that went on one after the other: so far a signal follows them. */
 const MAX_LINKS = 10_000
 
+/** Of how many finished runs the histories are kept. */
+export interface KeptHistories {
+  readonly runs: number
+  /** Past so many events together fewer are kept, but never fewer than `least`. */
+  readonly events: number
+  readonly least: number
+}
+
 /** Finds runs: by id, by idempotency key, and for listings. Forgets the longest finished ones past `retain`. */
 export class Catalog {
   readonly #retain: number
-  readonly #retainHistories: number
+  readonly #histories: KeptHistories
   readonly #runs = new Map<string, MemoryRun>()
   readonly #keys = new Map<string, MemoryRun>()
   /** Runs of a session, of a parent and below a root, in order of acceptance. */
@@ -20,14 +28,20 @@ export class Catalog {
   #finished: (MemoryRun | undefined)[] = []
   #kept = 0
   #told = 0
+  /** In the kept histories of finished runs together. */
+  #events = 0
 
-  constructor(retain: number, retainHistories: number) {
+  constructor(retain: number, histories: KeptHistories) {
     this.#retain = retain
-    this.#retainHistories = retainHistories
+    this.#histories = histories
   }
 
   get(runId: string): MemoryRun | undefined {
     return this.#runs.get(runId)
+  }
+
+  running(): readonly MemoryRun[] {
+    return [...this.#runs.values()].filter(({ status }) => status === 'running')
   }
 
   /** The run that a signal is for: the one that it names, or that which goes on in its place. */
@@ -55,15 +69,16 @@ export class Catalog {
   finish(run: MemoryRun): void {
     const finished = this.#finished
     finished.push(run)
-    if (finished.length - this.#told > this.#retainHistories) {
-      const untold = finished[this.#told]
+    this.#events += run.events.length
+    while (this.#isTooMuch(finished.length - this.#told)) {
+      this.#letGo(finished[this.#told])
       this.#told += 1
-      if (untold !== undefined) forgetHistory(untold)
     }
     if (finished.length - this.#kept <= this.#retain) return
     const gone = finished[this.#kept]
     finished[this.#kept] = undefined
     this.#kept += 1
+    this.#letGo(gone)
     if (gone !== undefined) this.#remove(gone)
     // Half of the list is empty now and then: then it is moved up.
     if (this.#kept < 1_000 || this.#kept * 2 < finished.length) return
@@ -94,6 +109,18 @@ export class Catalog {
     this.#finished = []
     this.#kept = 0
     this.#told = 0
+    this.#events = 0
+  }
+
+  #isTooMuch(histories: number): boolean {
+    const { runs, events, least } = this.#histories
+    return histories > runs || (this.#events > events && histories > least)
+  }
+
+  #letGo(run: MemoryRun | undefined): void {
+    if (run === undefined || run.forgottenAt !== undefined) return
+    this.#events -= run.events.length
+    forgetHistory(run)
   }
 
   /** The smallest known group that holds all matches, in order of acceptance. */

@@ -77,6 +77,50 @@ test('finished runs past the limit are forgotten, the first to finish first', as
   expect((await store.create(newRun('once more', { idempotencyKey: 'a' }))).created).toBe(false)
 })
 
+/** Ends a run whose history has so many events behind the acceptance and the claim. */
+async function endLong(store: Store, runId: string, events: number): Promise<void> {
+  await store.create(newRun(runId))
+  const { fence, run } = await own(store, runId)
+  const body = { type: 'decision', effects: [], version: 1, at: 0 } as const
+  const long = Array.from({ length: events }, (_, index) => ({ ...body, seq: run.seq + index + 1 }))
+  await store.append(fence, run.seq, long, { end: { outcome: { status: 'completed', output: null } } })
+}
+
+async function readable(store: Store, runs: number): Promise<string[]> {
+  const found: string[] = []
+  for (let index = 0; index < runs; index += 1)
+    await store.read(`${index}`, 1).then(
+      () => found.push(`${index}`),
+      () => {},
+    )
+  return found
+}
+
+test('of long histories fewer are kept: 2,000 events together, but those of the last ten runs', async () => {
+  const few = memoryStore()
+  for (let index = 0; index < 30; index += 1) await endLong(few, `${index}`, 98)
+  // 20 histories of 100 events each.
+  expect(await readable(few, 30)).toEqual(Array.from({ length: 20 }, (_, index) => `${index + 10}`))
+  const least = memoryStore()
+  for (let index = 0; index < 15; index += 1) await endLong(least, `${index}`, 998)
+  expect(await readable(least, 15)).toEqual(Array.from({ length: 10 }, (_, index) => `${index + 5}`))
+  const short = memoryStore()
+  for (let index = 0; index < 110; index += 1) await endLong(short, `${index}`, 1)
+  expect(await readable(short, 110)).toHaveLength(100)
+})
+
+test('whoever says how many histories are to be kept has them, however long, and no more', async () => {
+  const store = memoryStore({ retainHistories: 25 })
+  for (let index = 0; index < 30; index += 1) await endLong(store, `${index}`, 998)
+  expect(await readable(store, 30)).toHaveLength(25)
+})
+
+test('a history that is gone with its run counts no more', async () => {
+  const store = memoryStore({ retain: 12 })
+  for (let index = 0; index < 80; index += 1) await endLong(store, `${index}`, index < 60 ? 48 : 148)
+  expect(await readable(store, 80)).toHaveLength(12)
+})
+
 test('forgotten children leave the listings of their parent and of their tree', async () => {
   const store = memoryStore({ retain: 1 })
   await store.create(newRun('root'))

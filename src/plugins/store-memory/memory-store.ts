@@ -11,6 +11,7 @@ import {
   type Heartbeat,
   type NewRun,
   type OperationOptions,
+  type PageOptions,
   type ReleaseReason,
   type RunEvent,
   type RunFilter,
@@ -36,10 +37,11 @@ import {
   toRecord,
   type MemoryRun,
 } from './memory-run.ts'
-import { checkOptions, type MemoryStoreOptions } from './options.ts'
+import { checkOptions, keptHistories, type MemoryStoreOptions } from './options.ts'
 import { BEGUN } from './order.ts'
 import { requireLive } from './require-live.ts'
 import { spend } from './spend.ts'
+import { StoreClock } from './store-clock.ts'
 
 /**
  * A store in the memory of this process: nothing survives its end. For tests, for trying things out, and for work that
@@ -58,9 +60,8 @@ import { spend } from './spend.ts'
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   checkOptions(options)
-  const { clock, capacity = 10_000, signals = 1_000, retain = 10_000, retainHistories = 100 } = options
-  const now = clock === undefined ? Date.now : () => clock.now()
-  return new MemoryStore(now, { capacity, signals }, new Catalog(retain, retainHistories))
+  const { clock, capacity = 10_000, signals = 1_000, retain = 10_000, retainHistories } = options
+  return new MemoryStore(new StoreClock(clock), { capacity, signals }, new Catalog(retain, keptHistories(retainHistories)))
 }
 
 const NOTHING_TO_PUBLISH: Promise<readonly TaskRef[]> = Promise.resolve(Object.freeze([]))
@@ -79,15 +80,15 @@ class MemoryStore implements Store {
     gates: true,
   }
   readonly documents: Documents
-  readonly #now: () => number
+  readonly #clock: StoreClock
   readonly #limits: Limits
   readonly #catalog: Catalog
   #agenda = new Agenda()
   #accepted = 0
 
-  constructor(now: () => number, limits: Limits, catalog: Catalog) {
-    this.documents = new Documents(now)
-    this.#now = now
+  constructor(clock: StoreClock, limits: Limits, catalog: Catalog) {
+    this.documents = new Documents(clock.now)
+    this.#clock = clock
     this.#limits = limits
     this.#catalog = catalog
   }
@@ -116,7 +117,7 @@ class MemoryStore implements Store {
         details: { queue, capacity },
       })
     }
-    const now = this.#now()
+    const now = this.#clock.now()
     this.#accepted += 1
     const made = createMemoryRun(run, this.#accepted, now)
     this.#catalog.add(made)
@@ -127,7 +128,7 @@ class MemoryStore implements Store {
   async claim(query: ClaimQuery, options?: OperationOptions): Promise<readonly Claim[]> {
     requireLive(options)
     const { runId, queues, definitions, max = 1 } = query
-    const now = this.#now()
+    const now = this.#clock.look(this.#catalog, this.#agenda)
     if (runId !== undefined) {
       const run = this.#catalog.get(runId)
       // What has fallen due asks its gates first.
@@ -146,7 +147,7 @@ class MemoryStore implements Store {
 
   async heartbeat(fences: readonly Fence[], leaseMs: number, options?: OperationOptions): Promise<Heartbeat> {
     requireLive(options)
-    const now = this.#now()
+    const now = this.#clock.look(this.#catalog, this.#agenda)
     const lost: Fence[] = []
     const inbox = new Map<string, readonly Signal[]>()
     for (const fence of fences) {
@@ -187,7 +188,7 @@ class MemoryStore implements Store {
   ): Promise<readonly TaskRef[]> {
     const { runId } = run.origin
     requireNext(run, expectedSeq, events)
-    const now = this.#now()
+    const now = this.#clock.now()
     // Everything that can be refused comes first: from here on nothing throws, so an append is never half done.
     if (changes?.end !== undefined) requireTransition(RUN_TRANSITIONS, run.status, changes.end.outcome.status, `run ${runId}`)
     if (changes?.spending !== undefined) spend(run, changes.spending, this.#catalog)
@@ -204,7 +205,7 @@ class MemoryStore implements Store {
   async release(fence: Fence, reason: ReleaseReason, options?: OperationOptions): Promise<TaskRef | undefined> {
     requireLive(options)
     const run = this.#owned(fence)
-    const now = this.#now()
+    const now = this.#clock.now()
     const isReady = isReadyAfter(reason, run, now)
     run.workerId = undefined
     if (reason.how === 'wait' || (reason.how === 'quarantine' && isReady)) run.deliveries = 0
@@ -226,7 +227,7 @@ class MemoryStore implements Store {
     const { queues, definitions } = options
     return this.#agenda.sweep(
       limit,
-      this.#now(),
+      this.#clock.look(this.#catalog, this.#agenda),
       (run) => (queues?.includes(run.task.queue) ?? true) && (definitions?.includes(run.definition) ?? true),
     )
   }
@@ -240,7 +241,7 @@ class MemoryStore implements Store {
     const run = this.#catalog.current(runId, signal) ?? this.#known(runId)
     if (isFinal(run.status)) throw finished(runId)
     if (!addSignal(run, signal, this.#limits.signals)) return { accepted: false }
-    return this.#wake(run, signal, this.#now()) ? { accepted: true, task: run.task } : { accepted: true }
+    return this.#wake(run, signal, this.#clock.now()) ? { accepted: true, task: run.task } : { accepted: true }
   }
 
   async read(runId: string, fromSeq: number, limit?: number, options?: OperationOptions): Promise<readonly RunEvent[]> {
@@ -249,18 +250,14 @@ class MemoryStore implements Store {
     if (forgottenAt !== undefined) {
       throw new OpspawnError(
         'RUN_UNKNOWN',
-        `the history of run ${runId} was let go; memoryStore keeps those of the last runs (retainHistories)`,
+        `the history of run ${runId} was let go; memoryStore keeps those of the last runs; give a retainHistories for more`,
       )
     }
     const start = Math.max(fromSeq, 1) - 1
     return limit === undefined ? events.slice(start) : events.slice(start, start + limit)
   }
 
-  async list(
-    filter: RunFilter,
-    page: { readonly cursor?: string; readonly limit?: number },
-    options?: OperationOptions,
-  ): Promise<RunPage> {
+  async list(filter: RunFilter, page: PageOptions, options?: OperationOptions): Promise<RunPage> {
     requireLive(options)
     return this.#catalog.list(filter, page)
   }

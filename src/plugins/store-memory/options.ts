@@ -1,8 +1,9 @@
 import { OpspawnError, type Clock } from '../../core/index.ts'
+import type { KeptHistories } from './catalog.ts'
 
 /** How much a memory store holds, and by which clock it goes. */
 export interface MemoryStoreOptions {
-  /** Only its `now` is used; the store sets no timers. @default the system's clock */
+  /** The store sets no timers. Leases go by its `elapsed`, all else by its `now`. @default the system's clock */
   readonly clock?: Clock
   /** Unfinished runs that nobody owns, per queue; one more is refused with `QUEUE_FULL`. @default 10_000 */
   readonly capacity?: number
@@ -10,7 +11,10 @@ export interface MemoryStoreOptions {
   readonly signals?: number
   /** Finished runs kept; past it the one that finished first is forgotten with its history and its idempotency key. @default 10_000 */
   readonly retain?: number
-  /** Finished runs whose history is kept; of the others only the summary can be listed. @default 100 */
+  /**
+   * Finished runs whose history is kept; of the others only the summary can be listed.
+   * @default 100, or as many of the last as have 2_000 events together, but at least 10
+   */
   readonly retainHistories?: number
 }
 
@@ -36,4 +40,11 @@ export function checkOptions(options: MemoryStoreOptions): void {
       details: { member },
     })
   }
+}
+
+const KEPT_HISTORIES: KeptHistories = { runs: 100, events: 2_000, least: 10 }
+
+/** Whoever names a number gets it, however long the histories are. */
+export function keptHistories(runs: number | undefined): KeptHistories {
+  return runs === undefined ? KEPT_HISTORIES : { runs, events: Infinity, least: runs }
 }

@@ -1,12 +1,4 @@
-import {
-  type Amounts,
-  applySpending,
-  DEFAULT_LIMITS,
-  OpspawnError,
-  type RunLimits,
-  type Spending,
-  type SpendingChange,
-} from '../../core/index.ts'
+import { requireSpending, type Spending, type SpendingChange } from '../../core/index.ts'
 import type { Catalog } from './catalog.ts'
 import type { MemoryRun } from './memory-run.ts'
 
@@ -36,21 +28,5 @@ function parentOf(run: MemoryRun, catalog: Catalog): MemoryRun | undefined {
 }
 
 function changed(run: MemoryRun, change: SpendingChange): Spending {
-  const result = applySpending(run.spending, change, run.origin.limits)
-  if (typeof result !== 'string') return result
-  throw refusal(run.origin.runId, result, run.spending, change, run.origin.limits)
-}
-
-/** Says what is bounded, what is gone of it and what to do: the name of a limit alone helps nobody. */
-function refusal(
-  runId: string,
-  limit: keyof Amounts,
-  spending: Spending,
-  { reserve, ...rest }: SpendingChange,
-  limits: RunLimits,
-): OpspawnError {
-  const before = applySpending(spending, rest, limits) as Spending
-  const most = limits[limit] ?? DEFAULT_LIMITS.steps
-  const text = `run ${runId} with its children may use ${most} ${limit}: ${before.used[limit]} used, ${before.reserved[limit]} set aside, and what comes next needs up to ${reserve?.[limit]}; raise limits.${limit}, or ask for less`
-  return new OpspawnError('BUDGET_EXCEEDED', text, { details: { limit, runId } })
+  return requireSpending(run.origin.runId, run.spending, change, run.origin.limits)
 }

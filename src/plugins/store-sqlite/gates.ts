@@ -3,6 +3,9 @@ import { URGENT_SIGNALS, type RunGate, type TaskRef } from '../../core/index.ts'
 import { BEGUN, urgency, type Called, preparePlaces } from './order.ts'
 import { taskOf, type RunRow } from './run-row.ts'
 
+/** What is known of a run that leaves its gates. */
+type GatedRow = Pick<RunRow, 'ordinal' | 'inside' | 'gates'>
+
 /** Runs that are looked at before the rest is left for the next call, where gates hold up each other's runs. */
 const MAX_LOOKS = 100
 /** Gates looked at, beginnings forgotten and places taken back in one call. */
@@ -21,7 +24,7 @@ export interface Gates {
    */
   readonly ask: (ordinal: number, now: number) => readonly TaskRef[]
   /** For a run that is neither ready nor claimed any more: others get its places. Gives their tasks. */
-  readonly free: (row: RunRow, now: number) => readonly TaskRef[]
+  readonly free: (row: GatedRow, now: number) => readonly TaskRef[]
   /** Looks at the lines whose time has come. */
   readonly look: (now: number) => void
   /** Takes places back from ready runs that are not among those that a worker wants, where others wait. */
@@ -54,7 +57,7 @@ export function prepareGates(db: DatabaseSync, called: Called): Gates {
     return admit(first.key, now)
   }
 
-  function free(row: RunRow, now: number): readonly TaskRef[] {
+  function free(row: GatedRow, now: number): readonly TaskRef[] {
     if (row.inside === 0) return []
     leave.run(row.ordinal)
     const gates = gatesOf(row)
@@ -153,7 +156,7 @@ function isBegun({ epoch, place }: RunRow): boolean {
   return epoch > 0 && place === BEGUN
 }
 
-function gatesOf({ gates }: RunRow): readonly RunGate[] {
+function gatesOf({ gates }: Pick<RunRow, 'gates'>): readonly RunGate[] {
   return gates === null ? [] : (JSON.parse(gates) as RunGate[])
 }
 

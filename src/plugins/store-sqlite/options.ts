@@ -36,7 +36,7 @@ export interface SqliteStoreOptions {
   readonly transactionMs?: number
   /** Also takes a path on what looks like a network file system. @default false */
   readonly anyFileSystem?: boolean
-  /** For tests: its `now` stands in for the machine's clocks, also for leases. @default the machine's */
+  /** For tests: it stands in for the machine's clocks; leases go by its `elapsed`, if it has one. @default the machine's */
   readonly clock?: Clock
 }
 

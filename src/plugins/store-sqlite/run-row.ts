@@ -37,6 +37,49 @@ export interface RunRow {
   readonly unreported: number
 }
 
+/** The part of a row that an append looks at: reading the other columns too would take as long again. */
+export type OwnedRow = Omit<
+  RunRow,
+  | 'created_at'
+  | 'updated_at'
+  | 'due_at'
+  | 'priority'
+  | 'queue'
+  | 'agent'
+  | 'definition'
+  | 'idempotency_key'
+  | 'lease_until'
+  | 'ready'
+  | 'place'
+  | 'ready_since'
+  | 'tenant'
+  | 'gate'
+>
+
+const OWNED: Readonly<Record<keyof OwnedRow, true>> = {
+  ordinal: true,
+  run_id: true,
+  status: true,
+  seq: true,
+  epoch: true,
+  deliveries: true,
+  worker_id: true,
+  parent_id: true,
+  gates: true,
+  inside: true,
+  limits: true,
+  used_steps: true,
+  used_tokens: true,
+  used_cost: true,
+  reserved_steps: true,
+  reserved_tokens: true,
+  reserved_cost: true,
+  unreported: true,
+}
+
+/** Finds it by the id of its run. */
+export const SELECT_OWNED: string = `SELECT ${Object.keys(OWNED).join(', ')} FROM runs WHERE run_id = ?`
+
 /** A row of `runs` with what stands in `details`. */
 export interface WholeRow extends RunRow {
   readonly origin: string
@@ -84,7 +127,12 @@ export function isReady(row: RunRow, { now, mono }: At): boolean {
 }
 
 /** Refuses a write of anybody but the owner. @throws OpspawnError `LEASE_LOST`, `RUN_FINISHED` */
-export function requireOwner(row: RunRow | undefined, runId: string, epoch: number, workerId: string): asserts row is RunRow {
+export function requireOwner<R extends Pick<RunRow, 'status' | 'epoch' | 'worker_id'>>(
+  row: R | undefined,
+  runId: string,
+  epoch: number,
+  workerId: string,
+): asserts row is R {
   if (row !== undefined && row.status === 'running' && row.epoch === epoch && row.worker_id === workerId) return
   if (row !== undefined && isFinal(row.status)) throw finished(runId)
   throw new OpspawnError(

@@ -114,7 +114,7 @@ export class FileStore implements SqliteStore {
     this.#settings = settings
     this.#startThreads = startThreads
     this.#now = clock === undefined ? Date.now : () => clock.now()
-    this.#mono = clock === undefined ? monotonicNow : () => clock.now()
+    this.#mono = clock === undefined ? monotonicNow : () => clock.elapsed?.() ?? clock.now()
     this.#held = new HeldLeases(this.#mono, this.#shared, clock === undefined)
     this.#writer = new Lane((...events) => startThreads('writer', this.#threadData())(...events), path)
     this.#keeper = new Lane((...events) => {

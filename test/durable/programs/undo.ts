@@ -1,18 +1,18 @@
 // A workflow puts three rows into its file, each in a transaction, and waits. The first process leaves it there; the next ones cancel it,
-// and work on what makes it good. Dies like a crash at the n-th of the points that it passes: before and after the run that makes it
-// good is accepted, before and after the end is written, around each statement that undoes, and a little behind that.
-import { createOrchestrator, defineTool, jsonSchema, type Store } from '../../../src/index.ts'
+// and work on what makes it good. Each dies like a crash at the one point that it is told, and undoes nothing before the first run has ended
+// where it is to die on the way there: the two runs do not race.
+import { createOrchestrator, defineTool, jsonSchema, OpspawnError, type Store } from '../../../src/index.ts'
 import { loadWorkflow } from '../../../src/plugins/planner-workflow/index.ts'
 import { sqliteStore, sqliteTransaction } from '../../../src/plugins/store-sqlite/index.ts'
 import { wrapStore } from '../../engine/support/wrappers.ts'
 
-const [path = '', dieAt = '0'] = process.argv.slice(2)
+const [path = '', dieAt = ''] = process.argv.slice(2)
 const isFirst = dieAt === 'first'
-let points = 0
+/** These are passed before the first run has ended. */
+const isEarly = ['before the acceptance', 'after the acceptance', 'before the end', 'after the end'].includes(dieAt)
 
-function point(): void {
-  points += 1
-  if (points === Number(dieAt)) process.kill(process.pid, 'SIGKILL')
+function point(name: string): void {
+  if (name === dieAt) process.kill(process.pid, 'SIGKILL')
 }
 
 const rows = defineTool({
@@ -20,14 +20,11 @@ const rows = defineTool({
   description: 'Writes a row.',
   input: jsonSchema<{ row: string }>({ type: 'object' }),
   effect: 'transactional',
+  retry: { attempts: 10_000, baseMs: 20, maxMs: 20 },
   async execute({ row }, context) {
-    if (!isFirst) point()
+    if (isEarly) throw new OpspawnError('TOOL_FAILED', 'nothing is undone yet', { retryable: true })
     await sqliteTransaction(context).run('INSERT INTO rows VALUES (?)', row)
-    if (isFirst) return row
-    point()
-    // Somewhere between the end of the body and what comes after the commit.
-    setImmediate(point)
-    setTimeout(point, 1)
+    point(`written ${row}`)
     return row
   },
 })
@@ -42,21 +39,31 @@ const workflow = await loadWorkflow(
   },
   { tools: [rows] },
 )
+/** The call whose result was sent last. */
+let recorded = ''
 const inner = sqliteStore({ path })
 const store: Store = wrapStore(inner, {
   async create(run, options) {
     if (run.origin.compensates === undefined) return inner.create(run, options)
-    point()
+    point('before the acceptance')
     const created = await inner.create(run, options)
-    point()
+    point('after the acceptance')
     return created
   },
   async append(fence, seq, events, changes, options) {
     const isEnd = fence.runId === 'run' && changes?.end !== undefined
-    if (isEnd) point()
+    if (isEnd) point('before the end')
     const tasks = await inner.append(fence, seq, events, changes, options)
-    if (isEnd) point()
+    if (isEnd) point('after the end')
+    const ended = events.find((event) => event.type === 'effect-end')
+    if (ended !== undefined) recorded = ended.key
+    point(`recorded ${recorded}`)
     return tasks
+  },
+  async transaction(fence, work) {
+    const result = await (inner as Required<Store>).transaction(fence, work)
+    point(`committed ${recorded}`)
+    return result
   },
 })
 const ops = await createOrchestrator({ agents: [workflow], store, announce: false })

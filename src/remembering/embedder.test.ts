@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest'
+import type { EmbeddingModel } from '../core/index.ts'
+import { createEmbedder } from './index.ts'
+
+describe('an embedder', () => {
+  function model(calls: string[][], maxEmbeddingsPerCall?: EmbeddingModel['maxEmbeddingsPerCall']): EmbeddingModel {
+    return {
+      provider: 'p',
+      modelId: 'm',
+      maxEmbeddingsPerCall,
+      async doEmbed({ values }) {
+        calls.push(values)
+        return { embeddings: values.map((value) => [value.length, 1]) }
+      },
+    }
+  }
+  test('asks for each text once, in batches of the least limit, and makes vectors of length 1', async () => {
+    const calls: string[][] = []
+    const embedder = createEmbedder(model(calls, Promise.resolve(2)), { batch: 3 })
+    expect([embedder.id, embedder.dims]).toEqual(['p/m', undefined])
+    const vectors = await embedder.embed(['a', 'bb', 'a', 'ccc', 'dddd', 'bb'])
+    expect(calls).toEqual([
+      ['a', 'bb'],
+      ['ccc', 'dddd'],
+    ])
+    expect(vectors[0]).toBe(vectors[2])
+    for (const vector of vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 6)
+    await embedder.embed(['ccc', 'new'])
+    expect(calls.slice(2)).toEqual([['new']])
+    expect(embedder.dims).toBe(2)
+  })
+  test('keeps no more than it was told', async () => {
+    const calls: string[][] = []
+    const embedder = createEmbedder(model(calls), { cache: 2 })
+    await embedder.embed(['a', 'b', 'c'])
+    await embedder.embed(['c', 'b'])
+    expect(calls).toHaveLength(1)
+    await embedder.embed(['a'])
+    expect(calls).toHaveLength(2)
+  })
+  test('refuses numbers that were not told', async () => {
+    await expect(createEmbedder(model([]), { dims: 3 }).embed(['a'])).rejects.toMatchObject({
+      code: 'MODEL_ANSWER_INVALID',
+      details: { index: 0, expected: 3, actual: 2 },
+    })
+    expect(() => createEmbedder(model([]), { dims: 0 })).toThrow(expect.objectContaining({ code: 'LIMIT_INVALID' }))
+  })
+  test('wraps what the model throws, once, and an abort not at all', async () => {
+    const cause = new Error('down')
+    const broken = createEmbedder({ ...model([]), doEmbed: () => Promise.reject(cause) })
+    await expect(broken.embed(['a'])).rejects.toMatchObject({
+      code: 'MEMORY_FAILED',
+      retryable: true,
+      details: { reason: 'vector' },
+      cause,
+    })
+    const throwing = createEmbedder({
+      ...model([]),
+      doEmbed: () => {
+        throw cause
+      },
+    })
+    await expect(throwing.embed(['a'])).rejects.toMatchObject({ code: 'MEMORY_FAILED', cause })
+    const reason = new Error('enough')
+    await expect(broken.embed(['a'], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  })
+})
