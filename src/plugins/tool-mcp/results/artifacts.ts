@@ -13,10 +13,11 @@ export interface McpArtifacts {
   read(key: string, offset: number, length: number): Promise<{ readonly bytes: Uint8Array; readonly size: number } | undefined>
 }
 
-const MEBIBYTE = 1_048_576
+/** 64 MiB. */
+const MOST_KEPT = 67_108_864
 
 /** Artifacts in this process, the oldest given up where there are more than `maxBytes` in all; gone with the process. @default 64 MiB */
-export function mcpMemoryArtifacts({ maxBytes = 64 * MEBIBYTE }: { readonly maxBytes?: number } = {}): McpArtifacts {
+export function mcpMemoryArtifacts({ maxBytes = MOST_KEPT }: { readonly maxBytes?: number } = {}): McpArtifacts {
   if (!Number.isSafeInteger(maxBytes) || maxBytes <= 0)
     throw optionsInvalid('mcpMemoryArtifacts: maxBytes must be a whole number above 0')
   const kept = new Map<string, Uint8Array>()
