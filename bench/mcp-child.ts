@@ -4,11 +4,14 @@
  */
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { mcp } from 'opspawn/plugins/tool-mcp'
+import { mcp, mcpDriverV2 } from 'opspawn/plugins/tool-mcp'
 import { toolContext } from 'opspawn/testing'
 
 const calls = Number(process.argv[2] ?? 10_000)
 const cycles = Number(process.argv[3] ?? 1_000)
+
+/** Connections at once while they are opened and closed. */
+const BATCH = 10
 
 const library = createRequire(fileURLToPath(import.meta.resolve('opspawn')))
 const load = (name: string): Promise<Record<string, never>> => import(pathToFileURL(library.resolve(name)).href)
@@ -86,13 +89,14 @@ function quantile(values: readonly number[], part: number): number {
 /** Handles, and processes, that are there after all connections were closed and were not before the first. */
 async function left(): Promise<Record<string, number>> {
   const count = (): number => process.getActiveResourcesInfo().filter((name) => !/^(Timeout|Immediate)$/.test(name)).length
+  const driver = mcpDriverV2()
   const cycle = async (): Promise<void> => {
-    await using handle = mcp({ servers: { echo: server } })
+    await using handle = mcp({ servers: { echo: server }, driver })
     await handle.call('echo', 'echo', { message: 'x' })
   }
   await cycle()
   const before = count()
-  for (let done = 0; done < cycles; done += 1) await cycle()
+  for (let done = 0; done < cycles; done += BATCH) await Promise.all(Array.from({ length: BATCH }, cycle))
   await new Promise((resolve) => setTimeout(resolve, 100))
   return { 'mcp-left': count() - before }
 }
