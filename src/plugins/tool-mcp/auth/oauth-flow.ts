@@ -48,6 +48,8 @@ interface FlowState {
   readonly verifiers: Set<string>
   readonly signal: AbortSignal | undefined
   resource: string
+  /** The one that was found last. */
+  issuer: string | undefined
   discovery: JsonObject | undefined
   redirected: Redirected | undefined
   redeeming: Redirected | undefined
@@ -63,6 +65,7 @@ export function oauthFlow(auth: McpAuth, serverUrl: string, clientName: string, 
     verifiers: new Set(),
     signal,
     resource: serverUrl,
+    issuer: undefined,
     discovery: undefined,
     redirected: undefined,
     redeeming: undefined,
@@ -128,10 +131,12 @@ function credentialsIn(state: FlowState): Pick<OAuthProvider, Keeping> {
     context?.issuer === undefined ? kept.current() : { issuer: context.issuer, resource: state.resource }
   return {
     async clientInformation(context) {
-      const at = await place(context)
-      const found = at && (await kept.read('client', at.issuer, at.resource))
-      if (found !== undefined || auth.client === undefined) return found
-      return fixedClient(auth.client, context?.issuer, (await kept.current())?.issuer)
+      const first = (await kept.current())?.issuer
+      // The older library does not say for whom it asks: for the issuer that it has just found.
+      const named = context?.issuer ?? state.issuer
+      const issuer = named ?? first
+      const found = issuer === undefined ? undefined : await kept.read('client', issuer, state.resource)
+      return found ?? (auth.client && fixedClient(auth.client, named, first))
     },
     async saveClientInformation(value, context) {
       const issuer = issuerOf(value, context)
@@ -194,7 +199,12 @@ function redirectionIn(state: FlowState): Pick<OAuthProvider, Redirecting> {
     },
     saveCodeVerifier: (verifier) => void verifiers.add(verifier),
     codeVerifier: () => state.redeeming!.verifier,
-    saveDiscoveryState: (found) => void (state.discovery = found),
+    saveDiscoveryState(found) {
+      const { authorizationServerMetadata: metadata, authorizationServerUrl: url } = found
+      const issuer = (metadata as JsonObject | undefined)?.['issuer'] ?? url
+      state.issuer = typeof issuer === 'string' ? issuer : undefined
+      state.discovery = found
+    },
     // What was found once holds only from the way out to the way back: later, the server may trust somebody else.
     discoveryState: () => state.redeeming?.discovery,
   }
