@@ -18,7 +18,12 @@ export default {
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only('core-is-alone', '^src/core/', ['^src/core/'], { builtins: false, packages: false }),
     only('plugins-see-core', '^src/plugins/(?!planner-|memory-|tool-)([^/]+)/', [core, '^src/plugins/$1/']),
-    only('tools-see-fetching', '^src/plugins/(tool-[^/]+)/', [core, '^src/fetching/index\\.ts$', '^src/plugins/$1/']),
+    // What goes to the network shares a fetch, and the search for tools is the search of memories.
+    only('tools-see-fetching', '^src/plugins/(tool-[^/]+)/', [
+      core,
+      '^src/(fetching|remembering)/index\\.ts$',
+      '^src/plugins/$1/',
+    ]),
     only('fetching-sees-core', '^src/fetching/', [core, '^src/fetching/'], { packages: false }),
     only('memories-see-remembering', '^src/plugins/(memory-[^/]+)/', [core, '^src/remembering/index\\.ts$', '^src/plugins/$1/']),
     only('remembering-sees-core', '^src/remembering/', [core, '^src/remembering/', '^(node:)?crypto$'], {

@@ -34,7 +34,7 @@ const table: readonly { from: RegExp; to: (folder: string) => readonly RegExp[] 
   { from: /^src\/fetching\//, to: () => [core, /^src\/fetching\//, builtin] },
   {
     from: /^src\/plugins\/(tool-[^/]+)\//,
-    to: (name) => [core, fetching, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
+    to: (name) => [core, fetching, remembering, new RegExp(`^src/plugins/${name}/`), builtin, anyPackage],
   },
   {
     from: /^src\/plugins\/([^/]+)\//,
@@ -138,7 +138,7 @@ describe('boundaries', () => {
       plant('src/remembering/index.ts', `import { a } from '../core/index.ts'\nimport { createHash } from 'node:crypto'\n`)
       plant('src/plugins/memory-m/index.ts', `import '../../remembering/index.ts'\n`)
       plant('src/fetching/index.ts', `import { a } from '../core/index.ts'\nimport { request } from 'node:https'\n`)
-      plant('src/plugins/tool-t/index.ts', `import '../../fetching/index.ts'\n`)
+      plant('src/plugins/tool-t/index.ts', `import '../../fetching/index.ts'\nimport '../../remembering/index.ts'\n`)
       plant('src/testing/index.ts', `import { a } from '../core/index.ts'\nimport { readFileSync } from 'node:fs'\n`)
       plant('src/cli/main.ts', `import 'commander'\nvoid import('../index.ts')\nvoid import('../plugins/x-y/index.ts')\n`)
       plant('src/index.ts', `export { a } from './core/index.ts'\nexport * from './plugins/x-y/index.ts'\n`)

@@ -27,6 +27,7 @@ import { memoryIngest } from './commands/memory-ingest.ts'
 import { memoryList } from './commands/memory-list.ts'
 import { memorySearch } from './commands/memory-search.ts'
 import { memoryStats } from './commands/memory-stats.ts'
+import { mcpApprove, mcpDiff, mcpList, mcpPin } from './commands/mcp.ts'
 import { run } from './commands/run.ts'
 import { schedulesList, schedulesPause, schedulesRemove, schedulesResume, schedulesTrigger } from './commands/schedules.ts'
 import { signal } from './commands/signal.ts'
@@ -73,6 +74,10 @@ export const COMMANDS: readonly CliCommand[] = [
   memoryExport,
   memoryImport,
   memoryStats,
+  mcpList,
+  mcpPin,
+  mcpDiff,
+  mcpApprove,
   backup,
   vacuum,
   doctor,

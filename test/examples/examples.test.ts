@@ -60,6 +60,18 @@ describe.concurrent('examples', () => {
     expect(approved.code).toBe(0)
   })
 
+  it('mcp: the file is written once, after an approval from the command line, by the worker after the killed one', async () => {
+    const { code, stdout } = await runExample('mcp')
+    expect(stdout).toMatch(/^May clerk call files__write_file\? \(run \S+\)\nthe worker was killed; the file is not there\n/)
+    expect(stdout).toContain('"status":"completed","output":"It is written down."')
+    expect(stdout).toContain('the file says: Buy tea.')
+    const records = stdout.slice(stdout.indexOf('$ opspawn audit')).trim().split('\n').slice(2)
+    expect(records).toHaveLength(2)
+    expect(records[0]).toMatch(/ mcp +allow .* completed /)
+    expect(records[1]).toMatch(/ files__write_file through mcp +ask by tool files__write_file, answered by ada +completed +1 /)
+    expect(code).toBe(0)
+  })
+
   it.each([['--deny'], []])('approval: nothing is paid without an answer or against it %s', async (...args: string[]) => {
     const denied = await runExample('approval', args)
     expect(denied.stdout).toContain('denied it')
