@@ -62,7 +62,9 @@ export function quickjsSandbox(options: QuickjsSandboxOptions = {}): Sandbox {
     },
     async [Symbol.asyncDispose]() {
       isDisposed = true
-      await (await pool)?.close()
+      // What could not be loaded was told to whoever ran code, and has nothing to be closed.
+      const made = await pool?.catch(() => undefined)
+      await made?.close()
     },
   }
 }
