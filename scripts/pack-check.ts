@@ -3,7 +3,7 @@
  * every subpath imports and type-checks, the core stays alone, the install stays small, the README runs.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { COMMAND, packageEntries } from './entries.ts'
@@ -94,6 +94,23 @@ for (const runId of ['first', 'second']) {
   console.log('durable: runs in a file, threads included')
 }
 
+/** A sandbox starts a thread by its file and reads the engine of its peer; without the peer it names what is missing. */
+function checkSandbox(): void {
+  write(
+    'sandbox.js',
+    `import { quickjsSandbox } from 'opspawn/plugins/sandbox-quickjs'
+await using sandbox = quickjsSandbox()
+const task = { code: 'return await tools.double({ n: 21 })', api: { double: ({ n }) => n * 2 } }
+console.log(await sandbox.run(task).then(({ value }) => value, ({ code }) => code))\n`,
+  )
+  const without = run('node', ['sandbox.js']).trim()
+  if (without !== 'PLUGIN_PACKAGE_MISSING') throw new Error(`A sandbox without quickjs-wasi says ${without}.`)
+  cpSync(join(root, 'node_modules/quickjs-wasi'), join(project, 'node_modules/quickjs-wasi'), { recursive: true })
+  const said = run('node', ['sandbox.js']).trim()
+  if (said !== '42') throw new Error(`Code in a sandbox does not work in the package: ${said}`)
+  console.log('sandbox: code in a thread, with the engine of its peer')
+}
+
 /** Once for the browser's types without Node's, once for Node's without the browser's. */
 function checkTypes(files: readonly string[]): void {
   const kinds = {
@@ -163,6 +180,7 @@ try {
   checkCommand()
   const readme = writeReadmeExample()
   checkTypes(readme)
+  checkSandbox()
   for (const file of readme) console.log(`README example:\n${run('node', [file])}`)
 } finally {
   rmSync(project, { recursive: true, force: true })

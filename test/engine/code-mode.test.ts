@@ -9,7 +9,13 @@ import {
   type Policy,
   type RunEvent,
 } from '../../src/index.ts'
-import { codeMode, type CodeModeOptions, quickjsSandbox } from '../../src/plugins/sandbox-quickjs/index.ts'
+import {
+  codeMode,
+  type CodeModeOptions,
+  quickjsSandbox,
+  type Sandbox,
+  type SandboxSession,
+} from '../../src/plugins/sandbox-quickjs/index.ts'
 import { scriptedModel } from '../../src/testing/index.ts'
 import { noting, type NotingTool } from './support/parts.ts'
 import { historyOf } from './support/world.ts'
@@ -170,6 +176,30 @@ test('cancelling the run cancels what the script waits for', async () => {
   await run.cancel('enough')
   expect(await run.result).toMatchObject({ status: 'cancelled' })
   expect(signal.aborted).toBe(true)
+})
+
+test('a run is cancelled at once while its script computes; only the thread goes on until the limit', async () => {
+  const begun = Promise.withResolvers<void>()
+  let isAtRest = false
+  await using inner = quickjsSandbox({ threads: 1, warm: 0 })
+  const watched: Sandbox = {
+    ...inner,
+    async open(task, options) {
+      const session = await inner.open(task, options)
+      const step: SandboxSession['step'] = (answers, more) => {
+        begun.resolve()
+        return session.step(answers, more).finally(() => (isAtRest = true))
+      }
+      return { isOpen: true, step, [Symbol.dispose]: () => session[Symbol.dispose]() }
+    },
+  }
+  const limits = { fuel: 1_000_000, cpuMs: 60_000, wallMs: 120_000 }
+  const { ops } = await world('for (;;);', { sandbox: watched, limits })
+  const run = await ops.start('writer', 'go')
+  await begun.promise
+  await run.cancel('enough')
+  expect(await run.result).toMatchObject({ status: 'cancelled' })
+  expect(isAtRest).toBe(false)
 })
 
 test('agents are called like tools', async () => {

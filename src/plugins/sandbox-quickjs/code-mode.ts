@@ -40,7 +40,14 @@ const MEMBERS = ['name', 'tools', 'agents', 'limits', 'runLimits', 'description'
  */
 export function codeMode(options: CodeModeOptions): Agent<CodeModeInput, CodeModeOutput> {
   requireMembers('options of codeMode', options, MEMBERS)
-  const { name, tools = [], agents = [], limits = {}, runLimits = {}, sandbox = quickjsSandbox({ waiting: 10_000 }) } = options
+  const {
+    name,
+    tools = [],
+    agents = [],
+    limits = {},
+    runLimits = {},
+    sandbox = quickjsSandbox({ warm: 0, waiting: 10_000 }),
+  } = options
   if (!Array.isArray(tools) || !Array.isArray(agents))
     throw new OpspawnError('OPTIONS_INVALID', 'codeMode: tools and agents must be lists')
   const all = sandboxLimits(limits)

@@ -31,7 +31,7 @@ test.each([
   [{ type: 'object', properties: { 'a b': { type: 'boolean' }, c: {} }, required: ['c'] }, '{ "a b"?: boolean; c: any }'],
   [{ $ref: '#/$defs/a~1b', $defs: { 'a/b': { type: 'number' } } }, 'number'],
   [{ $ref: 'https://example.com/x' }, 'any'],
-  [false, 'any'],
+  [false, 'never'],
   [{ properties: { never: false } }, '{ never?: never }'],
 ])('%j', (input, type) => {
   expect(toolDeclarations([tool('x', input as object)])).toContain(`x(input: ${type}): Promise<any>`)

@@ -61,6 +61,13 @@ describe('hostile code ends within its limits', () => {
   })
 })
 
+test('one built-in that the engine cannot interrupt is ended by the wall', slow, async () => {
+  const code = 'return ("a".repeat(1e6)).indexOf("a".repeat(5e5) + "b")'
+  const wide = { fuel: 1_000_000, cpuMs: 60_000 }
+  expect(reasonOf(await sandbox.run({ code, limits: { ...wide, wallMs: 1500 } }))).toBe('wall')
+  expect(await sandbox.run({ code: 'return "alive"' })).toMatchObject({ value: 'alive' })
+})
+
 test('memory that really holds: what one piece of code can keep is within its limit', slow, async () => {
   const code =
     'const all = []; try { for (;;) all.push(new Uint8Array(1 << 20)) } catch {} const n = all.length; all.length = 0; return n'

@@ -68,6 +68,14 @@ export class Pool {
     this.#serve()
   }
 
+  /** Starts threads ahead of need, where there is room: not before code has come to rest, with which they would compete. */
+  warmUp(): void {
+    const { threads, warm } = this.#options
+    if (this.#isClosed) return
+    let unused = [...this.#threads].filter((thread) => thread.isFree).length
+    for (; unused < warm && this.#threads.size < threads; unused += 1) this.#start()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     for (const { reject } of this.#waiting.splice(0)) reject(closed())
@@ -82,7 +90,7 @@ export class Pool {
       this.#waiting.shift()
       one.resolve(thread)
     }
-    if (!this.#isClosed) this.#warmUp()
+    this.warmUp()
   }
 
   #find(tenant: string): Thread | undefined {
@@ -108,15 +116,7 @@ export class Pool {
     thread.isFree = false
     thread.tenant = tenant
     thread.runs += 1
-    this.#warmUp()
     return thread
-  }
-
-  /** Starts threads ahead of need, where there is room. */
-  #warmUp(): void {
-    const { threads, warm } = this.#options
-    let unused = [...this.#threads].filter((thread) => thread.isFree).length
-    for (; unused < warm && this.#threads.size < threads; unused += 1) this.#start()
   }
 
   #start(): Thread {

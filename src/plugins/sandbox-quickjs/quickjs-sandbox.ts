@@ -12,7 +12,7 @@ import { QuickjsSession } from './session.ts'
 export interface QuickjsSandboxOptions {
   /** Threads at once: as much code runs, or waits for calls. At most 64. @default 4 */
   readonly threads?: number
-  /** Threads that are started ahead of need, once the sandbox is used. @default 1 */
+  /** Threads that are started ahead of need, once code has come to rest in the sandbox. @default 1 */
   readonly warm?: number
   /** Runs that wait for a thread; more are refused with `QUEUE_FULL`. At most 10,000. @default 100 */
   readonly waiting?: number
@@ -62,7 +62,9 @@ export function quickjsSandbox(options: QuickjsSandboxOptions = {}): Sandbox {
     },
     async [Symbol.asyncDispose]() {
       isDisposed = true
-      await (await pool)?.close()
+      // What could not be loaded was told to whoever ran code, and has nothing to be closed.
+      const made = await pool?.catch(() => undefined)
+      await made?.close()
     },
   }
 }

@@ -72,6 +72,7 @@ for (const [name, code] of Object.entries({ twoAndOne, loops })) {
   })
 }
 
+type History = ReturnType<typeof scriptedHistory>
 const done = (value: Json): Outcome => ({ status: 'completed', value })
 const failed = scriptedFailure('failed', 'TOOL_FAILED', 'x')
 
@@ -89,7 +90,7 @@ function begin(code: string, used: Sandbox = sandbox) {
 }
 
 /** A sandbox whose code can be taken away between decisions. */
-function forgetful(): { readonly used: Sandbox; forget(): number } {
+function forgetful(): { readonly used: Sandbox; readonly forget: () => number } {
   const open: SandboxSession[] = []
   const used: Sandbox = {
     ...sandbox,
@@ -172,6 +173,27 @@ test('a history that the script did not make fails with both sides shown', async
     type: 'fail',
     error: { code: 'PLANNER_FAILED', message: expect.stringContaining('did not ask for it') as string },
   })
+})
+
+test('a script that waits is gone on with over its own history alone, not over another of the same run', async () => {
+  const [first, other] = [1, 2].map(() => scriptedHistory(scenarioDefinition, { name: 'script', input: 'x' })) as [
+    History,
+    History,
+  ]
+  const planner = ofScript('return [await tools.note({ n: 1 }), await tools.note({ n: 2 })]')
+  const step = async (one: History, outcome: number): Promise<void> => {
+    const decision = await planner.decide(one.view)
+    if (decision.type !== 'act') throw new Error(`it decided ${JSON.stringify(decision)}`)
+    one.decide(decision.effects, decision.state)
+    one.settle(decision.effects[0] as Effect, done(outcome))
+  }
+  expect(first.view.id).toBe(other.view.id)
+  await step(first, 1)
+  await step(other, 5)
+  await step(first, 2)
+  await step(other, 6)
+  expect(await planner.decide(first.view)).toEqual({ type: 'finish', output: { result: [1, 2] } })
+  expect(await planner.decide(other.view)).toEqual({ type: 'finish', output: { result: [5, 6] } })
 })
 
 test('input that is no script fails', async () => {

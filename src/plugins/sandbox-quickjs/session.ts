@@ -77,7 +77,10 @@ export class QuickjsSession implements SandboxSession, Resting {
     const { calls, end, console = [], bytes } = reply
     this.#bytes = bytes
     if (end !== undefined) this.#leave()
-    else if (this.#isReplayable) this.#rest()
+    else {
+      if (this.#isReplayable) this.#rest()
+      this.#pool.warmUp()
+    }
     const made = calls.map(({ id, name, text }) => ({ id, name, input: JSON.parse(text) as Json }))
     if (end === undefined) return { calls: made }
     if ('fault' in end) return { calls: made, end: failed(end.fault, console) }
