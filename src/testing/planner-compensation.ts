@@ -1,6 +1,6 @@
 import { type Json, type Planner, type RunView, toFailure, toJson } from '../core/index.ts'
 import { firstDifference } from './planner-difference.ts'
-import type { PlannerRule } from './planner-drive.ts'
+import type { PlannerRule } from './planner-rule.ts'
 import type { ScriptedHistory } from './planner-history.ts'
 import { watchAmbient } from './planner-traps.ts'
 

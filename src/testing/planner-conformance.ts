@@ -1,5 +1,6 @@
 import type { Planner, RunDefinition } from '../core/index.ts'
-import { type PlannerRule, drivePlanner } from './planner-drive.ts'
+import { drivePlanner } from './planner-drive.ts'
+import type { PlannerRule } from './planner-rule.ts'
 import { type PlannerDialect, type PlannerScenario, nativeDialect } from './planner-scenario.ts'
 import { plannerScenarios, scenarioDefinition } from './planner-scenarios.ts'
 import { type ConformanceCase, registerCases, type TestFunction } from './suite.ts'
