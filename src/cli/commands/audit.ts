@@ -69,5 +69,5 @@ function cells(record: AuditRecord): readonly string[] {
     showDuration(record.durationMs),
     bytes === undefined ? '' : String(bytes),
   ]
-  return texts.map(oneLine)
+  return texts.map((text) => oneLine(text))
 }
