@@ -45,10 +45,10 @@ export function viewOf(events: readonly RunEvent[]): RunView {
 export function stepsOf(events: readonly RunEvent[], prices: LocalOptions['prices'] = {}): readonly Step[] {
   const asked = new Map<string, number>()
   const ended = new Map<string, { readonly at: number; readonly durationMs: number }>()
-  const tried = new Map<string, Step['dryRun']>()
+  const tried = new Map<string, Pick<Step, 'dryRun'>>()
   for (const event of events) {
     if (event.type === 'policy-verdict' && event.dryRun === true)
-      tried.set(event.key, { verdict: event.verdict, rule: event.rule })
+      tried.set(event.key, { dryRun: { verdict: event.verdict, rule: event.rule } })
     if (event.type === 'decision') for (const { key } of event.effects) asked.set(key, event.at)
     if (event.type === 'effect-end') ended.set(event.key, event)
   }
@@ -65,7 +65,7 @@ export function stepsOf(events: readonly RunEvent[], prices: LocalOptions['price
       askedAt: asked.get(effect.key) ?? 0,
       ...(end === undefined ? undefined : { endedAt: end.at, durationMs: end.durationMs }),
       ...tokensOf(record, prices),
-      ...(tried.has(effect.key) ? { dryRun: tried.get(effect.key) as NonNullable<Step['dryRun']> } : undefined),
+      ...tried.get(effect.key),
       ...(outcome === undefined ? undefined : { result: outcomeText(outcome) }),
     }
   })
