@@ -30,6 +30,8 @@ export interface Step {
   readonly outputTokens?: number
   /** By the prices of the configuration. */
   readonly cost?: number
+  /** What the rules said of it that are only tried. */
+  readonly dryRun?: { readonly verdict: 'ask' | 'deny'; readonly rule: string }
   /** What it came to, in a few words. */
   readonly result?: string
 }
@@ -43,7 +45,10 @@ export function viewOf(events: readonly RunEvent[]): RunView {
 export function stepsOf(events: readonly RunEvent[], prices: LocalOptions['prices'] = {}): readonly Step[] {
   const asked = new Map<string, number>()
   const ended = new Map<string, { readonly at: number; readonly durationMs: number }>()
+  const tried = new Map<string, Pick<Step, 'dryRun'>>()
   for (const event of events) {
+    if (event.type === 'policy-verdict' && event.dryRun === true)
+      tried.set(event.key, { dryRun: { verdict: event.verdict, rule: event.rule } })
     if (event.type === 'decision') for (const { key } of event.effects) asked.set(key, event.at)
     if (event.type === 'effect-end') ended.set(event.key, event)
   }
@@ -60,6 +65,7 @@ export function stepsOf(events: readonly RunEvent[], prices: LocalOptions['price
       askedAt: asked.get(effect.key) ?? 0,
       ...(end === undefined ? undefined : { endedAt: end.at, durationMs: end.durationMs }),
       ...tokensOf(record, prices),
+      ...tried.get(effect.key),
       ...(outcome === undefined ? undefined : { result: outcomeText(outcome) }),
     }
   })
@@ -91,6 +97,8 @@ export interface RunSummary {
   readonly status: RunRecord['status']
   readonly tenant: string
   readonly session?: string
+  /** Who is behind it. */
+  readonly caller?: RunRecord['caller']
   readonly parent?: RunRecord['parent']
   readonly rootId: string
   readonly forkOf?: RunRecord['forkOf']
@@ -120,7 +128,8 @@ export interface RunResult extends RunSummary {
 
 /** The part of a record that commands print. */
 export function summaryOf(record: RunRecord): RunSummary {
-  const { runId, agent, definition, status, tenant, session, parent, rootId, forkOf, continues, successor, compensates } = record
+  const { runId, agent, definition, status, tenant, session, caller, parent, rootId, forkOf, continues, successor, compensates } =
+    record
   const { createdAt, updatedAt, dueAt, gate, deliveries, seq, outcome } = record
   return {
     runId,
@@ -129,6 +138,7 @@ export function summaryOf(record: RunRecord): RunSummary {
     status,
     tenant,
     ...(session === undefined ? undefined : { session }),
+    ...(caller === undefined ? undefined : { caller }),
     ...(parent === undefined ? undefined : { parent }),
     rootId,
     ...(forkOf === undefined ? undefined : { forkOf }),

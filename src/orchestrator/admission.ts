@@ -64,7 +64,7 @@ function judge(context: RunContext, log: RunLog, record: EffectRecord, target: T
 }
 
 /** What a call comes to: as it is made, and through which front tool. */
-interface Target {
+export interface Target {
   readonly effect: Call
   readonly offered: OfferedTool
   readonly front?: Pick<PolicyCall, 'tool' | 'input'>
@@ -93,11 +93,17 @@ function admitChecked(context: RunContext, log: RunLog, record: EffectRecord, ju
   }
   let checking: unknown
   try {
-    checking = check(context, effect)
+    checking = checkedInput(context, effect)
   } catch (error) {
     return fail(error)
   }
-  return checking instanceof Promise ? bounded(context, effect, checking).then(pass, fail) : pass(checking)
+  return checking instanceof Promise ? checking.then(pass, fail) : pass(checking)
+}
+
+/** What the body of a tool, or a child run, gets; a promise only where a schema gives one. */
+export function checkedInput(context: RunContext, effect: Call): unknown {
+  const checking = check(context, effect)
+  return checking instanceof Promise ? bounded(context, effect, checking) : checking
 }
 
 /** A schema that never answers must not hold up the run: its call is let in within its own time limit, or not at all. */
@@ -113,7 +119,6 @@ function bounded(context: RunContext, effect: Call, checking: Promise<unknown>):
   return within(clock, ms, checking, () => new OpspawnError('INPUT_INVALID', text))
 }
 
-/** What the body of a tool, or a child run, gets. */
 function check(context: RunContext, effect: Call): unknown {
   if (effect.kind === 'tool') {
     const ready = toolOf(context, effect)
@@ -154,11 +159,14 @@ function conclude(context: RunContext, log: RunLog, { target, call, verdict: fir
 }
 
 function refuse(log: RunLog, key: string, offered: OfferedTool, verdict: Verdict): false {
-  const { rule, reason } = verdict
   noteVerdict(log, key, verdict)
-  const text = `${offered.name} may not be called here: ${reason ?? rule}`
-  settle(log, key, 'denied', new OpspawnError('POLICY_DENIED', text, { details: { rule } }))
+  settle(log, key, 'denied', denial(offered.name, verdict))
   return false
+}
+
+/** What a call that rules deny comes to. */
+export function denial(name: string, { rule, reason }: Verdict): OpspawnError {
+  return new OpspawnError('POLICY_DENIED', `${name} may not be called here: ${reason ?? rule}`, { details: { rule } })
 }
 
 /** Rules that are only tried leave their mark, and nothing else comes of them. */
@@ -168,7 +176,8 @@ function noteTried(log: RunLog, key: string, { tried }: Verdict): void {
   log.record({ type: 'policy-verdict', key, verdict, rule, ...(reason === undefined ? undefined : { reason }), dryRun: true })
 }
 
-function noteVerdict(log: RunLog, key: string, { verdict, rule, reason }: Verdict): void {
+/** Puts on record what rules said; what they allow is not. */
+export function noteVerdict(log: RunLog, key: string, { verdict, rule, reason }: Verdict): void {
   if (verdict === 'allow') return
   log.record({ type: 'policy-verdict', key, verdict, rule, ...(reason === undefined ? undefined : { reason }) })
 }
@@ -194,7 +203,7 @@ function verdictOn(context: RunContext, call: PolicyCall, target: Target): Verdi
 }
 
 /** What the rules say. Those about a front tool hold for what is called through it. */
-function ruledOn({ engine: { policy } }: RunContext, call: PolicyCall, { front }: Target): Verdict {
+export function ruledOn({ engine: { policy } }: RunContext, call: PolicyCall, { front }: Target): Verdict {
   const named = policy.decide(call)
   const ruled = front === undefined ? named : stricter(named, policy.decide({ ...call, ...front, raw: undefined }))
   return policy.isDryRun && ruled.verdict !== 'allow' ? { verdict: 'allow', rule: ruled.rule, tried: ruled } : ruled

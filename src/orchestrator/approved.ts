@@ -7,7 +7,11 @@ export type Call = Effect & { kind: 'tool' | 'run' }
 
 /** The tool that an effect uses; for an agent that is called directly, a stand-in of its name. */
 export function offeredFor({ view }: RunContext, effect: Call): OfferedTool | undefined {
-  const { tools } = view
+  return offeredAmong(view.tools, effect)
+}
+
+/** The same among any tools. */
+export function offeredAmong(tools: readonly OfferedTool[], effect: Call): OfferedTool | undefined {
   if (effect.kind === 'tool') return tools.find((tool) => tool.name === effect.tool && tool.delegate === undefined)
   return tools.find((tool) => tool.delegate?.agent === effect.agent && (effect.tool === undefined || tool.alias === effect.tool))
 }

@@ -1,11 +1,21 @@
-import { type Caller, type Json, OpspawnError, type Policy, type PolicyRule, toJson, type Tool } from '../core/index.ts'
+import {
+  type Caller,
+  type Json,
+  OpspawnError,
+  type Policy,
+  type PolicyRule,
+  toJson,
+  type Tool,
+  type ToolLabel,
+} from '../core/index.ts'
 import { requireCaller } from './checks/caller.ts'
 import { requireShape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
 import { composeAgents } from './composition.ts'
-import type { ReadyAgent } from './definition.ts'
+import { loadJsonSchemaCompiler } from './json-schema.ts'
 import { compilePolicy, compileRule, type PolicyCall, STRICTNESS } from './policy.ts'
 import type { ReplayOptions } from './replay.ts'
+import { type CompiledSchema, compileSchema } from './schema.ts'
 import { aliasOf } from './tool-names.ts'
 
 /**
@@ -119,13 +129,20 @@ function failedArgument({ verdict, arguments: conditions = {} }: PolicyRule, ind
  * @property verdict The strictest of all.
  * @property decidedBy The rule that decided, `otherwise`, or `tool <name>` for a tool that wants an approval.
  * @property parts What the rules say, by the names that the call has: for a front tool that of the tool behind comes first.
+ * @property dataFlow Of a tool that sends data out, where the verdict is `allow`: labels of data. A run that has read data of
+ * all of them needs an approval.
  */
-export type CallExplanation = Readonly<{ verdict: PolicyRule['verdict']; decidedBy: string; parts: readonly PolicyExplanation[] }>
+export type CallExplanation = Readonly<{
+  verdict: PolicyRule['verdict']
+  decidedBy: string
+  parts: readonly PolicyExplanation[]
+}> &
+  Readonly<{ dataFlow?: readonly ToolLabel[] }>
 
 /**
  * The same for an agent's call: the arguments as the tool's schema makes them, through a front tool to the tool behind it, and
- * with the tool's own wish for an approval. The data-flow rule depends on what a run has read, and is not looked at. A `route`
- * is asked; nothing else of a tool is run.
+ * with the tool's own wish for an approval. The data-flow rule depends on what a run has read; it is said what that would have
+ * to be. A `route` and schemas are asked; nothing else of a tool is run.
  *
  * @throws OpspawnError `AGENT_UNKNOWN`, `TOOL_UNKNOWN`, `TOOL_INPUT_INVALID`, and what `createOrchestrator` throws about an agent
  */
@@ -144,8 +161,14 @@ export async function explainCall(parts: ReplayOptions, call: ExplainedCall): Pr
   const tool = ready.tools.get(call.tool)?.tool
   const routed = routeOf(tool, call)
   if (routed === undefined)
-    return summary([explain(policy, { ...call, input: await madeInput(ready, call) }, call.input)], [tool])
-  const behind = explain(policy, { ...call, tool: routed.tool.name, input: routed.input })
+    return summary(
+      [explain(policy, { ...call, input: await madeInput(ready.tools.get(call.tool)?.input, call) }, call.input)],
+      [tool],
+    )
+  const meant = { ...call, tool: routed.tool.name, input: toJson(routed.input) }
+  const where = `tool ${show(routed.tool.name)}`
+  const schema = compileSchema(routed.tool.input, 'input', where, await loadJsonSchemaCompiler())
+  const behind = explain(policy, { ...meant, input: await madeInput(schema, meant) }, meant.input)
   return summary([behind, explain(policy, call)], [routed.tool, tool])
 }
 
@@ -161,13 +184,14 @@ function summary(parts: readonly PolicyExplanation[], tools: readonly (Tool | un
   const held = parts.filter(({ mode }) => mode === 'enforce')
   const strictest = held.toSorted((left, right) => STRICTNESS[right.verdict] - STRICTNESS[left.verdict])[0]
   const { verdict = 'allow', rule = 'dry-run' } = strictest ?? {}
-  const wants = verdict === 'allow' && asking !== undefined
-  return wants ? { verdict: 'ask', decidedBy: `tool ${asking}`, parts } : { verdict, decidedBy: rule, parts }
+  if (verdict !== 'allow') return { verdict, decidedBy: rule, parts }
+  if (asking !== undefined) return { verdict: 'ask', decidedBy: `tool ${asking}`, parts }
+  const isOutbound = tools[0]?.labels?.includes('outbound') === true
+  return { verdict, decidedBy: rule, parts, ...(isOutbound ? { dataFlow: ['private', 'untrusted'] } : undefined) }
 }
 
 /** The arguments as the body gets them. */
-async function madeInput(ready: ReadyAgent, { tool, input }: ExplainedCall): Promise<Json> {
-  const schema = ready.tools.get(tool)?.input
+async function madeInput(schema: CompiledSchema | undefined, { tool, input }: ExplainedCall): Promise<Json> {
   if (schema === undefined) return input
   const checked = await schema.validate(input)
   if (checked.issues === undefined) return toJson(checked.value)

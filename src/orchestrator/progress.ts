@@ -1,8 +1,12 @@
 import { type Amounts, type Effect, type Failure, type ModelAnswer, type Outcome, toFailure } from '../core/index.ts'
 import type { Execution } from './execution.ts'
+import type { Verdict } from './policy.ts'
 import type { RunContext } from './run-context.ts'
 import type { RunLog } from './run-log.ts'
 import { ONE_STEP, priceOf, settleCall } from './spending.ts'
+
+/** Why an open call may not be begun. */
+export type Refusal = { readonly verdict: Verdict } | { readonly error: unknown }
 
 /** Where a driver stands with its run, beside the history: nothing here is needed to go on after a crash. */
 export interface Progress {
@@ -21,6 +25,8 @@ export interface Progress {
   /** Set aside by a person: nothing new is begun, and no timer fires. */
   paused: boolean
   cancelling: boolean
+  /** Calls that were let in, and that the rules of today deny, by their keys. */
+  readonly forbidden: Map<string, Refusal>
   /** Keys of run effects whose child has been asked to end. */
   readonly toldChildren: Set<string>
   /** Keys of model calls for which something is set aside with the next write. */
@@ -51,6 +57,7 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
     askPlanner: true,
     paused: false,
     cancelling: false,
+    forbidden: new Map(),
     toldChildren: new Set(),
     inherited: new Set(),
     reserving: [],

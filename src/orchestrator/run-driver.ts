@@ -16,6 +16,7 @@ import { cancelRun, failRun } from './finishing.ts'
 import { takeInbox } from './inbox.ts'
 import { perform } from './perform.ts'
 import { type Insistence, insist, writeAgain } from './insisting.ts'
+import { refuseForbidden } from './judging-again.ts'
 import { isSetAside } from './pausing.ts'
 import { added, createProgress, type Progress } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
@@ -249,6 +250,7 @@ export class RunDriver {
       if (this.#inbox.length > 0) takeInbox(progress, this.#inbox.splice(0))
       if (!progress.paused) takeDue(progress)
       if (progress.log.view.cancelReason !== undefined) return cancelRun(progress)
+      if (progress.forbidden.size > 0 && !progress.paused) refuseForbidden(progress)
       const asking = this.#askPlanner(progress)
       return asking === undefined ? undefined : this.#guard(progress, asking)
     } catch (error) {

@@ -2,12 +2,13 @@ import type { EffectRecord, RunEvent } from '../core/index.ts'
 import { admit } from './admission.ts'
 import { askPerson } from './deciding.ts'
 import { matchSignals, openRecords } from './inbox.ts'
+import { judgeAgain } from './judging-again.ts'
 import { added, type Progress, watchTime } from './progress.ts'
 import { resume } from './resuming.ts'
 import { ONE_STEP } from './spending.ts'
 
 /**
- * Takes up the open effects of a run. Those that came along with a fork were let in by another run, perhaps under other
+ * Takes up the open effects of a run; its calls are judged once more. Those that came along with a fork were let in by another run, perhaps under other
  * rules and with a person's approval that was for that one: they are let in anew.
  */
 export async function takeUp(progress: Progress, events: readonly RunEvent[], hasSpent: boolean): Promise<void> {
@@ -15,7 +16,10 @@ export async function takeUp(progress: Progress, events: readonly RunEvent[], ha
   const along = keysTakenAlong(events)
   for (const record of openRecords(log.view)) {
     if (along.has(record.effect.key) && isUntouched(record)) await letIn(progress, record, hasSpent)
-    else resume(progress, record)
+    else {
+      resume(progress, record)
+      await judgeAgain(progress, record)
+    }
   }
   if (along.size === 0) return
   matchSignals(log)

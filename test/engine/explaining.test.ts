@@ -82,6 +82,29 @@ describe('explainCall', () => {
     })
   })
 
+  test('judges what goes through a front tool as the schema of the tool behind makes it', async () => {
+    const through = (args: Json) => ({ agent: 'support', tool: 'proxy', input: { arguments: args } })
+    expect(await explainCall(parts, through({}))).toMatchObject({ verdict: 'deny', decidedBy: 'big' })
+    await expect(explainCall(parts, through({ amount: 'x' }))).rejects.toMatchObject({
+      code: 'TOOL_INPUT_INVALID',
+      message: expect.stringContaining('"refund"') as string,
+    })
+  })
+
+  test('says of a tool that sends data out what a run must have read for it to ask', async () => {
+    const mail = noting('mail', undefined, { labels: ['outbound'] })
+    const proxy = { ...noting('proxy'), route: () => ({ tool: mail, input: {} }) } as Tool
+    const agents = [defineAgent({ name: 'support', tools: [mail, proxy], planner: stepsPlanner() })]
+    for (const tool of ['mail', 'proxy'])
+      expect(await explainCall({ agents }, { agent: 'support', tool, input: {} })).toMatchObject({
+        verdict: 'allow',
+        dataFlow: ['private', 'untrusted'],
+      })
+    const denied = { rules: [{ verdict: 'deny', tool: 'mail' }] } as const
+    const refused = await explainCall({ agents, policy: denied }, { agent: 'support', tool: 'mail', input: {} })
+    expect(refused.dataFlow).toBeUndefined()
+  })
+
   test('knows the wish of a tool for an approval', async () => {
     const free = { agents: [support], policy: { rules: [] } }
     expect(await explainCall(free, call)).toMatchObject({ verdict: 'ask', decidedBy: 'tool refund' })

@@ -1,4 +1,5 @@
 import {
+  type Caller,
   isFinal,
   type Orchestrator,
   type PendingApproval,
@@ -83,6 +84,7 @@ function describe(call: Call, inspected: Inspected): string {
     ['status', run.status],
     ...attentionLines(inspected),
     ['tenant', `${run.tenant}${run.session === undefined ? '' : `, session ${run.session}`}`],
+    ...(run.caller === undefined ? [] : [['caller', callerText(run.caller)] as const]),
     ...relationLines(run),
     ['created', `${showTime(run.createdAt)}, last change ${showDuration(run.updatedAt - run.createdAt)} later`],
     [
@@ -139,10 +141,28 @@ function attentionLines({ paused, quarantined }: Attention): readonly (readonly 
   ]
 }
 
-function questionLines({ kind, runId, key, question }: PendingApproval): readonly string[] {
-  const [name, what] = [visible(key), visible(question)]
-  if (kind === 'approval') return ['', `waits for approval ${name}: ${what}`, `  opspawn approve ${runId} ${name} --by YOU`]
-  return ['', `does not know of ${name}: ${what}`, `  opspawn resolve ${runId} ${name} --by YOU --happened, or --not-happened`]
+function callerText({ principal, roles = [] }: Caller): string {
+  return roles.length === 0 ? principal : `${principal}, as ${roles.join(', ')}`
+}
+
+/** The call that is asked about, where a question does not tell it. */
+function calledLines({ tool, through, input }: PendingApproval): readonly string[] {
+  if (tool === undefined) return input === undefined ? [] : [`  ${brief(input, 500)}`]
+  const way = through === undefined ? '' : ` through ${oneLine(through)}`
+  return [`  ${oneLine(tool)}${way} ${brief(input ?? null, 500)}`]
+}
+
+function questionLines(pending: PendingApproval): readonly string[] {
+  const { kind, runId, key, question } = pending
+  const [name, what, called] = [visible(key), visible(question), calledLines(pending)]
+  if (kind === 'approval')
+    return ['', `waits for approval ${name}: ${what}`, ...called, `  opspawn approve ${runId} ${name} --by YOU`]
+  return [
+    '',
+    `does not know of ${name}: ${what}`,
+    ...called,
+    `  opspawn resolve ${runId} ${name} --by YOU --happened, or --not-happened`,
+  ]
 }
 
 /** What a person needs to decide about a run that is set aside. */
@@ -176,7 +196,7 @@ function stepTable(steps: readonly Step[], from: number, bold: (text: string) =>
     step.durationMs === undefined ? '-' : showDuration(step.durationMs),
     step.inputTokens === undefined ? '-' : `${step.inputTokens}+${step.outputTokens ?? 0}`,
     step.cost === undefined ? '-' : step.cost.toFixed(6),
-    brief(step.result ?? '', 80),
+    `${step.dryRun === undefined ? '' : `dry run: ${step.dryRun.verdict} by ${oneLine(step.dryRun.rule)}; `}${brief(step.result ?? '', 80)}`,
   ])
   return table(['AT', 'KEY', 'STEP', 'STATUS', 'ATTEMPTS', 'TIME', 'TOKENS', 'COST', 'RESULT'], rows, bold)
 }

@@ -39,8 +39,9 @@ export const policyExplain: CliCommand = {
   },
 }
 
-function describe({ verdict, decidedBy, parts }: CallExplanation): string {
-  return [`${verdict}, decided by ${oneLine(decidedBy)}`, ...parts.flatMap(partLines)].join('\n')
+function describe({ verdict, decidedBy, parts, dataFlow }: CallExplanation): string {
+  const read = dataFlow === undefined ? [] : [`data-flow: asks once the run has read ${dataFlow.join(' and ')} data`]
+  return [`${verdict}, decided by ${oneLine(decidedBy)}`, ...parts.flatMap(partLines), ...read].join('\n')
 }
 
 function partLines(part: PolicyExplanation): readonly string[] {
