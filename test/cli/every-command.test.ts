@@ -107,9 +107,9 @@ describe('on a pipe, as JSON and without a sign that steers a terminal', { timeo
     const { code, stdout, stderr } = await opspawn(await folderFor(sample), ...sample.args, '--json')
     expect({ code, stderr }).toMatchObject({ code: sample.code ?? 0 })
     expect(stdout + stderr).not.toMatch(CONTROL)
-    const lines = (code === 0 ? stdout : stderr).trimEnd().split('\n')
-    for (const line of lines) expect(JSON.parse(line)).toBeTypeOf('object')
-    if (code !== 0) expect(stdout).toBe('')
+    const [data, nothing] = code === 0 ? [stdout, ''] : [stderr, stdout]
+    for (const line of data.trimEnd().split('\n')) expect(JSON.parse(line)).toBeTypeOf('object')
+    expect(nothing).toBe('')
   })
 })
 
