@@ -33,3 +33,8 @@ test.each([
 ])('%j is found: %s', (line, is) => {
   expect(USING.test(line)).toBe(is)
 })
+
+test('no statement has numbered parameters, which `node:sqlite` of Node 22 does not take', () => {
+  const found = files.flatMap((file) => (/\?\d/.test(readFileSync(file, 'utf8')) ? [file] : []))
+  expect(found).toEqual([])
+})
