@@ -47,11 +47,8 @@ export function holdLock(sqlite: Sqlite, path: string, owner: string): Liveness 
       for (const name of readdirSync(folder)) {
         const id = name.slice(0, -ENDING.length)
         if (!name.endsWith(ENDING) || id === owner) continue
-        const isAbandoned = isOld(join(folder, name))
-        // A look opens the file: of the young ones it is enough to know one that lives.
-        if (others && !isAbandoned) continue
         if (isAlive(id)) others = true
-        else if (isAbandoned) rmSync(join(folder, name), { force: true })
+        else if (isOld(join(folder, name))) rmSync(join(folder, name), { force: true })
       }
       return others
     },
