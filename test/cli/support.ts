@@ -70,7 +70,7 @@ export function startOnTerminal(cwd: string, args: readonly string[], env: Reado
 
 function spawned(command: string, args: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Running {
   const { PATH, HOME, TMPDIR } = process.env
-  const child = spawn(command, args, { cwd, env: { PATH, HOME, TMPDIR, ...env }, timeout: 30_000, killSignal: 'SIGKILL' })
+  const child = spawn(command, args, { cwd, env: { PATH, HOME, TMPDIR, ...env }, timeout: 100_000, killSignal: 'SIGKILL' })
   const texts = { stdout: '', stderr: '' }
   const looks = new Set<() => void>()
   for (const stream of ['stdout', 'stderr'] as const) {

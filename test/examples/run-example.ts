@@ -51,7 +51,7 @@ export function runExample(...parameters: Parameters<typeof startExample>): Prom
 export function startProcess(
   command: string,
   args: readonly string[],
-  { env, ...options }: Pick<SpawnOptions, 'env' | 'uid' | 'cwd'> = {},
+  { env, ...options }: Pick<SpawnOptions, 'env' | 'uid' | 'cwd' | 'detached'> = {},
 ): Running {
   const { PATH, HOME, TMPDIR } = process.env
   const child = spawn(command, args, {

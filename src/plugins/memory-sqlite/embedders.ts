@@ -69,7 +69,7 @@ export function prepareVectors(db: DatabaseSync, { embedder, path }: ThreadData)
     `SELECT r.ordinal, r.version, r.text FROM memory_records r WHERE r.ordinal > ? AND ${missing} ORDER BY r.ordinal LIMIT ?`,
   )
   const count = db.prepare(
-    `SELECT count(*) AS n FROM memory_records r JOIN memory_tenants t ON t.number = r.tenant WHERE (?1 IS NULL OR t.name = ?1) AND ${missing}`,
+    `SELECT count(*) AS n FROM memory_records r JOIN memory_tenants t ON t.number = r.tenant WHERE t.name = coalesce(?, t.name) AND ${missing}`,
   )
 
   function known(): KnownEmbedder | undefined {

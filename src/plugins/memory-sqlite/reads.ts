@@ -30,7 +30,7 @@ export function prepareReads(
     `SELECT ${ROW} FROM memory_scopes s JOIN memory_records r ON r.scope = s.number
      WHERE s.key = ? AND r.id = ? AND (r.expires_at IS NULL OR r.expires_at > ?)`,
   )
-  const counts = db.prepare('SELECT sum(records) AS n FROM memory_tenants WHERE ?1 IS NULL OR name = ?1')
+  const counts = db.prepare('SELECT sum(records) AS n FROM memory_tenants WHERE name = coalesce(?, name)')
   return {
     get(now, scope, ids) {
       const key = encodeScope(scope)

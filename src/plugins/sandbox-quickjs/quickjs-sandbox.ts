@@ -57,8 +57,12 @@ export function quickjsSandbox(options: QuickjsSandboxOptions = {}): Sandbox {
     engine: ENGINE,
     open,
     async run({ api = {}, ...task }, { signal } = {}) {
-      using session = await open({ ...task, names: Object.keys(api) }, { signal })
-      return await runToEnd(session, api, signal)
+      const session = await open({ ...task, names: Object.keys(api) }, { signal })
+      try {
+        return await runToEnd(session, api, signal)
+      } finally {
+        session[Symbol.dispose]()
+      }
     },
     async [Symbol.asyncDispose]() {
       isDisposed = true

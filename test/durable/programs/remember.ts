@@ -8,7 +8,7 @@ const [path = '', mode = '', name = ''] = process.argv.slice(2)
 const say = (text: string): void => void writeSync(1, `${text}\n`)
 
 async function share(): Promise<void> {
-  await using memory = sqliteMemory({ path })
+  const memory = sqliteMemory({ path })
   const handle = memory.bind({ tenant: 't', session: 's' })
   await memory.stats()
   say('ready')
@@ -18,6 +18,7 @@ async function share(): Promise<void> {
   )
   say(`inserted ${receipts.filter(({ outcomes }) => outcomes[0]?.status === 'inserted').length}`)
   process.stdin.destroy()
+  await memory[Symbol.asyncDispose]()
 }
 
 async function write(): Promise<void> {
