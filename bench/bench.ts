@@ -8,6 +8,7 @@ import { measureDurable } from './measures/durable.ts'
 import { measureCrowded } from './measures/crowded.ts'
 import { measureImports } from './measures/import.ts'
 import { measureInstall } from './measures/install.ts'
+import { measureLancedb } from './measures/lancedb.ts'
 import { measureMemory } from './measures/memory.ts'
 import { measureRecovery } from './measures/recovery.ts'
 import { measureWaiting } from './measures/waiting.ts'
@@ -34,10 +35,11 @@ const ownMeasures: Readonly<Record<string, typeof measureMemory>> = {
   crowded: measureCrowded,
   waiting: measureWaiting,
   memory: measureMemory,
+  lancedb: measureLancedb,
 }
 
 const slow = 'install'
-const everyMeasure = [...Object.keys(timed), 'durable', 'recovery', 'crowded', 'waiting', 'memory', 'import', slow]
+const everyMeasure = [...Object.keys(timed), 'durable', 'recovery', 'crowded', 'waiting', 'memory', 'import', 'lancedb', slow]
 
 const results: Results = new Map()
 const refused = new Map<ContenderName, string>()
