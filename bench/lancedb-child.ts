@@ -102,7 +102,7 @@ async function hybrid(): Promise<Record<string, number>> {
         .nearestTo(cloud.vector(QUERIES + at))
         .distanceType('cosine')
         .rerank(rrf)
-        .select(['key', 'text', '_distance', '_score'])
+        .select(['key', 'text'])
         .limit(10)
         .toArray(),
     opspawn: (at) => handle.recall(queries[at] as string),
