@@ -8,6 +8,7 @@ import { measureDurable } from './measures/durable.ts'
 import { measureCrowded } from './measures/crowded.ts'
 import { measureImports } from './measures/import.ts'
 import { measureInstall } from './measures/install.ts'
+import { measureLancedb } from './measures/lancedb.ts'
 import { measureMcp } from './measures/mcp.ts'
 import { measureMemory } from './measures/memory.ts'
 import { measureRecovery } from './measures/recovery.ts'
@@ -36,10 +37,12 @@ const ownMeasures: Readonly<Record<string, typeof measureMemory>> = {
   waiting: measureWaiting,
   memory: measureMemory,
   mcp: measureMcp,
+  lancedb: measureLancedb,
 }
 
-const slow = 'install'
-const everyMeasure = [...Object.keys(timed), 'durable', 'recovery', 'crowded', 'waiting', 'memory', 'mcp', 'import', slow]
+/** Only when asked. */
+const slow: readonly string[] = ['lancedb', 'install']
+const everyMeasure = [...Object.keys(timed), 'durable', 'recovery', 'crowded', 'waiting', 'memory', 'mcp', 'import', ...slow]
 
 const results: Results = new Map()
 const refused = new Map<ContenderName, string>()
@@ -160,7 +163,7 @@ function versionOf(name: string): string {
 
 function choices(): { measures: string[]; names: ContenderName[] } {
   const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } })
-  const measures = positionals.length > 0 ? positionals : everyMeasure.filter((measure) => measure !== slow)
+  const measures = positionals.length > 0 ? positionals : everyMeasure.filter((measure) => !slow.includes(measure))
   const all = Object.keys(contenders) as ContenderName[]
   const only = values.only?.split(',') ?? all
   const unknown = [

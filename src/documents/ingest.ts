@@ -14,6 +14,7 @@ import {
   invalid,
   type ReadCall,
   type ReadDocumentsOptions,
+  show,
 } from './options.ts'
 import { entriesOf, revisionOf } from './passage.ts'
 import { readPdf } from './pdf.ts'
@@ -39,6 +40,13 @@ export interface IngestOptions extends ReadDocumentsOptions {
   readonly countTokens?: ((text: string) => number) | undefined
   /** How old passages are forgotten: hidden at once and removed by the memory's upkeep, or removed at once. @default 'soft' */
   readonly forget?: 'soft' | 'erase' | undefined
+  /**
+   * What a run that recalls a passage has seen: `[]` for what is neither private nor from outside. Passages of documents that were
+   * taken in with other labels are written anew.
+   *
+   * @default not said, which the engine counts as private and untrusted
+   */
+  readonly labels?: readonly ('private' | 'untrusted')[] | undefined
   /** Is told of each document once it is in the memory. What it throws ends the call. */
   readonly onProgress?: ((progress: IngestProgress) => void) | undefined
 }
@@ -94,6 +102,8 @@ export async function ingest(
 interface IngestCall extends ReadCall, ChunkOptions {
   readonly collection: string
   readonly forget: 'soft' | 'erase'
+  /** As the engine reads them: in order, with blanks between them. */
+  readonly labels: string | undefined
 }
 
 interface Context {
@@ -102,7 +112,7 @@ interface Context {
   readonly writer: Writer
 }
 
-const OWN = ['collection', 'chunkTokens', 'overlapTokens', 'countTokens', 'forget', 'onProgress']
+const OWN = ['collection', 'chunkTokens', 'overlapTokens', 'countTokens', 'forget', 'labels', 'onProgress']
 
 function checkIngest(source: DocumentSource | readonly DocumentSource[], options: IngestOptions): IngestCall {
   const call = checkRead(source, options, OWN)
@@ -113,7 +123,17 @@ function checkIngest(source: DocumentSource | readonly DocumentSource[], options
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid('onProgress must be a function')
   if (forget !== 'soft' && forget !== 'erase') throw invalid(`forget must be soft or erase, not ${JSON.stringify(forget)}`)
   const collection = checkText('collection', options.collection ?? collectionOf(call.sources))
-  return { ...call, collection, chunkTokens, overlapTokens, countTokens, forget }
+  return { ...call, collection, chunkTokens, overlapTokens, countTokens, forget, labels: checkLabels(options.labels) }
+}
+
+const LABELS = ['private', 'untrusted'] as const
+
+function checkLabels(labels: IngestOptions['labels']): string | undefined {
+  if (labels === undefined) return undefined
+  if (!Array.isArray(labels)) throw invalid(`labels must be a list of ${LABELS.join(' and ')}, not ${show(labels)}`)
+  const at = labels.findIndex((label) => !LABELS.includes(label))
+  if (at !== -1) throw invalid(`labels[${at}] must be ${LABELS.join(' or ')}, not ${show(labels[at])}`)
+  return LABELS.filter((label) => labels.includes(label)).join(' ')
 }
 
 function quarter(text: string): number {
@@ -152,8 +172,9 @@ async function take(candidate: Candidate, reader: ReturnType<typeof createReader
   const held = context.held.get(document)
   const read = await reader(candidate)
   if ('reason' in read) return skip(read, held, context)
-  const { collection, chunkTokens, overlapTokens } = call
-  const revision = revisionOf(read.bytes, [read.format, chunkTokens, overlapTokens])
+  const { collection, chunkTokens, overlapTokens, labels } = call
+  const way = [read.format, chunkTokens, overlapTokens, ...(labels === undefined ? [] : [labels])]
+  const revision = revisionOf(read.bytes, way)
   const warned = read.warnings.length > 0 && { warnings: read.warnings }
   if (isComplete(held, revision)) {
     const outcome = { document, status: 'unchanged', passages: held?.get(revision)?.parts ?? 0, ...warned } as const
@@ -161,7 +182,7 @@ async function take(candidate: Candidate, reader: ReturnType<typeof createReader
   }
   const cut = await cutDocument(read, call)
   if ('reason' in cut) return skip(cut, held, context)
-  const entries = entriesOf({ collection, document, revision }, cut.chunks)
+  const entries = entriesOf({ collection, document, revision, labels }, cut.chunks)
   const warnings = [...read.warnings, ...cut.warnings]
   const outcome: IngestedDocument = {
     document,

@@ -123,7 +123,8 @@ export function invalid(text: string): OpspawnError {
   return new OpspawnError('OPTIONS_INVALID', text)
 }
 
-function show(value: unknown): string {
+/** A value in a message, shortened. */
+export function show(value: unknown): string {
   if (typeof value === 'string') return value.length <= 60 ? JSON.stringify(value) : `a text of ${value.length} characters`
   if (typeof value === 'number' || value === undefined || value === null) return String(value)
   return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`

@@ -4,6 +4,8 @@ import type { Chunk } from './chunk.ts'
 
 /** Raised when documents are read or cut in another way, so that those remembered before are taken anew. */
 const WAY = 1
+/** Metadata field that names the labels of a record's data; the engine reads it. */
+const LABELS_FIELD = 'opspawn.labels'
 /** Between the headings and what stands below them. */
 const SEPARATOR = '\n\n'
 
@@ -29,6 +31,8 @@ export interface Origin {
   readonly document: string
   /** See {@link revisionOf}. */
   readonly revision: string
+  /** Of the data in it, with blanks between them; undefined: not said. */
+  readonly labels: string | undefined
 }
 
 /** Tells one state of a document from another: its bytes, and how it was read and cut. */
@@ -45,7 +49,7 @@ export function revisionOf(bytes: Uint8Array, way: Json): string {
  * Makes the entries of a document. Their ids come from everything that is in them, so that remembering the same twice changes
  * nothing. The text begins with document and headings: what is found by words, or embedded, knows what it belongs to.
  */
-export function entriesOf({ collection, document, revision }: Origin, chunks: readonly Chunk[]): readonly MemoryEntry[] {
+export function entriesOf({ collection, document, revision, labels }: Origin, chunks: readonly Chunk[]): readonly MemoryEntry[] {
   return chunks.map(({ text, headings, from, to, page }, at) => {
     const context = [document, ...headings].join(' › ')
     const place = { ...(page !== undefined && { page }), from, to }
@@ -53,7 +57,15 @@ export function entriesOf({ collection, document, revision }: Origin, chunks: re
       kind: 'document',
       text: `${context}${SEPARATOR}${text}`.toWellFormed(),
       source: { type: 'document', document, ...place, headings, context: context.length },
-      metadata: { collection, document, revision, part: at + 1, parts: chunks.length, ...place },
+      metadata: {
+        collection,
+        document,
+        revision,
+        part: at + 1,
+        parts: chunks.length,
+        ...place,
+        ...(labels !== undefined && { [LABELS_FIELD]: labels }),
+      },
     } as const
     const id = createHash('sha256').update(JSON.stringify(entry)).digest('base64url').slice(0, 32)
     return { id: `document-${id}`, ...entry }

@@ -12,7 +12,7 @@ import { contentHash, entryOf } from './content-hash.ts'
 import { checkEntries, checkId, checkTime } from './entry.ts'
 import { found, inputInvalid, isObject } from './faults.ts'
 import { freezeDeep } from './ledger.ts'
-import { checkScope } from './scope.ts'
+import { SCOPE_LABELS, checkScope } from './scope.ts'
 
 const FORMAT = 'opspawn-memory'
 const VERSION = 1
@@ -35,12 +35,31 @@ export async function* exportLines(
   let count = 0
   for await (const record of records) {
     signal?.throwIfAborted()
-    const line: JsonObject = { type: 'record', ...(record as unknown as JsonObject) }
+    const line = lineOf(record)
     hash.update(canonicalJson(line)).update('\n')
     count += 1
     yield line
   }
   yield { type: 'end', count, hash: hash.digest('base64url') }
+}
+
+/** Members stand in one order, whichever memory the record was in: equal exports are equal as bytes. */
+function lineOf(record: MemoryRecord): JsonObject {
+  const { scope, id, seq, version, createdAt, contentHash: hash, supersededBy, supersededAt } = record
+  const labels = ['tenant' as const, ...SCOPE_LABELS].filter((label) => scope[label] !== undefined)
+  const line = {
+    type: 'record',
+    scope: Object.fromEntries(labels.map((label) => [label, scope[label]])),
+    seq,
+    id,
+    ...entryOf(record),
+    createdAt,
+    version,
+    contentHash: hash,
+    ...(supersededBy !== undefined && { supersededBy }),
+    ...(supersededAt !== undefined && { supersededAt }),
+  }
+  return line as unknown as JsonObject
 }
 
 /**

@@ -22,7 +22,8 @@ export const memoryTransferCases: readonly MemoryCase[] = [
       assertEqual([lines[0]?.['type'], lines.at(-1)?.['type'], lines.length], ['header', 'end', 4 * 70 + 2], 'the frame')
       const copy = await open()
       assertEqual(await copy.import(asLines(lines)), { imported: 280 }, 'the import')
-      assertEqual((await linesOf(copy.export('t'))).slice(1), lines.slice(1), 'the second export')
+      const written = (some: readonly unknown[]): readonly string[] => some.slice(1).map((line) => JSON.stringify(line))
+      assertEqual(written(await linesOf(copy.export('t'))), written(lines), 'the second export, byte for byte')
       assertEqual(await copy.import(asLines(lines)), { imported: 0 }, 'the import once more')
       const scope = { tenant: 't', session: 'c/d' }
       assertEqual(await listAll(copy.bind(scope)), await listAll(memory.bind(scope)), 'the listing')

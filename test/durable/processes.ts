@@ -39,9 +39,14 @@ export function newFolder(): string {
 
 /** Starts a program; it is killed after the test if it still runs. */
 export function start(name: string, ...given: string[]): Program {
+  return startWith([], name, ...given)
+}
+
+/** The same, with flags for Node. */
+export function startWith(flags: readonly string[], name: string, ...given: string[]): Program {
   const path = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
   const env = { ...process.env, NODE_COMPILE_CACHE: COMPILED }
-  const child = spawn(process.execPath, ['--no-warnings', path, ...given], { stdio: ['pipe', 'pipe', 'pipe'], env })
+  const child = spawn(process.execPath, ['--no-warnings', ...flags, path, ...given], { stdio: ['pipe', 'pipe', 'pipe'], env })
   const lines: string[] = []
   const listeners = new Set<() => void>()
   let errors = ''

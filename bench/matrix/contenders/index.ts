@@ -13,6 +13,7 @@ const all: Readonly<Record<string, Column>> = {
   'opspawn keyv': { plugin: 'memory-keyv', load: async () => (await import('./opspawn.ts')).keyvMemory },
   'opspawn sqlite': { plugin: 'memory-sqlite', load: async () => (await import('./opspawn.ts')).sqliteMemory },
   'opspawn lancedb': { plugin: 'memory-lancedb', load: async () => (await import('./opspawn.ts')).lancedbMemory },
+  'opspawn composite': { plugin: 'memory-composite', load: async () => (await import('./opspawn.ts')).compositeMemory },
   'LangGraph InMemoryStore': { load: async () => (await import('./langgraph.ts')).langgraph },
   'mem0 OSS': { load: async () => (await import('./mem0.ts')).mem0 },
   Keyv: { load: async () => (await import('./keyv.ts')).keyv },

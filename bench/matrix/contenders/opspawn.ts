@@ -104,6 +104,29 @@ export const lancedbMemory: Contender = {
   keepsIn: ['folder'],
 }
 
+async function composite({ folder, embed }: Place): Promise<Memory> {
+  const part = async (name: string): Promise<Memory> =>
+    (await factory('memory-in-process', 'inProcessMemory'))({
+      name,
+      path: join(folder, `${name}.jsonl`),
+      embedder: embedderOf({ folder, embed }),
+    })
+  const [window, longTerm, working] = await Promise.all(['window', 'long-term', 'working'].map(part))
+  return (await factory('memory-composite', 'compositeMemory'))({ window, longTerm, working })
+}
+
+export const compositeMemory: Contender = {
+  ...shared,
+  open: async (place) => storeOver(await composite(place)),
+  async openSpaces(place, names) {
+    const memory = await composite(place)
+    return names.map((space) => storeOver(memory, space))
+  },
+  packages: ['opspawn'],
+  configured: 'compositeMemory over three inProcessMemory with files and a stub embedder; spaces are tenants',
+  keepsIn: ['folder', 'heap'],
+}
+
 export const keyvMemory: Contender = {
   ...shared,
   packages: ['opspawn', 'keyv'],

@@ -29,7 +29,8 @@ export interface RecordTable {
   /** Rises with every change, of whichever process. */
   version(): Promise<number>
   /**
-   * Puts rows in, or in the place of those with their keys, all or none. Keys must differ. Gives the new version.
+   * Puts rows in, or in the place of those with their keys, all or none. Keys must differ. Gives the new version. Whoever calls it
+   * has asked for the version under the same lock.
    *
    * @param areNew whoever calls it has seen, under the lock, that no row has one of the keys. The table is not searched for them then.
    */
@@ -62,7 +63,7 @@ export async function openRecords(parts: LancedbParts): Promise<RecordTable> {
     await mkdir(path, { recursive: true })
     for (const name of ['writer', 'upkeep']) locks.push(await openLock(path, name))
     const [lock, tidying] = locks as [FolderLock, FolderLock]
-    connection = await library.lance.connect(path, { readConsistencyInterval: 0 })
+    connection = await library.lance.connect(path)
     const inner = await prepare(connection, lock, library, parts)
     return recordTable({ inner, lock, tidying, library }, connection, parts)
   } catch (error) {
@@ -79,14 +80,26 @@ function recordTable(
   { path, embedder }: LancedbParts,
 ): RecordTable {
   const { lock, tidying, library } = opened
-  const reading = <T>(work: () => Promise<T>): Promise<T> => retried('read', path, work)
-  const writing = <T>(work: () => Promise<T>): Promise<T> => retried('write', path, work)
-  const schemaNow = (): Promise<Schema> => reading(() => inner.schema() as Promise<Schema>)
-  const vectorSize = async (): Promise<number | undefined> => sizeIn(await schemaNow())
+  // LanceDB would look for a newer version at every call; a commit, which holds the lock, looks once.
+  const fresh =
+    <T>(work: () => Promise<T>): (() => Promise<T>) =>
+    async () => {
+      await inner.checkoutLatest()
+      return work()
+    }
+  const reading = <T>(work: () => Promise<T>): Promise<T> => retried('read', path, fresh(work))
+  const writing = <T>(work: () => Promise<T>): Promise<T> => retried('write', path, fresh(work))
+  const schemas = createSchemas(inner)
+  const vectorSize = (): Promise<number | undefined> => reading(async () => sizeIn(await schemas.here()))
   return {
     ...opened,
     vectorSize,
-    ask: (reason, work) => retried(reason, path, () => work(inner)),
+    ask: (reason, work) =>
+      retried(
+        reason,
+        path,
+        fresh(() => work(inner)),
+      ),
     async makeVectors(dims) {
       const size = await vectorSize()
       if (size === dims) return
@@ -98,15 +111,17 @@ function recordTable(
     count: (where) => reading(() => inner.countRows(where)),
     version: () => reading(() => inner.version()),
     async merge(rows, vectors, areNew) {
-      const schema = await schemaNow()
+      const schema = await schemas.here()
       const data = makeTable(library.arrow, schema, rows, vectors)
       let isPlain = areNew
-      return await writing(async () => {
+      return await retried('write', path, async () => {
         const isAdded = isPlain
         // Of an attempt that failed nobody knows what it left: the next one must find that.
         isPlain = false
-        if (isAdded) return (await inner.add(data)).version
-        return (await inner.mergeInsert('key').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(data)).version
+        // Rows that are put beside go behind whatever upkeep has committed meanwhile.
+        const { version } = isAdded ? await inner.add(data) : await mergeInto(inner, data)
+        schemas.follow(version, schema)
+        return version
       })
     },
     async optimize(keepMs, isAll = false) {
@@ -122,6 +137,27 @@ function recordTable(
       tidying.close()
     },
   }
+}
+
+/** The schema of the version that is open, read once for each. */
+function createSchemas(inner: Table): { here(): Promise<Schema>; follow(version: number, schema: Schema): void } {
+  let known: { readonly version: number; readonly schema: Schema } | undefined
+  return {
+    async here() {
+      const version = await inner.version()
+      if (known?.version !== version) known = { version, schema: (await inner.schema()) as Schema }
+      return known.schema
+    },
+    /** Rows were written, nothing else. */
+    follow(version, schema) {
+      if (known?.schema === schema) known = { version, schema }
+    },
+  }
+}
+
+async function mergeInto(table: Table, data: ReturnType<typeof makeTable>): Promise<{ readonly version: number }> {
+  await table.checkoutLatest()
+  return table.mergeInsert('key').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(data)
 }
 
 /** Opens or makes the table; a process that was killed while it made one is no obstacle, nor is one that makes it right now. */

@@ -1,8 +1,8 @@
 import type { MemoryRecord, MemoryScope, OperationOptions } from '../../core/index.ts'
-import { encodeScope, untilAborted, type TakenPlaces } from '../../remembering/index.ts'
+import { encodeLabel, encodeScope, untilAborted, type TakenPlaces } from '../../remembering/index.ts'
 import { VECTOR } from './arrow-table.ts'
 import { RECORD_COLUMNS, keyOf, placeOf, recordReader, toRow } from './columns.ts'
-import { quoteAll } from './predicate.ts'
+import { quote, quoteAll } from './predicate.ts'
 import type { RecordTable } from './table.ts'
 
 /** A record to write; without a vector it keeps the one it has, if its text is the same. */
@@ -36,10 +36,12 @@ export interface Writer {
   idle(): Promise<void>
 }
 
-/** Records that are looked for or written in one commit. */
-const BATCH = 256
+/** Records that are looked for or written in one commit: a commit costs the same for one as for hundreds. */
+const BATCH = 4096
 /** Values in one `IN`. */
 const CHUNK = 1000
+/** Scopes in one predicate, each with a bound of its own: longer ones are nested too deep for LanceDB's parser. */
+const BOUNDED = 100
 
 type Job = {
   readonly size: number
@@ -246,18 +248,28 @@ function createSeqs(table: RecordTable): Seqs {
   const fresh = new Set<string>()
   let seen: number | undefined
   const raise = (scope: string, seq: number): void => void known.set(scope, Math.max(seq, known.get(scope) ?? 0))
+  async function raiseFrom(where: string): Promise<void> {
+    for (const row of await table.read((query) => query.where(where).select(['scope', 'seq'])))
+      raise(row['scope'] as string, row['seq'] as number)
+  }
   return {
     async load(scopes) {
       const version = await table.version()
       if (version !== seen) fresh.clear()
       seen = version
-      const missing = [...new Set(scopes.map(encodeScope))].filter((scope) => !fresh.has(scope))
-      for (const part of chunks(missing)) {
-        const where = `scope IN (${quoteAll(part)})`
-        for (const row of await table.read((query) => query.where(where).select(['scope', 'seq'])))
-          raise(row['scope'] as string, row['seq'] as number)
-        for (const scope of part) fresh.add(scope)
+      const missing = new Map(
+        scopes.map((scope) => [encodeScope(scope), scope.tenant] as const).filter(([scope]) => !fresh.has(scope)),
+      )
+      // Of a scope that was looked up before only what came behind can matter.
+      const [before, never] = [true, false].map((isKnown) => [...missing].filter(([scope]) => known.has(scope) === isKnown))
+      for (const part of chunks(before ?? [], BOUNDED))
+        await raiseFrom(part.map(([scope]) => `(scope = ${quote(scope)} AND seq > ${known.get(scope)})`).join(' OR '))
+      for (const part of chunks(never ?? [])) {
+        // By tenant there is an index.
+        const tenants = [...new Set(part.map(([, tenant]) => encodeLabel(tenant)))]
+        await raiseFrom(`tenant IN (${quoteAll(tenants)}) AND scope IN (${quoteAll(part.map(([scope]) => scope))})`)
       }
+      for (const scope of missing.keys()) fresh.add(scope)
     },
     last: (scope) => known.get(encodeScope(scope)) ?? 0,
     raise: (record) => raise(encodeScope(record.scope), record.seq),
@@ -270,6 +282,6 @@ function createSeqs(table: RecordTable): Seqs {
 }
 
 /** Lists that go into one predicate. */
-export function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let from = 0; from < items.length; from += CHUNK) yield items.slice(from, from + CHUNK)
+export function* chunks<T>(items: readonly T[], size: number = CHUNK): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size)
 }
