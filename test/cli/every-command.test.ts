@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/commands.ts'
 import { createOrchestrator } from '../../src/index.ts'
+import { root } from '../examples/run-example.ts'
 import { call, emptyFolder, hasTerminal, opspawn, project, startOnTerminal } from './support.ts'
 
 /** One sensible call of a command. */
@@ -14,6 +15,7 @@ interface Sample {
   readonly code?: number
 }
 
+const SERVERS = ['--config', 'servers.config.ts'] as const
 const MEMORY = ['--memory', 'memory.jsonl', '--tenant', 'acme'] as const
 
 const SAMPLES: Readonly<Record<string, Sample>> = {
@@ -45,6 +47,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   agents: { args: ['agents'] },
   tools: { args: ['tools'] },
   'policy explain': { args: ['policy', 'explain', 'cashier', 'pay', '{}'] },
+  'mcp list': { args: ['mcp', 'list', ...SERVERS] },
+  'mcp pin': { args: ['mcp', 'pin', ...SERVERS] },
+  'mcp diff': { args: ['mcp', 'diff', ...SERVERS] },
+  'mcp approve': { args: ['mcp', 'approve', 'stub__a', ...SERVERS] },
   'events export': { args: ['events', 'export', '-o', 'more.ndjson'] },
   'events import': { args: ['events', 'import', 'all.ndjson', '--store', 'new.db'] },
   'memory ingest': { args: ['memory', 'ingest', 'nap.md', ...MEMORY] },
@@ -68,6 +74,14 @@ beforeAll(async () => {
   })
   writeFileSync(join(prepared, 'lamp.md'), '# Lamp\n\nThe lamp is lit at dusk.\n')
   writeFileSync(join(prepared, 'broken'), '')
+  const served = [{ name: 'a', description: 'Does a.', inputSchema: { type: 'object' } }]
+  writeFileSync(join(prepared, 'tools.json'), JSON.stringify(served))
+  const stub = { command: process.execPath, args: [join(root, 'test/fixtures/mcp/stub-server.mjs'), 'tools.json'] }
+  writeFileSync(
+    join(prepared, 'servers.config.ts'),
+    `import { mcp } from 'opspawn/plugins/tool-mcp'
+export default { plugins: [mcp({ servers: ${JSON.stringify({ stub })}, pins: { mode: 'locked' } })] }\n`,
+  )
   const ops = await createOrchestrator({ store: join(prepared, 'runs.db'), work: false, announce: false })
   await ops.schedules.put({ name: 'nightly', agent: 'mirror', cron: '0 3 * * *' })
   await ops.close()
@@ -82,6 +96,7 @@ beforeAll(async () => {
   await prepare('run', 'mirror', 'x', '--id', 'queued', '--detach')
   await prepare('events', 'export', '-o', 'all.ndjson')
   await prepare('memory', 'ingest', 'lamp.md', ...MEMORY)
+  await opspawn(prepared, 'mcp', 'pin', ...SERVERS)
   await prepare('memory', 'export', '-o', 'lamp.ndjson', ...MEMORY)
 }, 240_000)
 
