@@ -9,7 +9,7 @@ import { sqliteMemory } from '../../../src/plugins/memory-sqlite/index.ts'
 
 const [name = '', path = '', from = '', to = ''] = process.argv.slice(2)
 const factories = { 'in-process': inProcessMemory, lancedb: lancedbMemory, sqlite: sqliteMemory }
-await using memory = factories[name as keyof typeof factories]({ path })
+const memory = factories[name as keyof typeof factories]({ path })
 
 async function* linesOf(file: string): AsyncGenerator<JsonObject> {
   for await (const line of createInterface({ input: createReadStream(file) })) yield JSON.parse(line) as JsonObject
@@ -20,4 +20,5 @@ const out = createWriteStream(to)
 for await (const line of memory.export('t')) if (!out.write(`${JSON.stringify(line)}\n`)) await once(out, 'drain')
 out.end()
 await once(out, 'finish')
+await memory[Symbol.asyncDispose]()
 console.log('exported')

@@ -65,10 +65,14 @@ export function mcpFolderArtifacts(folder: string): McpArtifacts {
     async read(key, offset, length) {
       try {
         const { size } = await stat(join(folder, key))
-        await using file = await open(join(folder, key))
-        const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)))
-        const { bytesRead } = await file.read(bytes, 0, bytes.length, offset)
-        return { bytes: bytes.subarray(0, bytesRead), size }
+        const file = await open(join(folder, key))
+        try {
+          const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)))
+          const { bytesRead } = await file.read(bytes, 0, bytes.length, offset)
+          return { bytes: bytes.subarray(0, bytesRead), size }
+        } finally {
+          await file.close()
+        }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
         throw storeFailed('read', folder, error)
