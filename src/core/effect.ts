@@ -6,8 +6,10 @@ import type { Message } from './message.ts'
 import type { ModelAnswer, ModelSettings, ResponseFormat, ToolChoice } from './model.ts'
 import type { Caller } from './run.ts'
 
-/** @property key Unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
-type Keyed = { readonly key: string }
+interface Keyed {
+  /** Unique in the run and the same whenever the planner sees the same history: it names the effect in the history. */
+  readonly key: string
+}
 
 /**
  * Call a model. The prompt is written down only once in a history: `continues` takes over the whole prompt of an
@@ -141,7 +143,12 @@ export type Outcome<Value = Json> =
   | { readonly status: 'completed'; readonly value: Value }
   | { readonly status: 'failed' | 'cancelled' | 'denied' | 'unknown'; readonly error: Failure }
 
-/** An effect with what is known of it. */
+/**
+ * An effect with what is known of it.
+ *
+ * @property routed.tool Its name.
+ * @property routed.hash Of its name and arguments.
+ */
 export interface EffectRecord {
   /** As the planner asked for it. */
   readonly effect: Effect

@@ -62,7 +62,11 @@ export type ReasoningFilePart = Part & Readonly<{ type: 'reasoning-file'; mediaT
  * @property kind `<provider>.<type>`.
  */
 export type CustomPart = Part & { readonly type: 'custom'; readonly kind: string }
-/** A model asks for a tool. */
+/**
+ * A model asks for a tool.
+ *
+ * @property providerOptions Carried back to the provider unread.
+ */
 export interface ToolCallPart extends Part {
   /** Marks a tool call. */
   readonly type: 'tool-call'

@@ -214,7 +214,11 @@ export interface ModelResult {
  */
 export type ModelStreamResult = { stream: ModelStream }
 
-/** A stream of parts: a web `ReadableStream` (read through its reader, so that cancelling closes the connection) or an async iterable. */
+/**
+ * A stream of parts: a web `ReadableStream` (read through its reader, so that cancelling closes the connection) or an async iterable.
+ *
+ * @property getReader Locks the stream and gives what reads it.
+ */
 export type ModelStream = AsyncIterable<ModelPart> | { getReader(): PartReader }
 
 interface PartReader {

@@ -73,7 +73,7 @@ export interface Tool<Input = unknown, Output = unknown> {
   readonly retry?: RetryPolicy | undefined
   /**
    * Of an unsafe call that was interrupted where `verify` is missing or throws: `tell` the planner, `ask` a person, who
-   * answers by {@link Run.resolve}, or `repeat` it, so that it may happen twice. @default 'tell'
+   * answers by `resolve` of the run, or `repeat` it, so that it may happen twice. @default 'tell'
    */
   readonly onUnknown?: 'tell' | 'ask' | 'repeat' | undefined
   /** After a crash, or a time-out before a repetition: did the interrupted call happen? `{ happened: true, output }` settles it without a second run. */
@@ -85,6 +85,9 @@ export interface Tool<Input = unknown, Output = unknown> {
    * pure and answer at once; it is asked again after a restart, and a call that it then takes elsewhere fails with
    * `TOOL_CHANGED`. What it throws fails the call. The tool that it gives may not have a `route`, and may not share the name
    * of another registered tool.
+   *
+   * @property tool The tool that the call is for.
+   * @property input Its arguments.
    */
   route?(input: Json, context: RouteContext): { readonly tool: Tool; readonly input: Json } | undefined
   /** Does it. The input has been validated; throwing is reported to the model as data. */

@@ -23,6 +23,10 @@ import { approvalHash } from './approved.ts'
  * @property bytes Of the result as JSON in UTF-8; absent where there is none.
  * @property outcome How it settled.
  * @property code Of the error.
+ * @property kind Whether a tool or an agent was called.
+ * @property roles Of the caller.
+ * @property tried.rule The rule that would have decided.
+ * @property tried.verdict What it would have been.
  */
 export interface AuditRecord extends Readonly<
   Record<'at' | 'endedAt' | 'attempts' | 'durationMs', number> &

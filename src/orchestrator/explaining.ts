@@ -36,6 +36,8 @@ export type ExplainedCall = Readonly<{ agent: string; tool: string; input: Json;
  * @property applies All of its conditions hold.
  * @property failed The first condition that does not.
  * @property decides It is the one that decided.
+ * @property verdict Of the rule.
+ * @property reason As it is shown to people.
  */
 export type ExplainedRule = Readonly<{ rule: string; verdict: PolicyRule['verdict']; applies: boolean; decides: boolean }> &
   Readonly<{ failed?: string; reason?: string }>
@@ -48,6 +50,8 @@ export type ExplainedRule = Readonly<{ rule: string; verdict: PolicyRule['verdic
  * @property isHidden No model is shown the tool.
  * @property mode `dry-run`: the verdict is noted, and the call made.
  * @property rules All, in their order.
+ * @property tool The tool that was judged.
+ * @property reason Of the rule that decided.
  */
 export interface PolicyExplanation extends Readonly<{ verdict: PolicyRule['verdict']; rule: string; isHidden: boolean }> {
   readonly tool: string

@@ -23,10 +23,19 @@ export interface CodeModeOptions {
   readonly sandbox?: Sandbox
 }
 
-/** The input of an agent that carries out scripts. */
+/**
+ * The input of an agent that carries out scripts.
+ *
+ * @property code Body of an asynchronous function.
+ */
 export type CodeModeInput = { readonly code: string }
 
-/** What a script gave. `console` is there when it wrote something. */
+/**
+ * What a script gave. `console` is there when it wrote something.
+ *
+ * @property result What it returned.
+ * @property console What it wrote, line by line.
+ */
 export type CodeModeOutput = { readonly result: Json; readonly console?: readonly string[] }
 
 const MEMBERS = ['name', 'tools', 'agents', 'limits', 'runLimits', 'description', 'sandbox']

@@ -12,7 +12,11 @@ import { chooseTools, type McpToolChoice } from './tools/choose.ts'
 import type { McpCall } from './tools/perform.ts'
 import { workshopOf } from './tools/workshop.ts'
 
-/** A call from code, outside of a run: no rule is asked, nobody approves, nothing is recorded. */
+/**
+ * A call from code, outside of a run: no rule is asked, nobody approves, nothing is recorded.
+ *
+ * @property principal Who it is for, at servers that know their users.
+ */
 export interface McpCodeCall extends OperationOptions, Pick<McpCall, 'onProgress' | 'meta'> {
   readonly principal?: string | undefined
 }

@@ -10,7 +10,11 @@ import { createMcp, type Mcp } from './handle.ts'
 import type { McpToolOptions } from './options.ts'
 import type { McpDriver } from './port.ts'
 
-/** What {@link mcp} may be told. */
+/**
+ * What {@link mcp} may be told.
+ *
+ * @property clock For waits and limits of time. @default the system's
+ */
 export interface McpOptions
   extends McpToolOptions, Partial<Pick<McpConnectionsOptions, 'auth' | 'handlers' | 'random' | 'maxConnections'>> {
   /** As other hosts have them under `mcpServers`: by name, each with `command` or `url`. Read by `parseMcpServers`. */

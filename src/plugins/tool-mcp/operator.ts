@@ -7,7 +7,14 @@ import { nearestNames } from './tools/nearest.ts'
 import { type McpCall, performCall } from './tools/perform.ts'
 import type { Workshop } from './tools/workshop.ts'
 
-/** One tool, as the operator sees it. */
+/**
+ * One tool, as the operator sees it.
+ *
+ * @property server Name of its server.
+ * @property description As the server describes it, without hidden characters.
+ * @property effect What may be done after a failure.
+ * @property approval Whether each call waits for a person.
+ */
 export interface McpListedTool {
   readonly server: string
   /** As models see it. */

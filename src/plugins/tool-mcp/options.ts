@@ -25,7 +25,13 @@ export interface McpAutoOptions {
   readonly count?: (text: string) => number
 }
 
-/** What tools are made with, besides the servers. */
+/**
+ * What tools are made with, besides the servers.
+ *
+ * @property pins Whether definitions are held to what was approved. @default off
+ * @property auto When `mode: 'auto'` goes over to one tool in front.
+ * @property clock For rates and deadlines. @default the system's
+ */
 export interface McpToolOptions {
   /** Unique among the extensions of an orchestrator; the tool in front is called so. @default 'mcp' */
   readonly name?: string

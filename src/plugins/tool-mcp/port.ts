@@ -15,7 +15,15 @@ export interface McpDriver {
   connect(server: McpEndpoint, options: McpConnectOptions): Promise<McpConnection>
 }
 
-/** Where a server is, all references to the environment resolved. */
+/**
+ * Where a server is, all references to the environment resolved.
+ *
+ * @property kind A program, or an address.
+ * @property command The program; no shell is involved.
+ * @property args Its arguments.
+ * @property cwd The folder that it is started in; undefined: that of this process.
+ * @property url Its address.
+ */
 export type McpEndpoint =
   | {
       readonly kind: 'stdio'
@@ -48,31 +56,80 @@ export interface McpConnectOptions extends OperationOptions {
   readonly auth?: McpAuth | undefined
 }
 
-/** Answers to a server's own requests. */
+/**
+ * Answers to a server's own requests.
+ *
+ * @property elicit Asks a person.
+ * @property sample Asks a model; as the protocol writes it.
+ * @property roots Folders that the server may know of.
+ * @property roots.uri Address of a folder.
+ * @property roots.name What people call it.
+ */
 export interface McpHandlers {
   readonly elicit?: ((request: McpElicitation, options: OperationOptions) => Promise<McpElicitationAnswer>) | undefined
   readonly sample?: ((request: JsonObject, options: OperationOptions) => Promise<JsonObject>) | undefined
   readonly roots?: (() => Promise<readonly { readonly uri: string; readonly name?: string }[]>) | undefined
 }
 
-/** A server asks a person, by a form or by a page to visit. The page is never fetched here. */
+/**
+ * A server asks a person, by a form or by a page to visit. The page is never fetched here.
+ *
+ * @property mode A form to fill in, or a page to visit.
+ * @property message What the server wants to know, in its words.
+ * @property schema JSON Schema of the form.
+ * @property url The whole address of the page.
+ * @property host Its host, to be shown.
+ */
 export type McpElicitation =
   | { readonly mode: 'form'; readonly message: string; readonly schema: JsonObject }
   | { readonly mode: 'url'; readonly message: string; readonly url: string; readonly host: string }
 
-/** What the person said. */
+/**
+ * What the person said.
+ *
+ * @property action What the person did.
+ * @property content What was filled in.
+ */
 export type McpElicitationAnswer =
   | { readonly action: 'accept'; readonly content?: JsonObject }
   | { readonly action: 'decline' | 'cancel' }
 
-/** What a server, or the connection to it, says by itself. */
+/**
+ * What a server, or the connection to it, says by itself.
+ *
+ * @property type What happened.
+ * @property what Which list has changed.
+ * @property uri Of the resource.
+ * @property level As the server calls it.
+ * @property data What it says.
+ * @property logger What of it speaks.
+ * @property error Why it closed, if it was not asked to.
+ */
 export type McpEvent =
   | { readonly type: 'changed'; readonly what: 'tools' | 'resources' | 'prompts' }
   | { readonly type: 'resource-updated'; readonly uri: string }
   | { readonly type: 'log'; readonly level: string; readonly data: Json; readonly logger?: string }
   | { readonly type: 'closed'; readonly error?: unknown }
 
-/** One open connection to one server, for one principal. */
+/**
+ * One open connection to one server, for one principal.
+ *
+ * @property serverInfo What the server says that it is; nothing is decided by it.
+ * @property serverInfo.name Its name.
+ * @property serverInfo.version Its version.
+ * @property instructions What it says of itself.
+ * @property listResources All pages of resources.
+ * @property listResourceTemplates All pages of forms of addresses.
+ * @property listPrompts All pages of prompts.
+ * @property readResource What stands at an address.
+ * @property getPrompt A prompt, filled in.
+ * @property complete What could be typed on.
+ * @property complete.values Proposals.
+ * @property complete.total How many there are in all.
+ * @property complete.hasMore There are others.
+ * @property subscribe Asks to be told of changes of a resource.
+ * @property unsubscribe Ends that.
+ */
 export interface McpConnection {
   /** Such as `2026-07-28`. */
   readonly protocolVersion: string
@@ -105,7 +162,11 @@ export interface McpConnection {
   close(): Promise<void>
 }
 
-/** A call's options. */
+/**
+ * A call's options.
+ *
+ * @property onProgress Told of each step that the server tells.
+ */
 export interface McpCallOptions extends OperationOptions {
   readonly onProgress?:
     | ((progress: { readonly progress: number; readonly total?: number; readonly message?: string }) => void)
@@ -114,14 +175,29 @@ export interface McpCallOptions extends OperationOptions {
   readonly meta?: JsonObject | undefined
 }
 
-/** A whole list. */
+/**
+ * A whole list.
+ *
+ * @property items In the server's order.
+ * @property broken.name If it has one.
+ * @property broken.problem In words.
+ */
 export interface McpList<T> {
   readonly items: readonly T[]
   /** What could not be read: at which place, and why. */
   readonly broken: readonly { readonly name: string | undefined; readonly problem: string }[]
 }
 
-/** A tool as its server describes it. */
+/**
+ * A tool as its server describes it.
+ *
+ * @property name As the server calls it.
+ * @property title For people.
+ * @property description For models.
+ * @property inputSchema JSON Schema of the arguments.
+ * @property outputSchema JSON Schema of `structuredContent`.
+ * @property execution How it wants to be called.
+ */
 export interface McpToolDefinition {
   readonly name: string
   readonly title?: string
@@ -133,14 +209,32 @@ export interface McpToolDefinition {
   readonly execution?: JsonObject
 }
 
-/** What a tool gave. */
+/**
+ * What a tool gave.
+ *
+ * @property content For models.
+ * @property structuredContent For programs.
+ * @property isError It says that it failed.
+ */
 export interface McpToolResult {
   readonly content: readonly McpContent[]
   readonly structuredContent?: Json
   readonly isError: boolean
 }
 
-/** One piece of a result; of kinds that are not known, all that came. */
+/**
+ * One piece of a result; of kinds that are not known, all that came.
+ *
+ * @property type What kind of piece.
+ * @property text Plain text.
+ * @property data In base64.
+ * @property mimeType As the server calls it.
+ * @property resource What stands at an address, put in.
+ * @property uri An address; never followed.
+ * @property name Of what stands there.
+ * @property description Of what stands there.
+ * @property value All that came.
+ */
 export type McpContent =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'image' | 'audio'; readonly data: string; readonly mimeType: string }
@@ -154,7 +248,14 @@ export type McpContent =
     }
   | { readonly type: 'unknown'; readonly value: Json }
 
-/** What stands at an address: text, or base64. */
+/**
+ * What stands at an address: text, or base64.
+ *
+ * @property uri The address.
+ * @property mimeType As the server calls it.
+ * @property text Where it is text.
+ * @property blob Else, in base64.
+ */
 export interface McpContents {
   readonly uri: string
   readonly mimeType?: string
@@ -162,6 +263,16 @@ export interface McpContents {
   readonly blob?: string
 }
 
+/**
+ * Something that can be read, by address.
+ *
+ * @property uri Its address.
+ * @property name For programs.
+ * @property title For people.
+ * @property description For models.
+ * @property mimeType As the server calls it.
+ * @property size In bytes.
+ */
 export interface McpResource {
   readonly uri: string
   readonly name: string
@@ -171,6 +282,15 @@ export interface McpResource {
   readonly size?: number
 }
 
+/**
+ * A form of addresses.
+ *
+ * @property uriTemplate With places to fill in (RFC 6570).
+ * @property name For programs.
+ * @property title For people.
+ * @property description For models.
+ * @property mimeType Of what stands there.
+ */
 export interface McpResourceTemplate {
   readonly uriTemplate: string
   readonly name: string
@@ -179,6 +299,17 @@ export interface McpResourceTemplate {
   readonly mimeType?: string
 }
 
+/**
+ * A text with places to fill in.
+ *
+ * @property name For programs.
+ * @property title For people.
+ * @property description What it is for.
+ * @property arguments What is filled in.
+ * @property arguments.name Of the argument.
+ * @property arguments.description What it is.
+ * @property arguments.required Whether it must be given.
+ */
 export interface McpPrompt {
   readonly name: string
   readonly title?: string
@@ -186,12 +317,28 @@ export interface McpPrompt {
   readonly arguments: readonly { readonly name: string; readonly description?: string; readonly required: boolean }[]
 }
 
+/**
+ * A prompt, filled in.
+ *
+ * @property description What it is for.
+ * @property messages In order.
+ * @property messages.role Who says it.
+ * @property messages.content What is said.
+ */
 export interface McpPromptResult {
   readonly description?: string
   readonly messages: readonly { readonly role: 'user' | 'assistant'; readonly content: McpContent }[]
 }
 
-/** What is being typed, and of what. */
+/**
+ * What is being typed, and of what.
+ *
+ * @property of A prompt, or a form of addresses.
+ * @property of.prompt Its name.
+ * @property of.resource The form.
+ * @property argument The argument that is being typed.
+ * @property value What stands there so far.
+ */
 export interface McpCompletionTarget {
   readonly of: { readonly prompt: string } | { readonly resource: string }
   readonly argument: string
@@ -200,7 +347,16 @@ export interface McpCompletionTarget {
   readonly known?: Readonly<Record<string, string>>
 }
 
-/** What an OAuth client needs to keep, by principal, server, issuer and resource. */
+/**
+ * What an OAuth client needs to keep, by principal, server, issuer and resource.
+ *
+ * @property tokens Where tokens are kept.
+ * @property redirectUrl Where the person is sent back to.
+ * @property scopes What is asked for. @default what the server names
+ * @property client.id Given by the authorisation server.
+ * @property client.secret Its secret.
+ * @property client.issuer The only authorisation server that may see it.
+ */
 export interface McpAuth {
   /** Kept under this principal alone. */
   readonly principal: string
@@ -218,7 +374,13 @@ export interface McpAuth {
   authorize(url: string, options: OperationOptions): Promise<string>
 }
 
-/** Where tokens are kept. Keys differ for each principal, server, issuer and resource; values are secret. */
+/**
+ * Where tokens are kept. Keys differ for each principal, server, issuer and resource; values are secret.
+ *
+ * @property get What is kept; undefined: nothing.
+ * @property set Puts a value in the place of what was kept.
+ * @property delete Forgets it.
+ */
 export interface McpTokenStore {
   get(key: string): Promise<JsonObject | undefined>
   set(key: string, value: JsonObject): Promise<void>

@@ -40,7 +40,11 @@ export interface McpServers {
   close(): Promise<void>
 }
 
-/** What a server's configuration says where nothing else is said. */
+/**
+ * What a server's configuration says where nothing else is said.
+ *
+ * @property trusted Whether its hints are believed.
+ */
 export interface McpServerDefaults {
   readonly trusted: boolean
   /** Longest call without progress, in milliseconds. */
@@ -49,7 +53,14 @@ export interface McpServerDefaults {
   readonly listMs: number
 }
 
-/** What a connection of a server tells. */
+/**
+ * What a connection of a server tells.
+ *
+ * @property server Name of the server.
+ * @property partition Whose connection: everybody's, or a principal's.
+ * @property event What happened.
+ * @property event.type `open`: a connection stands; the others as the connection tells them.
+ */
 export interface McpServerEvent {
   readonly server: string
   readonly partition: string

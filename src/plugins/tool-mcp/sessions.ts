@@ -19,7 +19,14 @@ export interface McpAskOptions extends OperationOptions {
   readonly principal?: string | undefined
 }
 
-/** What servers offer besides tools. Each call ends within the server's `timeoutMs`. */
+/**
+ * What servers offer besides tools. Each call ends within the server's `timeoutMs`.
+ *
+ * @property resources All resources of a server.
+ * @property resourceTemplates All forms of addresses of its resources.
+ * @property prompts All its prompts.
+ * @property prompt One prompt, filled in.
+ */
 export interface McpSessions {
   resources(server: string, options?: McpAskOptions): Promise<McpList<McpResource>>
   resourceTemplates(server: string, options?: McpAskOptions): Promise<McpList<McpResourceTemplate>>

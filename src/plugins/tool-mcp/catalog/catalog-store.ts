@@ -4,14 +4,25 @@ import { type JsonObject, OpspawnError } from '../../../core/index.ts'
 import type { McpToolDefinition } from '../port.ts'
 import { isObject } from '../faults.ts'
 
-/** Definitions of a server as they came, kept so that tools are there before a connection. */
+/**
+ * Definitions of a server as they came, kept so that tools are there before a connection.
+ *
+ * @property identity What the server is: its command with its version, or its origin.
+ * @property instructions What it says of itself.
+ * @property tools Its definitions.
+ */
 export interface StoredCatalog {
   readonly identity: JsonObject
   readonly instructions: string | null
   readonly tools: readonly McpToolDefinition[]
 }
 
-/** Where catalogs are kept, by server. Those of servers that know their users are never kept. */
+/**
+ * Where catalogs are kept, by server. Those of servers that know their users are never kept.
+ *
+ * @property read All that is kept, by server.
+ * @property write Puts all in the place of what was kept.
+ */
 export interface McpCatalogStore {
   read(): Promise<Readonly<Record<string, StoredCatalog>>>
   write(catalogs: Readonly<Record<string, StoredCatalog>>): Promise<void>

@@ -10,7 +10,12 @@ import { joinCatalogs, type JoinedCatalog } from './joined.ts'
 import { toolSearch, type ToolSearch } from './search.ts'
 import { serverCatalog, type ServerCatalog } from './server-catalog.ts'
 
-/** Something that is not as it should be, for the operator. */
+/**
+ * Something that is not as it should be, for the operator.
+ *
+ * @property server Name of the server in the configuration.
+ * @property problem What is wrong, in words.
+ */
 export interface McpProblem {
   readonly server: string
   /** As the server calls it. */

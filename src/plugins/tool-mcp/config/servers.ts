@@ -1,4 +1,10 @@
-/** What a host knows about one MCP server, all references to the environment resolved. */
+/**
+ * What a host knows about one MCP server, all references to the environment resolved.
+ *
+ * @property enabled Whether it is used at all.
+ * @property limits Its limits, defaults filled in.
+ * @property target Where it is.
+ */
 export interface McpServer {
   /** Of letters, digits, `-` and single `_`, at most 48; unique. */
   readonly name: string
@@ -14,7 +20,16 @@ export interface McpServer {
 /** Whether what a server says about itself is believed. */
 export type McpTrust = 'trusted' | 'untrusted'
 
-/** Where a server is. */
+/**
+ * Where a server is.
+ *
+ * @property kind A program that speaks over standard input and output, or an address.
+ * @property command The program; no shell is involved.
+ * @property args Its arguments.
+ * @property cwd The folder that it is started in; undefined: that of this process.
+ * @property url Its address.
+ * @property headers Sent with each request to it, and to nobody else.
+ */
 export type McpTarget =
   | {
       readonly kind: 'stdio'

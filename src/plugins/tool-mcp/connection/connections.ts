@@ -8,7 +8,12 @@ import { serverFetches } from './server-fetches.ts'
 import { idleState, type McpServerState } from './state.ts'
 import { systemClock } from './system-clock.ts'
 
-/** What connections are made with. */
+/**
+ * What connections are made with.
+ *
+ * @property servers All that there may be connections to.
+ * @property driver The library that speaks the protocol.
+ */
 export interface McpConnectionsOptions {
   readonly servers: readonly McpServer[]
   readonly driver: McpDriver
@@ -31,7 +36,11 @@ export interface McpConnectionsOptions {
   readonly maxConnections?: number | undefined
 }
 
-/** All connections of one host. Nothing is connected before it is asked for. */
+/**
+ * All connections of one host. Nothing is connected before it is asked for.
+ *
+ * @property servers As configured.
+ */
 export interface McpConnections extends AsyncDisposable {
   readonly servers: readonly McpServer[]
   /**

@@ -8,14 +8,28 @@ import type { Masking } from './masking.ts'
 import { retryOf } from './retry.ts'
 import { idleState, stateBox, type McpServerState, type StateBox } from './state.ts'
 
-/** What a link tells besides what its server says. */
+/**
+ * What a link tells besides what its server says.
+ *
+ * @property type What happened.
+ * @property state How it stands now.
+ * @property isAgain There was a connection before.
+ */
 export type McpLinkEvent =
   | McpEvent
   | { readonly type: 'state'; readonly state: McpServerState }
   /** Lists and pins have to be read anew: the server may be another one now. */
   | { readonly type: 'ready'; readonly isAgain: boolean }
 
-/** One server as one principal sees it: at most one connection at a time, made anew when it is lost. */
+/**
+ * One server as one principal sees it: at most one connection at a time, made anew when it is lost.
+ *
+ * @property server Its configuration.
+ * @property principal Who it is for; undefined: everybody.
+ * @property state How it stands with the connection.
+ * @property isBusy Whether something is under way.
+ * @property close Ends the connection, and lets none be made.
+ */
 export interface McpLink {
   readonly server: McpServer
   readonly principal: string | undefined

@@ -1,6 +1,11 @@
 import { OpspawnError, type Json } from '../../../core/index.ts'
 
-/** Blots out the secrets of one server. */
+/**
+ * Blots out the secrets of one server.
+ *
+ * @property text A text without secrets.
+ * @property json The same value with its texts masked.
+ */
 export interface Masking {
   text(value: string): string
   json<T extends Json | undefined>(value: T): T

@@ -1,6 +1,17 @@
 import type { Clock } from '../../../core/index.ts'
 
-/** How it stands with the connection to one server, for one principal. */
+/**
+ * How it stands with the connection to one server, for one principal.
+ *
+ * @property server Name in the configuration.
+ * @property retryAt Epoch milliseconds from which on it is tried again.
+ * @property serverInfo What the server says that it is; nothing is decided by it.
+ * @property serverInfo.name Its name.
+ * @property serverInfo.version Its version.
+ * @property lastError.code Of the error table.
+ * @property lastError.message In words.
+ * @property lastError.at Epoch milliseconds.
+ */
 export interface McpServerState {
   readonly server: string
   /** Undefined: shared by all, since the server asks nobody who they are. */

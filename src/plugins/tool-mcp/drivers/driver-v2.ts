@@ -8,7 +8,12 @@ import type { OpenedTransport } from './wire.ts'
 import type * as Library from '@modelcontextprotocol/client'
 import type { Client, ClientOptions, StandardSchemaV1 } from '@modelcontextprotocol/client'
 
-/** What the driver takes from outside. */
+/**
+ * What the driver takes from outside.
+ *
+ * @property client.name Name of this program.
+ * @property client.version Its version.
+ */
 export interface McpDriverOptions {
   /** Name and version that servers are told. Default `opspawn`, `0`. */
   readonly client?: { readonly name: string; readonly version: string } | undefined

@@ -5,7 +5,12 @@ import { isObject } from '../faults.ts'
 import { isSame } from './pin.ts'
 import type { PinnedEntry } from './pin-store.ts'
 
-/** One difference between what was approved and what a server shows now. */
+/**
+ * One difference between what was approved and what a server shows now.
+ *
+ * @property server Name of the server.
+ * @property kind What sort of difference it is.
+ */
 export interface PinChange {
   readonly server: string
   /** As the server calls it, hidden characters made visible; absent: the server itself. */

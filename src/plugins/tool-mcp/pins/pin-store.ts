@@ -11,20 +11,35 @@ export interface PinnedTool {
   readonly definition: JsonObject
 }
 
-/** What was approved of one server. */
+/**
+ * What was approved of one server.
+ *
+ * @property identity What the server was: its command with its version, or its origin.
+ * @property instructions What it said of itself.
+ * @property tools By the names that the server gives them.
+ */
 export interface PinnedEntry {
   readonly identity: JsonObject
   readonly instructions: string | null
   readonly tools: Readonly<Record<string, PinnedTool>>
 }
 
-/** All pins. */
+/**
+ * All pins.
+ *
+ * @property version Of this form.
+ * @property servers By name.
+ */
 export interface Pins {
   readonly version: 1
   readonly servers: Readonly<Record<string, PinnedEntry>>
 }
 
-/** Where pins are kept. */
+/**
+ * Where pins are kept.
+ *
+ * @property write Puts these in the place of all that was kept.
+ */
 export interface McpPinStore {
   /** For messages. */
   readonly where: string

@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { OpspawnError, toFailure } from '../../../core/index.ts'
 import { optionsInvalid } from '../faults.ts'
 
-/** Where what is too large for a history, or binary, is kept. Keys are hexadecimal, and tell nothing. */
+/**
+ * Where what is too large for a history, or binary, is kept. Keys are hexadecimal, and tell nothing.
+ *
+ * @property put Keeps bytes under a key, whole or not at all.
+ * @property read.bytes From `offset` on, at most `length`.
+ * @property read.size Bytes in all.
+ */
 export interface McpArtifacts {
   /** How long things stay, in words, for the model that asks in vain. */
   readonly lifetime: string

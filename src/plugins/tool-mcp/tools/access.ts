@@ -11,7 +11,12 @@ import type { McpResultForm } from '../results/shape.ts'
  */
 export type McpRate = Readonly<{ calls: number; perMs: number }>
 
-/** What the operator says of a tool; what is not said is as the server's row says. */
+/**
+ * What the operator says of a tool; what is not said is as the server's row says.
+ *
+ * @property result What of a result becomes the tool's value.
+ * @property rate Most calls for each agent in a span of time.
+ */
 export interface McpToolAccess {
   /** What running it does. @default 'unsafe'; for a tool of a trusted server that says that it only reads, the server's `readOnly` */
   readonly effect?: Exclude<ToolEffectClass, 'transactional'>
