@@ -5,7 +5,8 @@ import { connect, Index, rerankers, type Table } from '@lancedb/lancedb'
 import { Field, FixedSizeList, Float32, Schema, Utf8 } from 'apache-arrow'
 import { lancedbMemory } from 'opspawn/plugins/memory-lancedb'
 import type { Memory, MemoryHandle } from 'opspawn'
-import { cloudOf, embedderOf, randomOf, sentence, tenNearest, wordless, type Cloud } from './lancedb-data.ts'
+import { seeded } from './seeded.ts'
+import { cloudOf, embedderOf, sentence, tenNearest, wordless, type Cloud } from './lancedb-data.ts'
 import { quantile } from './statistics.ts'
 
 const [, , part = '', folder = '', rowsText = '10000', dimsText = '384'] = process.argv
@@ -18,7 +19,7 @@ const WARM = 10
 /** Numbers of queries, beyond those of rows. */
 const QUERIES = 50_000_000
 
-const random = randomOf(20_261_121)
+const random = seeded(20_261_121)
 const textOf = (at: number): string => `${at} ${sentence(random, 10, 30)}`
 
 interface Row extends Record<string, unknown> {

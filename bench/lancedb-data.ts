@@ -1,15 +1,5 @@
 import type { EmbeddingModel } from 'opspawn'
-
-/** A small generator of its own, so that every machine has the same data (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+import { seeded } from './seeded.ts'
 
 /** Few words are in many texts, most in few, as in a language. */
 const vocabulary = Array.from({ length: 20_000 }, (_, index) => `w${index.toString(36)}x`)
@@ -32,7 +22,7 @@ const WIDTH = 0.5
 /** Makes unit vectors; `isClustered`: as embedders give, near to others of their kind. */
 export function cloudOf(dims: number, isClustered: boolean): Cloud {
   const anywhere = (seed: number): Float32Array => {
-    const random = randomOf(seed)
+    const random = seeded(seed)
     return Float32Array.from({ length: dims }, () => random() - 0.5)
   }
   const middles = Array.from({ length: HEAPS }, (_, heap) => anywhere(-1 - heap))

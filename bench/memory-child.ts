@@ -2,6 +2,7 @@
 import MiniSearch from 'minisearch'
 import { inProcessMemory, type InProcessMemoryOptions } from 'opspawn/plugins/memory-in-process'
 import type { EmbeddingModel, MemoryEntry, MemoryHandle, RecallOptions } from 'opspawn'
+import { seeded } from './seeded.ts'
 import { quantile } from './statistics.ts'
 
 const rows = 10_000
@@ -12,14 +13,8 @@ const builds = 5
 /** Records that a recall gives where nothing else is said. */
 const wanted = 10
 
-/** A small generator of its own, so that every machine has the same texts (mulberry32). */
-let state = 20_261_120
-function random(): number {
-  state = (state + 0x6d2b79f5) | 0
-  let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-}
+/** So that every machine has the same texts. */
+const random = seeded(20_261_120)
 
 /** Few words are in many texts, most in few, as in a language. */
 const vocabulary = Array.from({ length: 20_000 }, (_, index) => `w${index.toString(36)}x`)

@@ -1,5 +1,6 @@
+import { seeded } from '../../seeded.ts'
 import type { DialogueSet, Question, Turn } from './set.ts'
-import { makeWords, pick, sample, seeded, zipf } from './seeded.ts'
+import { makeWords, pick, sample, zipf } from './words.ts'
 
 const CONVERSATIONS = 10
 const SESSIONS = 20

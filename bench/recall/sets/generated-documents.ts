@@ -1,5 +1,6 @@
+import { seeded } from '../../seeded.ts'
 import type { DocumentSet } from './set.ts'
-import { makeWords, pick, seeded, zipf } from './seeded.ts'
+import { makeWords, pick, zipf } from './words.ts'
 
 const DOCUMENTS = 1_400
 const QUERIES = 200

@@ -1,14 +1,3 @@
-/** A generator of its own, so that every machine has the same texts (mulberry32). Gives numbers from 0 to 1. */
-export function seeded(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** Words that no list of stop words or endings knows, each once. */
 export function makeWords(random: () => number, count: number): readonly string[] {
   const starts = 'b br c ch d dr f fl g gr h j k kl l m n p pr qu r sh st t tr v w z'.split(' ')
