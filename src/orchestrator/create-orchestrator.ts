@@ -27,6 +27,7 @@ import { frozen } from './frozen.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
 import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
+import { createRounds } from './rounds.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
 import { agentsBelow, type PriceTable, requirePrices } from './spending.ts'
 import { createId, createKeepAlive, elapsedOf, systemClock } from './system.ts'
@@ -143,6 +144,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
   const { hold } = createKeepAlive()
   const registered = [...agents.values()].map((ready) => ready.agent)
   const { clock = systemClock } = options
+  const elapsed = elapsedOf(clock)
   const engine: Engine = {
     store,
     scheduler,
@@ -154,11 +156,12 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     prices,
     middleware,
     clock,
-    elapsed: elapsedOf(clock),
+    elapsed,
     random: options.random ?? Math.random,
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     conversations: createConversations(),
+    rounds: createRounds({ clock, elapsed, isHere: (runId) => worker.isWorkingOn(runId) }),
     publish: (tasks) => worker.publish(tasks),
     wakeAt: (at) => worker.wakeAt(at),
     poke: (runId) => worker.poke(runId),

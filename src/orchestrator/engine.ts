@@ -4,6 +4,7 @@ import type { ReadyAgent, RoutedTool } from './definition.ts'
 import type { Hub } from './hub.ts'
 import type { CompiledPolicy } from './policy.ts'
 import type { Conversations } from './conversation.ts'
+import type { Rounds } from './rounds.ts'
 import type { PriceTable } from './spending.ts'
 
 /** What every part of one orchestrator shares. There is nothing global: two orchestrators share nothing. */
@@ -26,6 +27,8 @@ export interface Engine {
   readonly timing: Timing
   /** Conversations that callers passed: most are passed again with the next run, grown. */
   readonly conversations: Conversations
+  /** Looks at runs that are awaited here and worked on elsewhere. */
+  readonly rounds: Rounds
   /** Hands tasks to the scheduler; a failure is a fault and the sweep makes up for it. */
   publish(tasks: readonly TaskRef[]): void
   /** Has the store swept for due runs at that time (store's clock). */

@@ -1,7 +1,7 @@
 import { isRecorded, type LiveEvent, OpspawnError, type RunEvent, type RunStreamEvent } from '../core/index.ts'
 import type { Engine } from './engine.ts'
 import { frozen } from './frozen.ts'
-import { pollStore, quarantinedError, requireRecord } from './look-up.ts'
+import { quarantinedError, requireRecord } from './look-up.ts'
 
 /** Events that may wait for a slow listener. Past it live ones are dropped and counted; recorded ones are read again later. */
 const MAX_WAITING = 10_000
@@ -75,7 +75,7 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
     }
     if (engine.store.capabilities.multiProcess) {
       this.#stops.push(
-        pollStore(engine, () => {
+        engine.rounds.join(runId, async () => {
           this.#behind = true
           wake()
         }),

@@ -45,16 +45,3 @@ export async function readRun(
   const events = await engine.store.read(runId, 1, undefined, options)
   return { events, view: foldHistory(NOTHING, events) }
 }
-
-/** Looks every quarter of a second: for runs that another process works on. */
-export function pollStore(engine: Engine, look: () => void): () => void {
-  let cancel = (): void => {}
-  const next = (): void => {
-    cancel = engine.clock.setTimer(250, () => {
-      look()
-      next()
-    })
-  }
-  next()
-  return () => cancel()
-}

@@ -17,7 +17,7 @@ import { APPROVAL, CANCEL, type Engine, PAUSE, RESOLVE, RESUME } from './engine.
 import { openEventStream } from './event-stream.ts'
 import { answered, requireAnswerer, requirePending } from './answering.ts'
 import type { ApprovalPayload } from './inbox.ts'
-import { currentRecord, pollStore, quarantinedError, requireRecord } from './look-up.ts'
+import { currentRecord, quarantinedError, requireRecord } from './look-up.ts'
 import { pauseSignal } from './pausing.ts'
 import { pendingApprovals } from './pending.ts'
 import { createId } from './system.ts'
@@ -193,15 +193,15 @@ function awaitResult({ engine, hold }: HandleContext, runId: string, isFresh: bo
     const fail = (error: unknown): void => settle(() => reject(error as Error))
     // What it comes to is what the run comes to that goes on in its place.
     const follow = (next: string): void => settle(() => void awaitResult({ engine, hold }, next, false).then(resolve, reject))
-    const look = (missing?: () => void): void => {
-      requireRecord(engine, runId).then(({ outcome, status, successor }) => {
+    const look = (missing?: () => void): Promise<void> => {
+      return requireRecord(engine, runId).then(({ outcome, status, successor }) => {
         if (successor !== undefined) follow(successor)
         else if (outcome !== undefined) settle(() => resolve(ownOutcome(outcome)))
         else if (status === 'quarantined') fail(quarantinedError(runId))
         else missing?.()
       }, fail)
     }
-    const closed = (): void => look(() => fail(closedError(runId)))
+    const closed = (): void => void look(() => fail(closedError(runId)))
     const unwatch = engine.hub.watch(runId, {
       recorded(events) {
         const last = events[events.length - 1]
@@ -209,12 +209,12 @@ function awaitResult({ engine, hold }: HandleContext, runId: string, isFresh: bo
         if (last.successor !== undefined) follow(last.successor)
         else settle(() => resolve(ownOutcome(last.outcome)))
       },
-      setAside: () => look(),
+      setAside: () => void look(),
       closed,
     })
-    const unpoll = engine.store.capabilities.multiProcess ? pollStore(engine, () => look()) : undefined
+    const unpoll = engine.store.capabilities.multiProcess ? engine.rounds.join(runId, look) : undefined
     if (engine.hub.isClosed) closed()
-    else if (!isFresh || unpoll === undefined) look()
+    else if (!isFresh || unpoll === undefined) void look()
   })
 }
 

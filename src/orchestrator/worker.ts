@@ -14,6 +14,8 @@ export interface Worker {
   wakeAt(at: number): void
   /** The store's clock says so now. */
   learnClock(storeNow: number): void
+  /** Whether the run is worked on in this process. */
+  isWorkingOn(runId: string): boolean
   poke(runId: string): void
   /** Takes up a run that is to end, without regard to limits. */
   hurry(runId: string): void
@@ -93,13 +95,17 @@ class EngineWorker implements Worker {
     this.#sweeper.learnClock(storeNow)
   }
 
+  isWorkingOn(runId: string): boolean {
+    return this.#leases.drivings.has(runId)
+  }
+
   poke(runId: string): void {
     this.#leases.poke(runId)
   }
 
   hurry(runId: string): void {
     if (this.#consuming === undefined) return
-    if (this.#isDraining || this.#leases.drivings.has(runId)) this.poke(runId)
+    if (this.#isDraining || this.isWorkingOn(runId)) this.poke(runId)
     else
       this.#claimAndWork({ runId, definitions: this.#definitions }).catch((error: unknown) => this.#fault(error, 'worker', runId))
   }
@@ -132,7 +138,7 @@ class EngineWorker implements Worker {
   readonly #handle = async (task: TaskRef): Promise<void> => {
     try {
       if (this.#isDraining) return
-      const due = this.#leases.drivings.has(task.runId) ? this.#pokeInstead(task.runId) : task
+      const due = this.isWorkingOn(task.runId) ? this.#pokeInstead(task.runId) : task
       const ready = due === undefined ? undefined : this.#engine.agents.get(due.agent)
       if (due !== undefined && ready !== undefined) await this.#places.take(due, ready.limiter)
     } catch (error) {
@@ -177,7 +183,7 @@ class EngineWorker implements Worker {
   /** Where another run was more urgent than the one that the task was for, that one is still owed its own. */
   #settleDebt(task: TaskRef, runId: string | undefined): void {
     if (runId !== undefined) this.#owed.delete(runId)
-    if (runId === undefined || runId === task.runId || this.#leases.drivings.has(task.runId)) this.#owed.delete(task.runId)
+    if (runId === undefined || runId === task.runId || this.isWorkingOn(task.runId)) this.#owed.delete(task.runId)
     else this.#owed.set(task.runId, task)
   }
 
