@@ -1,21 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import {
-  type Agent,
-  defineAgent,
-  type Effect,
-  OpspawnError,
-  type Planner,
-  type RunEvent,
-  type RunView,
-  type Store,
-  type Tool,
-} from '../../src/index.ts'
+import { type Agent, defineAgent, type Effect, OpspawnError, type Planner, type RunView, type Tool } from '../../src/index.ts'
 import { defineWorkflow } from '../../src/plugins/planner-code/index.ts'
 import { loadWorkflow } from '../../src/plugins/planner-workflow/index.ts'
-import { type ManualClock, manualClock, scriptedModel } from '../../src/testing/index.ts'
+import { manualClock, scriptedModel } from '../../src/testing/index.ts'
 import { ask, call, child, gate, never, noting, planner, stepsPlanner } from './support/parts.ts'
-import { closeAll, historyOf, now, ofType, outcomeOf, settle, until, world, type World } from './support/world.ts'
-import { memoryStore, sharedStore } from './support/wrappers.ts'
+import { closeAll, historyOf, historySoFar, now, ofType, outcomeOf, settle, until, world } from './support/world.ts'
+import { cuttable, memoryStore, sharedStore } from './support/wrappers.ts'
 
 afterEach(closeAll)
 
@@ -374,11 +364,12 @@ describe('what may be done again', () => {
       { effect: 'unsafe' },
     )
     const agent = defineAgent({ name: 'a', tools: [noting('good'), pay], planner: strict([call('good'), call('pay')]) })
-    const { ops, die } = await mortalWorld(agent as never, store, clock)
+    const line = cuttable(store)
+    const { ops } = await world({ agents: [agent], store: line.store, clock })
     await outcomeOf(clock, await ops.start(agent, 'go', { runId: 'old' }))
     await ops.fork('old', { runId: 'fork' })
     await until(clock, 'the fork pays', () => pay.calls.length === 2)
-    die()
+    line.cut()
     const second = await world({ agents: [agent], store: sharedStore(store), clock })
     const outcome = await outcomeOf(clock, await second.ops.run('fork'))
     expect(outcome).toMatchObject({ status: 'failed', error: { code: 'EFFECT_UNKNOWN' } })
@@ -397,9 +388,9 @@ describe('what may be done again', () => {
     await clock.advance(60_000)
     const fork = await ops.fork(run.id)
     await clock.advance(9000)
-    expect(ofType(await soFar(ops, fork.id), 'effect-end').map(({ key }) => key)).toEqual(['good'])
+    expect(ofType(await historySoFar(ops, fork.id), 'effect-end').map(({ key }) => key)).toEqual(['good'])
     await clock.advance(2000)
-    expect(ofType(await soFar(ops, fork.id), 'effect-end').map(({ key }) => key)).toEqual(['good', 'sleep'])
+    expect(ofType(await historySoFar(ops, fork.id), 'effect-end').map(({ key }) => key)).toEqual(['good', 'sleep'])
     expect(await outcomeOf(clock, fork)).toMatchObject({ status: 'failed', error: { code: 'APPROVAL_EXPIRED' } })
   })
 
@@ -638,11 +629,12 @@ describe('budget', () => {
       { repeat: true },
     )
     const agent = defineAgent({ name: 'a', model, tools: [noting('good')], planner: strict([call('good'), ask('one', 'one')]) })
-    const { ops, die } = await mortalWorld(agent as never, store, clock)
+    const line = cuttable(store)
+    const { ops } = await world({ agents: [agent], store: line.store, clock })
     await outcomeOf(clock, await ops.start(agent, 'go', { runId: 'old' }))
     await ops.fork('old', { runId: 'fork' })
     await until(clock, 'the fork asks', () => calls.length === 2)
-    die()
+    line.cut()
     await store.signal('fork', { id: 'opspawn.cancel', name: 'opspawn.cancel', payload: { reason: '' } })
     const second = await world({ agents: [agent], store: sharedStore(store), clock })
     expect(await outcomeOf(clock, await second.ops.run('fork'))).toMatchObject({ status: 'cancelled' })
@@ -661,22 +653,16 @@ describe('budget', () => {
     await idle.ops.drain(1)
     mend()
     let count = 0
-    let dead = false
-    const through = <T>(work: () => Promise<T>): Promise<T> =>
-      dead ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
-    const mortal = sharedStore(store, {
-      claim: (...given) => through(() => store.claim(...given)),
-      heartbeat: (...given) => through(() => store.heartbeat(...given)),
-      sweep: (...given) => through(() => store.sweep(...given)),
+    const line = cuttable(store, {
       append: (...given) =>
-        through(async () => {
+        line.through(async () => {
           const tasks = await store.append(...given)
-          dead = count === dieAt
+          if (count === dieAt) line.cut()
           count += 1
-          return through(async () => tasks)
+          return line.through(async () => tasks)
         }),
     })
-    const first = await world({ agents: [agent], store: mortal, clock })
+    const first = await world({ agents: [agent], store: line.store, clock })
     const { id } = await first.ops.fork(run.id, { runId: 'fork' })
     await clock.advance(100)
     const second = await world({ agents: [agent], store: sharedStore(store), clock })
@@ -684,30 +670,3 @@ describe('budget', () => {
     expect(await second.ops.record(id)).toMatchObject({ spending: { used: { steps: 1 }, reserved: { steps: 0 } } })
   })
 })
-
-/** An orchestrator whose store can be cut off. */
-async function mortalWorld(agent: Agent, store: Store, clock: ManualClock) {
-  let dead = false
-  const through = <T>(work: () => Promise<T>): Promise<T> =>
-    dead ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
-  const cut = sharedStore(store, {
-    append: (...given) => through(() => store.append(...given)),
-    claim: (...given) => through(() => store.claim(...given)),
-    heartbeat: (...given) => through(() => store.heartbeat(...given)),
-    release: (...given) => through(() => store.release(...given)),
-    sweep: (...given) => through(() => store.sweep(...given)),
-  })
-  const made = await world({ agents: [agent], store: cut, clock })
-  return { ...made, die: () => void (dead = true) }
-}
-
-/** The history so far. */
-async function soFar(ops: World['ops'], runId: string): Promise<readonly RunEvent[]> {
-  const events: RunEvent[] = []
-  const { seq } = await ops.record(runId)
-  for await (const event of (await ops.run(runId)).events(0)) {
-    if ('seq' in event) events.push(event)
-    if ('seq' in event && event.seq === seq) break
-  }
-  return events
-}

@@ -4,23 +4,9 @@ import { manualClock, scriptedModel, type ScriptedModel } from '../../src/testin
 import { fleet } from './support/fleet.ts'
 import { ANYTHING, call, child, gate, never, noting, type NotingTool, stepsPlanner, untilAborted } from './support/parts.ts'
 import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, settle, until, world } from './support/world.ts'
-import { memoryStore, sharedStore } from './support/wrappers.ts'
+import { cuttable, memoryStore, sharedStore } from './support/wrappers.ts'
 
 afterEach(closeAll)
-
-/** A store that one worker cannot reach for a while. */
-function cuttable(store: Store, isCut: () => boolean, changes: Partial<Store> = {}): Store {
-  const through = <T>(work: () => Promise<T>): Promise<T> =>
-    isCut() ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
-  return sharedStore(store, {
-    append: (...given) => through(() => store.append(...given)),
-    heartbeat: (...given) => through(() => store.heartbeat(...given)),
-    claim: (...given) => through(() => store.claim(...given)),
-    release: (...given) => through(() => store.release(...given)),
-    sweep: (...given) => through(() => store.sweep(...given)),
-    ...changes,
-  })
-}
 
 /** An agent with everything that a crash can hurt: two model turns of two calls each, a child, an unsafe tool. */
 function cast(): { agents: Agent[]; model: ScriptedModel; helperModel: ScriptedModel; pay: NotingTool; look: NotingTool } {
@@ -137,12 +123,11 @@ describe('an interrupted unsafe call (S5)', () => {
     const agent = defineAgent({ name: 'payer', tools: [tool], planner: stepsPlanner([call(tool.name, { to: 'ada' })]) })
     const clock = manualClock()
     const store = memoryStore({ clock })
-    let dead = false
-    const mortal = cuttable(store, () => dead)
-    const first = await world({ agents: [agent], store: mortal, clock })
+    const line = cuttable(store)
+    const first = await world({ agents: [agent], store: line.store, clock })
     const run = await first.ops.start(agent, 'go')
     await until(clock, 'the body is entered', () => tool.calls.length === 1)
-    dead = true
+    line.cut()
     const second = await world({ agents: [agent], store: sharedStore(store), clock })
     return { clock, store, agent, second, run: await second.ops.run(run.id) }
   }
@@ -227,27 +212,23 @@ describe('zombies (S7)', () => {
     const late = gate<string>()
     const tool = noting('step', (_input, context) => (context.epoch === 1 ? late.promise : 'new owner'))
     const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
-    let cut = false
     const appends: unknown[] = []
-    const first = await world({
-      agents: [agent],
-      clock,
-      store: cuttable(store, () => cut, {
-        append: (...given) => {
-          const appending = store.append(...given)
-          appending.then(
-            () => appends.push('written'),
-            (error: unknown) => appends.push((error as OpspawnError).code),
-          )
-          return appending
-        },
-      }),
+    const line = cuttable(store, {
+      append: (...given) => {
+        const appending = store.append(...given)
+        appending.then(
+          () => appends.push('written'),
+          (error: unknown) => appends.push((error as OpspawnError).code),
+        )
+        return appending
+      },
     })
+    const first = await world({ agents: [agent], clock, store: line.store })
     const run = await first.ops.start(agent, 'go')
     await until(clock, 'the body is entered', () => tool.calls.length === 1)
-    cut = true
+    line.cut()
     const second = await world({ agents: [agent], store: sharedStore(store), clock })
-    return { clock, store, first, second, run, tool, late, appends, heal: () => (cut = false) }
+    return { clock, store, first, second, run, tool, late, appends, heal: line.join }
   }
 
   test('a worker that cannot reach its store stops by itself before its leases run out', async () => {
