@@ -34,14 +34,19 @@ afterAll(async () => {
 
 describe.each([
   'recovery',
+  'zombies',
+  'quarantine',
   'sessions',
   'approvals',
+  'bound-approvals',
   'signals-and-waits',
   'children',
   'budgets',
   'pausing',
   'unknown-outcomes',
   'forking',
+  'retrying-runs',
+  'forked-effects',
   'schedules',
   'continuing',
 ])('%s', async (name) => {

@@ -372,34 +372,3 @@ describe('pause and crash', () => {
     expect(await outcomeOf(clock, await ops.run(id))).toMatchObject({ status: 'cancelled' })
   })
 })
-
-describe('release from quarantine', () => {
-  test('resume lets a quarantined run go on, its deliveries counted anew', async () => {
-    const clock = manualClock()
-    const store = memoryStore({ clock })
-    let bad = true
-    const agent = defineAgent({ name: 'a', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
-    const { ops } = await world({
-      agents: [agent],
-      clock,
-      store: sharedStore(store, {
-        append: (...given) => (bad ? Promise.reject(new Error('the worker broke down')) : store.append(...given)),
-      }),
-    })
-    const run = await ops.start(agent, 'go')
-    await clock.advance(300_000)
-    expect(await ops.record(run.id)).toMatchObject({ status: 'quarantined', deliveries: 11 })
-    await run.pause('is it not set aside already?')
-    expect(await ops.record(run.id)).toMatchObject({ status: 'quarantined', deliveries: 11 })
-    await expect(run.result).rejects.toMatchObject({
-      code: 'RUN_QUARANTINED',
-      message: expect.stringContaining('resume') as string,
-    })
-    bad = false
-    await run.resume({ by: 'ada' })
-    expect(await outcomeOf(clock, await ops.run(run.id), { steps: 10 })).toEqual({ status: 'completed', output: ['step done'] })
-    expect(words(await historyOf(ops, run.id))).toEqual([['opspawn.resume', { by: 'ada' }]])
-  })
-})
-
-/** The history so far. */
