@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { agent, callTool, guardFile, historyOf, once, open, pause, thrownBy, tool, turns } from '../harness.ts'
+import { agent, callTool, guardFile, historyOf, once, open, pause, tool, turns, expectCode } from '../harness.ts'
 import { opened, echo, waiting } from './subjects.ts'
 
 guardFile()
@@ -156,10 +156,10 @@ describe('listeners', () => {
   })
   test.each(['evnt', '__proto__', ''] as never[])('of an event %j that does not exist are refused', async (type) => {
     const ops = await opened()
-    expect((await thrownBy(() => ops.on(type, (() => {}) as never))).code).toBe('OPTIONS_INVALID')
+    await expectCode(() => ops.on(type, (() => {}) as never), 'OPTIONS_INVALID', 'event, live, agent, fault')
   })
   test('that are no functions are refused', async () => {
     const ops = await opened()
-    await thrownBy(() => ops.on('event', 'log' as never))
+    await expectCode(() => ops.on('event', 'log' as never), 'OPTIONS_INVALID', 'a function')
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { fastqScheduler } from '../../../src/plugins/scheduler-fastq/index.ts'
 import { memoryStore } from '../../../src/plugins/store-memory/index.ts'
-import { agent, callTool, expectCode, guardFile, once, refusal, thrownBy, tool } from '../harness.ts'
+import { agent, callTool, expectCode, guardFile, once, refusal, tool } from '../harness.ts'
 
 guardFile()
 
@@ -56,9 +56,7 @@ describe('limits', () => {
     await expectCode(() => agent('subject', idle, { limits }), 'LIMIT_INVALID')
   })
   test('a misspelt limit is named: it must not pass as none', async () => {
-    const error = await thrownBy(() => agent('subject', idle, { limits: { token: 5 } as never }))
-    expect(['LIMIT_INVALID', 'OPTIONS_INVALID', 'AGENT_INVALID']).toContain(error.code)
-    expect(error.message).toMatch('token')
+    await expectCode(() => agent('subject', idle, { limits: { token: 5 } as never }), 'LIMIT_INVALID', /"token".*tokens/)
   })
   test.each((['concurrency', 'modelTimeoutMs'] as const).flatMap((member) => bad.map((value) => [member, value] as const)))(
     "an agent's %s of %s is refused",
@@ -99,7 +97,7 @@ describe('limits', () => {
   })
   test.each([-1, Number.NaN, 'many', undefined] as never[])('a price of %s is refused with its row', async (input) => {
     const error = await refusal({ prices: { 'test/m': { input, output: 1 } } })
-    expect(['LIMIT_INVALID', 'OPTIONS_INVALID']).toContain(error.code)
+    expect(error.code).toBe('LIMIT_INVALID')
     expect(error.message).toMatch('test/m')
   })
   test.each([['x'], [[]], [[5]], [['']], [null]] as never[][])('queues of %j are refused', async (queues) => {

@@ -127,7 +127,7 @@ describe('the react planner and a model that', () => {
     const played = await play(
       agent('subject', reactPlanner(), { model: scriptedModel(['???'], { repeat: true }), tools: [save] }),
     )
-    expect(['completed', 'failed']).toContain(played.outcome.status)
+    expectFailure(played.outcome, 'MODEL_ANSWER_INVALID')
   })
 })
 

@@ -19,7 +19,6 @@ import {
   plan,
   play,
   reply,
-  thrownBy,
 } from '../harness.ts'
 import { opened, echo, finish } from './subjects.ts'
 
@@ -113,8 +112,7 @@ describe('what start refuses, with nothing accepted', () => {
     await refused((ops) => ops.start('echo', 'go', { limits: { [member]: value } }), 'LIMIT_INVALID', member)
   })
   test('a misspelt limit, by name: it must not pass as none', async () => {
-    const ops = await opened()
-    expect((await thrownBy(() => ops.start('echo', 'go', { limits: { token: 5 } as never }))).message).toMatch('token')
+    await refused((ops) => ops.start('echo', 'go', { limits: { token: 5 } as never }), 'LIMIT_INVALID', /"token".*tokens/)
   })
   test.each([null, 5, 'x'] as never[])('limits of %j', async (limits) => {
     await refused((ops) => ops.start('echo', 'go', { limits }), 'LIMIT_INVALID')
@@ -134,13 +132,23 @@ describe('what start refuses, with nothing accepted', () => {
     await refused((ops) => ops.start('echo', 'go', { messages: messages as never }), 'OPTIONS_INVALID', 'messages')
   })
   test.each([
-    ['a bigint', [{ role: 'user', content: [{ type: 'text', text: 10n }] }]],
-    ['bytes', [{ role: 'user', content: [{ type: 'file', mediaType: 'x', data: { type: 'data', data: new Uint8Array(3) } }] }]],
-    ['__proto__', [{ role: 'user', content: [hostile()] }]],
-  ])('messages that are not JSON: %s', async (_name, messages) => {
-    const ops = await opened()
-    const error = await thrownBy(() => ops.start('echo', 'go', { messages: messages as never }))
-    expect(['JSON_INVALID', 'OPTIONS_INVALID']).toContain(error.code)
+    ['a bigint', { type: 'text', text: 10n }, 'JSON_INVALID', '/content/0/text'],
+    [
+      'bytes',
+      { type: 'file', mediaType: 'x', data: { type: 'data', data: new Uint8Array(3) } },
+      'JSON_INVALID',
+      '/content/0/data/data',
+    ],
+    ['__proto__ alone', hostile(), 'OPTIONS_INVALID', 'messages[0].content[0]'],
+    [
+      '__proto__',
+      { type: 'text', text: 'x', providerOptions: { p: hostile() } },
+      'JSON_INVALID',
+      '/content/0/providerOptions/p/__proto__',
+    ],
+  ] as const)('messages that are not JSON: %s', async (_name, part, code, place) => {
+    const messages = [{ role: 'user', content: [part] }] as never
+    await refused((ops) => ops.start('echo', 'go', { messages }), code, place)
   })
   test.each([
     ['a text', 'x'],
@@ -180,7 +188,7 @@ describe('what start refuses, with nothing accepted', () => {
     const jsonSchema = { input: () => ({ type: 'object' }), output: () => ({ type: 'object' }) }
     const schema: StandardSchema = { '~standard': { version: 1, vendor: 'mine', validate, jsonSchema } }
     const ops = await open({ agents: [agent('typed', finish, { input: schema as never })] })
-    expect((await thrownBy(() => ops.start('typed', {}))).message).toMatch('no database')
+    await expectCode(() => ops.start('typed', {}), 'INPUT_INVALID', /"typed".*no database/)
   })
 })
 

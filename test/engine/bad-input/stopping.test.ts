@@ -26,7 +26,7 @@ describe('stopping', () => {
   })
   test.each([-1, Number.NaN, 'soon'] as never[])('drain(%s) is refused', async (deadline) => {
     const ops = await opened()
-    await thrownBy(() => ops.drain(deadline))
+    await expectCode(() => ops.drain(deadline), 'LIMIT_INVALID', 'deadlineMs')
   })
   test('draining twice gives the same report', async () => {
     const ops = await opened()

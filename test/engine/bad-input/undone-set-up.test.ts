@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { defineExtension, type Plugin } from '../../../src/index.ts'
 import { toolsPlanner } from '../../../src/plugins/planner-tools/index.ts'
-import { agent, callTool, guardFile, modelOf, once, refusal, reply, thrownBy } from '../harness.ts'
+import { agent, callTool, guardFile, modelOf, once, refusal, reply, expectCode } from '../harness.ts'
 
 guardFile()
 
@@ -64,8 +64,7 @@ describe('what was set up is undone when the rest is refused', () => {
       })
     const { createOrchestrator } = await import('../../../src/index.ts')
     const ops = await createOrchestrator({ announce: false, plugins: [extension, bad('one'), bad('two')] })
-    const error = await thrownBy(() => ops[Symbol.asyncDispose]())
-    expect(error.message).toMatch(/two is stuck.*one is stuck/)
+    await expectCode(() => ops[Symbol.asyncDispose](), 'INTERNAL', /two is stuck.*one is stuck/)
     expect(disposed()).toBe(1)
   })
 })
