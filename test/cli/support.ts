@@ -17,6 +17,12 @@ export interface Running {
   written(text: string): Promise<void>
 }
 
+/** What `list --json` prints. */
+export interface Listed {
+  readonly runs: readonly { readonly runId: string; readonly status: string; readonly agent: string }[]
+  readonly cursor?: string
+}
+
 const MAIN = join(root, 'src/cli/main.ts')
 const started: Running[] = []
 const folders: string[] = []

@@ -25,7 +25,7 @@ vi.mock('../../src/plugins/store-memory/index.ts', () => ({
 }))
 
 // Opening files takes its time on a busy machine, and none of these tests is about speed.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 afterAll(async () => {
   for (const { close } of files.opened) await close()
@@ -34,14 +34,19 @@ afterAll(async () => {
 
 describe.each([
   'recovery',
+  'zombies',
+  'quarantine',
   'sessions',
   'approvals',
+  'bound-approvals',
   'signals-and-waits',
   'children',
   'budgets',
   'pausing',
   'unknown-outcomes',
   'forking',
+  'retrying-runs',
+  'forked-effects',
   'schedules',
   'continuing',
 ])('%s', async (name) => {

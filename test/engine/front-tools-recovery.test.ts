@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Agent, defineAgent, type Effect, type Json, OpspawnError, type Tool } from '../../src/index.ts'
+import { type Agent, defineAgent, type Effect, type Json, type Tool } from '../../src/index.ts'
 import { type ManualClock, manualClock } from '../../src/testing/index.ts'
 import { call, never, noting, type NotingTool, stepsPlanner } from './support/parts.ts'
 import { closeAll, historyOf, ofType, outcomeAt, outcomeOf, until, world, type World } from './support/world.ts'
-import { memoryStore, sharedStore } from './support/wrappers.ts'
+import { cuttable, memoryStore } from './support/wrappers.ts'
 
 afterEach(closeAll)
 
@@ -27,17 +27,8 @@ function fleet() {
   return {
     clock,
     worker: async (route: Route, options?: Partial<Tool>): Promise<World & { die(): void }> => {
-      let dead = false
-      const through = <T>(work: () => Promise<T>): Promise<T> =>
-        dead ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
-      const cut = sharedStore(store, {
-        append: (...given) => through(() => store.append(...given)),
-        heartbeat: (...given) => through(() => store.heartbeat(...given)),
-        claim: (...given) => through(() => store.claim(...given)),
-        release: (...given) => through(() => store.release(...given)),
-        sweep: (...given) => through(() => store.sweep(...given)),
-      })
-      return { ...(await world({ agents: [clerk(route, options)], store: cut, clock })), die: () => (dead = true) }
+      const line = cuttable(store)
+      return { ...(await world({ agents: [clerk(route, options)], store: line.store, clock })), die: line.cut }
     },
   }
 }

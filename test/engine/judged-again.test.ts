@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { type Agent, auditOf, defineAgent, type Effect, OpspawnError, type Policy, type PolicyRule } from '../../src/index.ts'
+import { type Agent, auditOf, defineAgent, type Effect, type Policy, type PolicyRule } from '../../src/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
 import { call, child, never, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, historyOf, ofType, outcomeAt, outcomeOf, until, world, type World } from './support/world.ts'
-import { memoryStore, sharedStore } from './support/wrappers.ts'
+import { cuttable, memoryStore } from './support/wrappers.ts'
 
 afterEach(closeAll)
 
@@ -18,22 +18,13 @@ const inArguments = (to: string): Policy => ({
 function fleet(agents: readonly Agent[]) {
   const clock = manualClock()
   const store = memoryStore({ clock })
-  let dead = false
-  const through = <T>(work: () => Promise<T>): Promise<T> =>
-    dead ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
-  const cut = sharedStore(store, {
-    append: (...given) => through(() => store.append(...given)),
-    heartbeat: (...given) => through(() => store.heartbeat(...given)),
-    claim: (...given) => through(() => store.claim(...given)),
-    release: (...given) => through(() => store.release(...given)),
-    sweep: (...given) => through(() => store.sweep(...given)),
-  })
+  const line = cuttable(store)
   return {
     clock,
-    first: (policy?: Policy) => world({ agents, store: cut, clock, ...(policy === undefined ? undefined : { policy }) }),
-    die: () => void (dead = true),
+    first: (policy?: Policy) => world({ agents, store: line.store, clock, ...(policy === undefined ? undefined : { policy }) }),
+    die: line.cut,
     second: async (policy: Policy): Promise<World> => {
-      dead = true
+      line.cut()
       const made = await world({ agents, store, clock, policy })
       await clock.advance(20_000)
       return made

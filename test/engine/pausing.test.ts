@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { defineAgent, type Effect, OpspawnError, type RunEvent, type Store } from '../../src/index.ts'
+import { defineAgent, type Effect, type RunEvent, type Store } from '../../src/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
 import { call, child, gate, never, noting, planner, stepsPlanner } from './support/parts.ts'
-import { closeAll, historyOf, now, ofType, outcomeOf, settle, until, world, type World } from './support/world.ts'
-import { memoryStore, sharedStore } from './support/wrappers.ts'
+import { closeAll, historyOf, historySoFar, now, ofType, outcomeOf, settle, until, world, type World } from './support/world.ts'
+import { cuttable, memoryStore, sharedStore } from './support/wrappers.ts'
 
 afterEach(closeAll)
 
@@ -37,7 +37,7 @@ describe('pause', () => {
     await clock.advance(3_600_000)
     expect(second.calls).toHaveLength(0)
     expect(await ops.record(run.id)).toMatchObject({ status: 'paused', deliveries: 0 })
-    expect(ofType(await historyOfOpen(ops, run.id), 'decision'), 'the planner is not asked').toHaveLength(1)
+    expect(ofType(await historySoFar(ops, run.id), 'decision'), 'the planner is not asked').toHaveLength(1)
 
     await run.resume({ by: 'bob' })
     expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: ['second done'] })
@@ -74,7 +74,7 @@ describe('pause', () => {
     await run.pause('lunch')
     await reaches(made, run.id, 'paused')
     await clock.advance(120_000)
-    expect(ofType(await historyOfOpen(ops, run.id), 'effect-end')).toEqual([])
+    expect(ofType(await historySoFar(ops, run.id), 'effect-end')).toEqual([])
     await run.resume()
     expect(await now(clock, run.result)).toEqual({ status: 'completed', output: [null] })
   })
@@ -89,10 +89,10 @@ describe('pause', () => {
     await until(clock, 'the call is under way', () => slow.calls.length === 1)
     await run.pause()
     await clock.advance(5000)
-    expect(ofType(await historyOfOpen(ops, run.id), 'effect-end')).toEqual([])
+    expect(ofType(await historySoFar(ops, run.id), 'effect-end')).toEqual([])
     open.open('done')
     await reaches(made, run.id, 'paused')
-    expect(ofType(await historyOfOpen(ops, run.id), 'effect-end').map(({ key }) => key)).toEqual(['slow'])
+    expect(ofType(await historySoFar(ops, run.id), 'effect-end').map(({ key }) => key)).toEqual(['slow'])
   })
 
   test("the run's own time does not end it while it is paused, but has passed when it goes on", async () => {
@@ -220,7 +220,7 @@ describe('pause', () => {
     await reaches(made, run.id, 'waiting')
     await run.resume()
     await clock.advance(30_000)
-    expect(ofType(await historyOfOpen(ops, run.id), 'effect-end')).toEqual([])
+    expect(ofType(await historySoFar(ops, run.id), 'effect-end')).toEqual([])
     expect(await outcomeOf(clock, run)).toEqual({ status: 'completed', output: [null] })
   })
 
@@ -321,24 +321,15 @@ describe('pause and crash', () => {
   test('a worker that dies while a paused run settles leaves it paused: the next one begins nothing', async () => {
     const clock = manualClock()
     const store = memoryStore({ clock })
-    let dead = false
-    const through = <T>(work: () => Promise<T>): Promise<T> =>
-      dead ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
-    const mortal = sharedStore(store, {
-      append: (...given) => through(() => store.append(...given)),
-      heartbeat: (...given) => through(() => store.heartbeat(...given)),
-      release: (...given) => through(() => store.release(...given)),
-      claim: (...given) => through(() => store.claim(...given)),
-      sweep: (...given) => through(() => store.sweep(...given)),
-    })
+    const line = cuttable(store)
     const look = noting('look', (_input, { epoch }) => (epoch === 1 ? never() : 'seen'))
     const agent = defineAgent({ name: 'a', tools: [look], planner: stepsPlanner([call('look')]) })
-    const first = await world({ agents: [agent], store: mortal, clock })
+    const first = await world({ agents: [agent], store: line.store, clock })
     const started = await first.ops.start(agent, 'go')
     await until(clock, 'the call is under way', () => look.calls.length === 1)
     await started.pause()
     await until(clock, 'it is on record', async () => words(await store.read(started.id, 1)).length === 1)
-    dead = true
+    line.cut()
     const second = await world({ agents: [agent], store: sharedStore(store), clock })
     await clock.advance(30_000)
     await reaches(second, started.id, 'paused')
@@ -381,43 +372,3 @@ describe('pause and crash', () => {
     expect(await outcomeOf(clock, await ops.run(id))).toMatchObject({ status: 'cancelled' })
   })
 })
-
-describe('release from quarantine', () => {
-  test('resume lets a quarantined run go on, its deliveries counted anew', async () => {
-    const clock = manualClock()
-    const store = memoryStore({ clock })
-    let bad = true
-    const agent = defineAgent({ name: 'a', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
-    const { ops } = await world({
-      agents: [agent],
-      clock,
-      store: sharedStore(store, {
-        append: (...given) => (bad ? Promise.reject(new Error('the worker broke down')) : store.append(...given)),
-      }),
-    })
-    const run = await ops.start(agent, 'go')
-    await clock.advance(300_000)
-    expect(await ops.record(run.id)).toMatchObject({ status: 'quarantined', deliveries: 11 })
-    await run.pause('is it not set aside already?')
-    expect(await ops.record(run.id)).toMatchObject({ status: 'quarantined', deliveries: 11 })
-    await expect(run.result).rejects.toMatchObject({
-      code: 'RUN_QUARANTINED',
-      message: expect.stringContaining('resume') as string,
-    })
-    bad = false
-    await run.resume({ by: 'ada' })
-    expect(await outcomeOf(clock, await ops.run(run.id), { steps: 10 })).toEqual({ status: 'completed', output: ['step done'] })
-    expect(words(await historyOf(ops, run.id))).toEqual([['opspawn.resume', { by: 'ada' }]])
-  })
-})
-
-/** The history so far. */
-async function historyOfOpen(ops: World['ops'], runId: string): Promise<readonly RunEvent[]> {
-  const events: RunEvent[] = []
-  const { seq } = await ops.record(runId)
-  for await (const event of (await ops.run(runId)).events(0)) {
-    if ('seq' in event) events.push(event)
-    if ('seq' in event && event.seq === seq) break
-  }
-  return events
-}

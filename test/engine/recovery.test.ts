@@ -1,26 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Agent, defineAgent, defineExtension, defineTool, OpspawnError, type RunEvent, type Store } from '../../src/index.ts'
+import { type Agent, defineAgent, defineExtension, defineTool, type RunEvent, type Store } from '../../src/index.ts'
 import { manualClock, scriptedModel, type ScriptedModel } from '../../src/testing/index.ts'
 import { fleet } from './support/fleet.ts'
-import { ANYTHING, call, child, gate, never, noting, type NotingTool, stepsPlanner, untilAborted } from './support/parts.ts'
-import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, settle, until, world } from './support/world.ts'
-import { memoryStore, sharedStore } from './support/wrappers.ts'
+import { ANYTHING, call, child, gate, never, noting, type NotingTool, stepsPlanner } from './support/parts.ts'
+import { closeAll, historyOf, now, ofType, outcomeAt, outcomeOf, until, world } from './support/world.ts'
+import { cuttable, memoryStore, sharedStore } from './support/wrappers.ts'
 
 afterEach(closeAll)
-
-/** A store that one worker cannot reach for a while. */
-function cuttable(store: Store, isCut: () => boolean, changes: Partial<Store> = {}): Store {
-  const through = <T>(work: () => Promise<T>): Promise<T> =>
-    isCut() ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
-  return sharedStore(store, {
-    append: (...given) => through(() => store.append(...given)),
-    heartbeat: (...given) => through(() => store.heartbeat(...given)),
-    claim: (...given) => through(() => store.claim(...given)),
-    release: (...given) => through(() => store.release(...given)),
-    sweep: (...given) => through(() => store.sweep(...given)),
-    ...changes,
-  })
-}
 
 /** An agent with everything that a crash can hurt: two model turns of two calls each, a child, an unsafe tool. */
 function cast(): { agents: Agent[]; model: ScriptedModel; helperModel: ScriptedModel; pay: NotingTool; look: NotingTool } {
@@ -137,12 +123,11 @@ describe('an interrupted unsafe call (S5)', () => {
     const agent = defineAgent({ name: 'payer', tools: [tool], planner: stepsPlanner([call(tool.name, { to: 'ada' })]) })
     const clock = manualClock()
     const store = memoryStore({ clock })
-    let dead = false
-    const mortal = cuttable(store, () => dead)
-    const first = await world({ agents: [agent], store: mortal, clock })
+    const line = cuttable(store)
+    const first = await world({ agents: [agent], store: line.store, clock })
     const run = await first.ops.start(agent, 'go')
     await until(clock, 'the body is entered', () => tool.calls.length === 1)
-    dead = true
+    line.cut()
     const second = await world({ agents: [agent], store: sharedStore(store), clock })
     return { clock, store, agent, second, run: await second.ops.run(run.id) }
   }
@@ -218,174 +203,6 @@ describe('an interrupted unsafe call (S5)', () => {
       expect(tool.calls.map(({ context }) => context.attempt)).toEqual([1, 1])
     },
   )
-})
-
-describe('zombies (S7)', () => {
-  async function zombie() {
-    const clock = manualClock()
-    const store = memoryStore({ clock })
-    const late = gate<string>()
-    const tool = noting('step', (_input, context) => (context.epoch === 1 ? late.promise : 'new owner'))
-    const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
-    let cut = false
-    const appends: unknown[] = []
-    const first = await world({
-      agents: [agent],
-      clock,
-      store: cuttable(store, () => cut, {
-        append: (...given) => {
-          const appending = store.append(...given)
-          appending.then(
-            () => appends.push('written'),
-            (error: unknown) => appends.push((error as OpspawnError).code),
-          )
-          return appending
-        },
-      }),
-    })
-    const run = await first.ops.start(agent, 'go')
-    await until(clock, 'the body is entered', () => tool.calls.length === 1)
-    cut = true
-    const second = await world({ agents: [agent], store: sharedStore(store), clock })
-    return { clock, store, first, second, run, tool, late, appends, heal: () => (cut = false) }
-  }
-
-  test('a worker that cannot reach its store stops by itself before its leases run out', async () => {
-    const { clock, tool } = await zombie()
-    await clock.advance(14_999)
-    const { signal } = tool.calls[0]?.context ?? {}
-    expect(signal?.aborted).toBe(true)
-    expect(OpspawnError.is(signal?.reason, 'LEASE_LOST')).toBe(true)
-  })
-
-  test('a worker whose heartbeat never comes back stops by itself too', async () => {
-    const clock = manualClock()
-    const store = memoryStore({ clock })
-    const tool = noting('step', untilAborted)
-    const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
-    const { ops } = await world({ agents: [agent], clock, store: sharedStore(store, { heartbeat: () => never() }) })
-    await ops.start(agent, 'go')
-    await until(clock, 'the body is entered', () => tool.calls.length === 1)
-    await clock.advance(14_999)
-    expect(tool.calls[0]?.context.signal.aborted).toBe(true)
-  })
-
-  test('what the old owner writes late is refused whole, and the run has one result', async () => {
-    const { clock, second, run, late, appends, tool } = await zombie()
-    const handle = await second.ops.run(run.id)
-    expect(await outcomeOf(clock, handle)).toEqual({ status: 'completed', output: ['new owner'] })
-    const before = await historyOf(second.ops, run.id)
-    late.open('old owner')
-    await settle(clock)
-    expect(await historyOf(second.ops, run.id)).toEqual(before)
-    expect(ofType(before, 'effect-end')).toHaveLength(1)
-    expect(appends.filter((one) => one === 'written')).toHaveLength(1)
-    expect(tool.calls).toHaveLength(2)
-  })
-
-  test('a paused worker (no clock, no heartbeat) that writes after the takeover gets LEASE_LOST', async () => {
-    const clock = manualClock()
-    const store = memoryStore({ clock })
-    const late = gate<string>()
-    const tool = noting('step', (_input, context) => (context.epoch === 1 ? late.promise : never()))
-    const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
-    // A clock of its own that stands still: its process is stopped while the world goes on.
-    const codes: string[] = []
-    const stopped = await world({
-      agents: [agent],
-      clock: manualClock(clock.now()),
-      store: sharedStore(store, {
-        append: async (...given) => {
-          try {
-            return await store.append(...given)
-          } catch (error) {
-            codes.push((error as OpspawnError).code)
-            throw error
-          }
-        },
-      }),
-    })
-    const run = await stopped.ops.start(agent, 'go')
-    await until(stopped.clock, 'the body is entered', () => tool.calls.length === 1)
-    const second = await world({ agents: [agent], store: sharedStore(store), clock })
-    await clock.advance(20_000)
-    await until(clock, 'the second worker runs it', () => tool.calls.length === 2)
-    late.open('zombie')
-    await settle(stopped.clock)
-    expect(codes).toEqual(['LEASE_LOST'])
-    expect(stopped.faults).toMatchObject([{ failure: { code: 'LEASE_LOST' }, context: { runId: run.id } }])
-    expect(ofType(await store.read(run.id, 1), 'effect-end')).toEqual([])
-    expect(second.faults).toEqual([])
-  })
-
-  test('the agent of a worker that lost its run is not active any more', async () => {
-    const { clock, first } = await zombie()
-    await clock.advance(16_000)
-    await settle(clock)
-    expect(first.ops.agents()[0]).toMatchObject({ status: 'idle', runs: [] })
-  })
-
-  test('a worker that comes back takes up work again', async () => {
-    const { clock, first, heal } = await zombie()
-    await clock.advance(16_000)
-    heal()
-    const again = await first.ops.start('walker', 'again')
-    void again
-    await clock.advance(2000)
-    expect((await first.ops.list({ status: ['queued'] })).runs).toEqual([])
-  })
-})
-
-describe('a run that keeps crashing its workers (S6)', () => {
-  test('it is set aside after ten claims, a fault says so, and others are unaffected', async () => {
-    const clock = manualClock()
-    const store = memoryStore({ clock })
-    const step = noting('step')
-    const bad = defineAgent({ name: 'bad', tools: [step], planner: stepsPlanner([call('step')]) })
-    const good = defineAgent({ name: 'good', tools: [step], planner: stepsPlanner([call('step')]) })
-    const { ops, faults } = await world({
-      agents: [bad, good],
-      clock,
-      store: sharedStore(store, {
-        append: (...given) =>
-          given[0].runId === 'poison' ? Promise.reject(new Error('the worker broke down')) : store.append(...given),
-      }),
-    })
-    const run = await ops.start(bad, 'go', { runId: 'poison' })
-    const { result } = run
-    const watching = (async () => {
-      for await (const event of run) if (event.type === 'run-end') return
-    })()
-    for (const promise of [result, watching]) promise.catch(() => {})
-    await clock.advance(300_000)
-    expect(await ops.record('poison')).toMatchObject({ status: 'quarantined', deliveries: 11 })
-    await expect(result, 'whoever waited since the start').rejects.toMatchObject({ code: 'RUN_QUARANTINED' })
-    await expect(watching, 'whoever watched').rejects.toMatchObject({ code: 'RUN_QUARANTINED' })
-    const later = await ops.run('poison')
-    await expect(later.result, 'whoever comes later').rejects.toMatchObject({ code: 'RUN_QUARANTINED' })
-    expect(faults.some(({ failure }) => failure.code === 'RUN_QUARANTINED')).toBe(true)
-    expect(await now(clock, (await ops.start(good, 'go')).result)).toMatchObject({ status: 'completed' })
-  })
-
-  test('a run that was set aside can be cancelled', async () => {
-    const clock = manualClock()
-    const store = memoryStore({ clock })
-    let bad = true
-    const agent = defineAgent({ name: 'bad', tools: [noting('step')], planner: stepsPlanner([call('step')]) })
-    const { ops } = await world({
-      agents: [agent],
-      clock,
-      store: sharedStore(store, {
-        append: (...given) => (bad ? Promise.reject(new Error('the worker broke down')) : store.append(...given)),
-      }),
-    })
-    const run = await ops.start(agent, 'go')
-    await clock.advance(300_000)
-    expect(await ops.record(run.id)).toMatchObject({ status: 'quarantined' })
-    bad = false
-    await run.cancel('give up')
-    expect(await outcomeOf(clock, run, { steps: 10 })).toMatchObject({ status: 'cancelled' })
-  })
 })
 
 test('a worker sweeps up no more than it has room for, and asks again as soon as it has', async () => {

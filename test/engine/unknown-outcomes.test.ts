@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineAgent, OpspawnError, type Planner, type Run } from '../../src/index.ts'
+import { defineAgent, type Planner, type Run } from '../../src/index.ts'
 import { type ManualClock, manualClock } from '../../src/testing/index.ts'
 import { call, gate, never, noting, type NotingTool, planner, stepsPlanner } from './support/parts.ts'
 import { closeAll, historyOf, ofType, outcomeOf, settle, until, world, type World } from './support/world.ts'
-import { memoryStore, sharedStore } from './support/wrappers.ts'
+import { cuttable, memoryStore } from './support/wrappers.ts'
 
 afterEach(closeAll)
 
@@ -22,19 +22,10 @@ async function interrupted(tool: NotingTool, other?: NotingTool, decide?: Planne
   const clock = manualClock()
   const store = memoryStore({ clock })
   async function mortal(): Promise<{ readonly made: World; die(): void }> {
-    let dead = false
-    const through = <T>(work: () => Promise<T>): Promise<T> =>
-      dead ? Promise.reject(new OpspawnError('STORE_FAILED', 'cut off')) : work()
-    const cut = sharedStore(store, {
-      append: (...given) => through(() => store.append(...given)),
-      heartbeat: (...given) => through(() => store.heartbeat(...given)),
-      claim: (...given) => through(() => store.claim(...given)),
-      release: (...given) => through(() => store.release(...given)),
-      sweep: (...given) => through(() => store.sweep(...given)),
-    })
+    const line = cuttable(store)
     return {
-      made: await world({ agents: [agent], store: cut, clock, policy: { rules: [], approvalMs: 30_000 } }),
-      die: () => (dead = true),
+      made: await world({ agents: [agent], store: line.store, clock, policy: { rules: [], approvalMs: 30_000 } }),
+      die: line.cut,
     }
   }
   const first = await mortal()

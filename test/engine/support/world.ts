@@ -103,6 +103,17 @@ export async function historyOf(ops: Orchestrator, runId: string): Promise<reado
   return events
 }
 
+/** The events that a run has on record so far. */
+export async function historySoFar(ops: Orchestrator, runId: string): Promise<readonly RunEvent[]> {
+  const events: RunEvent[] = []
+  const { seq } = await ops.record(runId)
+  for await (const event of await eventsOf(ops, runId)) {
+    if (isRecorded(event)) events.push(event)
+    if (isRecorded(event) && event.seq === seq) break
+  }
+  return events
+}
+
 async function eventsOf(ops: Orchestrator, runId: string): Promise<AsyncIterable<RunStreamEvent>> {
   return (await ops.run(runId)).events(0)
 }
