@@ -27,6 +27,7 @@ import { frozen } from './frozen.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
 import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
+import { createRetryBudget } from './retry-budget.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
 import { agentsBelow, type PriceTable, requirePrices } from './spending.ts'
 import { createId, createKeepAlive, elapsedOf, systemClock } from './system.ts'
@@ -156,6 +157,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     clock,
     elapsed: elapsedOf(clock),
     random: options.random ?? Math.random,
+    retryBudget: createRetryBudget(elapsedOf(clock)),
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     conversations: createConversations(),
