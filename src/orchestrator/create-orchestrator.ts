@@ -246,6 +246,7 @@ function assemble(
     ...createLookUps(context, registering),
     schedules,
     agents: () => engine.board.states(),
+    counts: () => worker.counts(),
     on: (type, listener) => engine.hub.on(type, listener),
     async drain(deadlineMs = 10_000) {
       requireShape('drain', { deadlineMs }, { deadlineMs: 'amount' })
