@@ -113,21 +113,33 @@ export interface Run<Output = Json> extends AsyncIterable<RunStreamEvent> {
   approvals(options?: OperationOptions): Promise<readonly PendingApproval[]>
 }
 
-/** An agent in this process. */
-export interface AgentState {
+/**
+ * An agent in this process.
+ *
+ * @property runs Ids of the runs in progress here, oldest first.
+ * @property capabilities As its definition says; empty where it says nothing.
+ */
+export interface AgentState extends Readonly<Record<'runs' | 'capabilities', readonly string[]>> {
   /** As registered. */
   readonly name: string
   /** As its definition says. */
   readonly description: string | undefined
   /** `active` while runs are in progress here; else `error` after one failed until one completes. */
   readonly status: AgentStatus
-  /** Ids of the runs in progress here, oldest first. */
-  readonly runs: readonly string[]
   /** Of the last run that failed here; a run that completes clears it. */
   readonly lastError: Failure | undefined
-  /** As its definition says; empty where it says nothing. */
-  readonly capabilities: readonly string[]
 }
+
+/**
+ * What the worker of this process has counted since it started: for metrics. Nothing is reset.
+ *
+ * @property hints Tasks that the scheduler brought.
+ * @property dropped Those that led to nothing: a hint of a run that is unknown, has ended or is worked on elsewhere.
+ * @property claims Runs that were taken up.
+ * @property blockedMs How long the event loop was held up, in milliseconds; less than a second at a time does not count.
+ * @property longestBlockMs The longest time of these.
+ */
+export type WorkerCounts = Readonly<{ hints: number; dropped: number; claims: number; blockedMs: number; longestBlockMs: number }>
 
 /** What listeners of an orchestrator hear. */
 export interface OrchestratorEvents {
@@ -220,6 +232,8 @@ export interface Orchestrator extends AsyncDisposable {
   readonly schedules: Schedules
   /** The agents registered here. */
   agents(): readonly AgentState[]
+  /** What this process's worker has counted; all 0 where it does not work. */
+  counts(): WorkerCounts
   /** Listens; returns a function that stops it. A listener that throws harms nobody. */
   on<E extends keyof OrchestratorEvents>(type: E, listener: OrchestratorEvents[E]): () => void
   /** Stops intake, lets runs reach a safe point until the deadline, hands the rest back. Idempotent. */

@@ -28,6 +28,7 @@ import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
 import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
 import { createRounds } from './rounds.ts'
+import { createRetryBudget } from './retry-budget.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
 import { agentsBelow, type PriceTable, requirePrices } from './spending.ts'
 import { createId, createKeepAlive, elapsedOf, systemClock } from './system.ts'
@@ -158,6 +159,7 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
     clock,
     elapsed,
     random: options.random ?? Math.random,
+    retryBudget: createRetryBudget(elapsed),
     workerId: ids(),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     conversations: createConversations(),
@@ -247,6 +249,7 @@ function assemble(
     ...createLookUps(context, registering),
     schedules,
     agents: () => engine.board.states(),
+    counts: () => worker.counts(),
     on: (type, listener) => engine.hub.on(type, listener),
     async drain(deadlineMs = 10_000) {
       requireShape('drain', { deadlineMs }, { deadlineMs: 'amount' })

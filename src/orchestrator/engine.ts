@@ -5,6 +5,7 @@ import type { Hub } from './hub.ts'
 import type { CompiledPolicy } from './policy.ts'
 import type { Conversations } from './conversation.ts'
 import type { Rounds } from './rounds.ts'
+import type { RetryBudget } from './retry-budget.ts'
 import type { PriceTable } from './spending.ts'
 
 /** What every part of one orchestrator shares. There is nothing global: two orchestrators share nothing. */
@@ -23,6 +24,7 @@ export interface Engine {
   /** Milliseconds of this process, which no setting of the clock moves. */
   readonly elapsed: () => number
   readonly random: () => number
+  readonly retryBudget: RetryBudget
   readonly workerId: string
   readonly timing: Timing
   /** Conversations that callers passed: most are passed again with the next run, grown. */

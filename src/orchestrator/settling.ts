@@ -13,6 +13,7 @@ import type { ReadyAgent, ReadyTool } from './definition.ts'
 import type { Execution, Performed } from './execution.ts'
 import { endEffect, type Progress, watchTime } from './progress.ts'
 import { toolOf } from './routing.ts'
+import type { RunContext } from './run-context.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
 import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './retry.ts'
 
@@ -42,9 +43,10 @@ function takeSettlement(progress: Progress, execution: Execution): void {
   if (record === undefined || record.outcome !== undefined) return
   if (end === 'performed') {
     const performed = result as Performed
-    if (performed !== 'later') {
-      endEffect(progress, effect.key, { status: 'completed', value: performed.value }, execution, performed.labels)
-    }
+    if (performed === 'later') return
+    const { retryBudget } = progress.context.engine
+    if (!retryBudget.isWhole) retryBudget.earn(retryKey(progress, effect))
+    endEffect(progress, effect.key, { status: 'completed', value: performed.value }, execution, performed.labels)
     return
   }
   const failure = end === 'aborted' ? toFailure(result, 'INTERNAL') : undefined
@@ -90,10 +92,26 @@ function takeFailure(progress: Progress, execution: Execution, record: EffectRec
   }
   // Whoever allows a repetition and can tell whether it happened is asked before.
   if (mayHaveHappened) context.interrupted.add(effect.key)
-  const delay = retryDelay(policy, attempt, retryAfterMs, engine.random)
+  const putOffMs = engine.retryBudget.take(retryKey(progress, effect))
+  const delay = Math.max(putOffMs, retryDelay(policy, attempt, retryAfterMs, engine.random))
   log.record({ type: 'effect-retry', key: effect.key, attempt, error: failure, dueAt: log.now() + delay })
   watchTime(progress, effect.key, log.now() + delay)
   if (execution.hasEmitted) engine.hub.live(log.view.id, { type: 'delta-reset', key: effect.key })
+}
+
+/** Whose call it is, and of what: retries of one tenant at one thing share a budget (S12). */
+function retryKey({ context }: Progress, effect: Effect): string {
+  return JSON.stringify([context.view.tenant, effect.kind, targetOf(context, effect)])
+}
+
+function targetOf(context: RunContext, effect: Effect): string | undefined {
+  if (effect.kind === 'model') {
+    const model = context.ready.agent.models[effect.model ?? 'default']
+    return model && `${model.provider}/${model.modelId}`
+  }
+  if (effect.kind === 'tool') return toolOf(context, effect)?.tool.name
+  if (effect.kind === 'run') return effect.agent
+  return effect.kind === 'wait' ? undefined : effect.memory
 }
 
 function retryOf({ agent }: ReadyAgent, { kind }: Effect, used: ReadyTool | undefined): RetryPolicy {

@@ -1,4 +1,13 @@
-import { type Claim, type ClaimQuery, type DrainReport, OpspawnError, type TaskRef, toFailure } from '../core/index.ts'
+import {
+  type Claim,
+  type ClaimQuery,
+  type DrainReport,
+  OpspawnError,
+  type TaskRef,
+  toFailure,
+  type WorkerCounts,
+} from '../core/index.ts'
+import { type BlockWatch, createBlockWatch } from './block-watch.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine, MAX_DELIVERIES } from './engine.ts'
 import { createHints, type Hints } from './hints.ts'
@@ -20,6 +29,7 @@ export interface Worker {
   /** Takes up a run that is to end, without regard to limits. */
   hurry(runId: string): void
   drain(deadlineMs: number): Promise<DrainReport>
+  counts(): WorkerCounts
 }
 
 /** How much a worker takes on. */
@@ -48,6 +58,8 @@ class EngineWorker implements Worker {
   readonly #places: Places
   readonly #hints: Hints
   readonly #sweeper: Sweeper
+  readonly #blockWatch: BlockWatch
+  readonly #counts = { hints: 0, dropped: 0, claims: 0 }
   readonly #consumption = new AbortController()
   #consuming: Promise<void> | undefined
   #isDraining = false
@@ -72,6 +84,7 @@ class EngineWorker implements Worker {
       publish: (tasks) => this.#hints.publish(tasks),
       onFault: (error) => this.#fault(error, 'sweep'),
     })
+    this.#blockWatch = createBlockWatch(engine.clock, engine.elapsed)
   }
 
   start(): void {
@@ -81,6 +94,7 @@ class EngineWorker implements Worker {
     this.#consuming.catch((error: unknown) => this.#fault(error, 'consume'))
     this.#leases.start()
     this.#sweeper.start()
+    this.#blockWatch.start()
   }
 
   publish(tasks: readonly TaskRef[]): void {
@@ -128,7 +142,12 @@ class EngineWorker implements Worker {
     this.#consumption.abort()
     await atMost(leftMs(), this.#consuming)
     this.#leases.stop()
+    this.#blockWatch.stop()
     return { handedBack: (await atMost(leftMs(), this.#stillOpen(held))) ?? held }
+  }
+
+  counts(): WorkerCounts {
+    return { ...this.#counts, ...this.#blockWatch.blocked }
   }
 
   readonly #fault = (error: unknown, where: string, runId?: string): void => {
@@ -137,10 +156,13 @@ class EngineWorker implements Worker {
 
   readonly #handle = async (task: TaskRef): Promise<void> => {
     try {
+      this.#counts.hints += 1
       if (this.#isDraining) return
       const due = this.isWorkingOn(task.runId) ? this.#pokeInstead(task.runId) : task
-      const ready = due === undefined ? undefined : this.#engine.agents.get(due.agent)
-      if (due !== undefined && ready !== undefined) await this.#places.take(due, ready.limiter)
+      if (due === undefined) return
+      const ready = this.#engine.agents.get(due.agent)
+      if (ready === undefined) this.#counts.dropped += 1
+      else await this.#places.take(due, ready.limiter)
     } catch (error) {
       this.#fault(error, 'worker', task.runId)
     }
@@ -171,6 +193,8 @@ class EngineWorker implements Worker {
     const sentAt = elapsed()
     const [claim] = await store.claim({ ...wanted, workerId, leaseMs: timing.leaseMs })
     if (task !== undefined) this.#settleDebt(task, claim?.run.runId)
+    if (claim !== undefined) this.#counts.claims += 1
+    else if (task !== undefined) this.#counts.dropped += 1
     const ready = claim === undefined ? undefined : agents.get(claim.run.agent)
     if (claim === undefined || ready === undefined) return
     this.#sweeper.learnClock(claim.run.updatedAt)

@@ -139,6 +139,9 @@ test('an orchestrator whose event loop was blocked past its leases goes on with 
   const path = join(newFolder(), 'runs.db')
   const worker = start('block', path)
   expect(await worker.line('ended')).toBe('ended completed, faults: none, claims: 1')
+  // It is told for how long, at most half a second less.
+  const [, ms = ''] = (await worker.line('blocked')).split(' ')
+  expect(Number(ms)).toBeGreaterThanOrEqual(7_400)
 })
 
 test('an acknowledged append survives kill -9, ten times', { timeout: 240_000 }, async () => {

@@ -44,8 +44,18 @@ export function start(name: string, ...given: string[]): Program {
 
 /** The same, with flags for Node. */
 export function startWith(flags: readonly string[], name: string, ...given: string[]): Program {
+  return startIn({}, flags, name, ...given)
+}
+
+/** The same, with variables of the environment. */
+export function startIn(
+  variables: Readonly<Record<string, string>>,
+  flags: readonly string[],
+  name: string,
+  ...given: string[]
+): Program {
   const path = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
-  const env = { ...process.env, NODE_COMPILE_CACHE: COMPILED }
+  const env = { ...process.env, NODE_COMPILE_CACHE: COMPILED, ...variables }
   const child = spawn(process.execPath, ['--no-warnings', ...flags, path, ...given], { stdio: ['pipe', 'pipe', 'pipe'], env })
   const lines: string[] = []
   const listeners = new Set<() => void>()

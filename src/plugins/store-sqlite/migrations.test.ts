@@ -25,13 +25,14 @@ test.each(MIGRATIONS.map((_, index) => index + 1))(
     expect(await store.documents.get('kind', 'key')).toBeUndefined()
     await store.documents.put('kind', 'key', 'value', 0)
     expect(await idsOf(store)).toEqual(['old'])
-    // It goes before those that came later, and gates that are new to the file are kept to.
+    // It goes before those that came later, of whatever tenant, and gates that are new to the file are kept to.
     const gates = [{ key: 'one', concurrency: 1 }]
     for (const id of ['new', 'gated', 'held']) await store.create(newRun(id, {}, id === 'new' ? {} : { gates }))
+    await store.create(newRun('other', {}, { tenant: 'other' }))
     const [claim] = await store.claim({ workerId: 'w', leaseMs: 60_000 })
     expect(claim?.run).toMatchObject({ runId: 'old', status: 'running', tenant: 't' })
     const others = await store.claim({ workerId: 'w', leaseMs: 60_000, max: 5 })
-    expect(others.map(({ run }) => run.runId)).toEqual(['new', 'gated'])
+    expect(others.map(({ run }) => run.runId)).toEqual(['new', 'other', 'gated'])
   },
 )
 

@@ -38,4 +38,5 @@ const { status } = await run.result
 let claims = 0
 for await (const event of run.events(0)) if (event.type === 'run-claim') claims += 1
 console.log(`ended ${status}, faults: ${faults.join(', ') || 'none'}, claims: ${claims}`)
+console.log(`blocked ${ops.counts().longestBlockMs}`)
 await ops.close()

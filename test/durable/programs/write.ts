@@ -2,11 +2,25 @@
 import { writeSync } from 'node:fs'
 import type { RunEvent } from '../../../src/core/index.ts'
 import { sqliteStore } from '../../../src/plugins/store-sqlite/index.ts'
+import { sleep } from '../../../src/plugins/store-sqlite/shared-state.ts'
 
-const [path = '', name = '', count = '0', runs = '1'] = process.argv.slice(2)
+const [path = '', name = '', count = '0', runs = '1', durability = 'disk'] = process.argv.slice(2)
 // How long others hold the lock on a busy machine is not what is tested; a lease that ran out would be.
-const store = sqliteStore({ path, busyMs: 180_000 })
+const store = sqliteStore({ path, busyMs: 180_000, durability: durability as 'disk' | 'process' })
 let slowest = 0
+
+/** At once, not through a stream: what was said must be said when the process is killed. A reader that is busy is waited for. */
+function say(text: string): void {
+  for (;;) {
+    try {
+      writeSync(1, `${text}\n`)
+      return
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'EAGAIN') throw error
+      sleep(1)
+    }
+  }
+}
 
 async function write(runId: string): Promise<void> {
   await store.create({
@@ -21,11 +35,10 @@ async function write(runId: string): Promise<void> {
     await store.append(claim.fence, seq, [event])
     slowest = Math.max(slowest, performance.now() - from)
     seq += 1
-    // At once, not through a stream: what was said must be said when the process is killed.
-    writeSync(1, `${runId} ${seq}\n`)
+    say(`${runId} ${seq}`)
   }
 }
 
 await Promise.all(Array.from({ length: Number(runs) }, (_, index) => write(`${name}-${index}`)))
-writeSync(1, `slowest ${slowest.toFixed(0)}\n`)
+say(`slowest ${slowest.toFixed(0)}`)
 await store[Symbol.asyncDispose]()
