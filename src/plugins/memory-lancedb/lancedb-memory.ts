@@ -53,18 +53,17 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
     async maintain({ signal } = {}) {
       signal?.throwIfAborted()
       const { table, writer, upkeep } = await memory.workings()
-      const removed = await writer.alone(
+      await writer.alone(
         async () => {
           const over = `expiresAt <= ${parts.now()}`
-          const hasExpired = (await table.count(over)) > 0
-          if (hasExpired) await table.delete(over)
-          if (!hasExpired && !memory.hasGarbage()) return false
-          await upkeep.purge([])
-          return true
+          if ((await table.count(over)) > 0) {
+            await table.garbage.note()
+            await table.delete(over)
+          }
+          if (table.garbage.isThere()) await upkeep.purge([])
         },
         { signal },
       )
-      if (removed) memory.noteClean()
       await untilAborted(upkeep.fold(), signal)
       await embedPending(memory, signal)
     },
@@ -89,24 +88,17 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
 
 interface Context extends HandleContext {
   readonly failures: () => number
-  readonly hasGarbage: () => boolean
-  readonly noteClean: () => void
   readonly close: () => Promise<void>
 }
 
 function createContext(parts: LancedbParts): Context {
   const opening = createOpening(parts.name, () => open(parts))
   let failures = 0
-  // What processes before this one left is not known.
-  let hasGarbage = true
   return {
     parts,
     workings: opening.get,
     noteFailure: () => void (failures += 1),
     failures: () => failures,
-    noteGarbage: () => void (hasGarbage = true),
-    noteClean: () => void (hasGarbage = false),
-    hasGarbage: () => hasGarbage,
     close: () =>
       opening.close(async (workings) => {
         await workings?.writer.idle()
