@@ -52,7 +52,7 @@ export interface RecordTable {
 
 const NAME = 'records'
 const FORMAT = 'opspawn.memory'
-const VERSION = '1'
+const VERSION = '2'
 const EMBEDDER = 'opspawn.embedder'
 /** Bytes of indexes and of what is known of files that LanceDB may keep in memory; by itself it would take 7 GB. */
 const INDEX_CACHE = 512n * 1024n * 1024n
