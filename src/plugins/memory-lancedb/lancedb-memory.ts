@@ -53,17 +53,16 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
     async maintain({ signal } = {}) {
       signal?.throwIfAborted()
       const { table, writer, upkeep } = await memory.workings()
-      await writer.alone(
-        async () => {
-          const over = `expiresAt <= ${parts.now()}`
-          if ((await table.count(over)) > 0) {
-            await table.garbage.note()
-            await table.delete(over)
-          }
-          if (table.garbage.isThere()) await upkeep.purge([])
-        },
-        { signal },
-      )
+      const over = `expiresAt <= ${parts.now()}`
+      const hasExpired = async (): Promise<boolean> => (await table.count(over)) > 0
+      async function clean(): Promise<void> {
+        if (await hasExpired()) {
+          await table.garbage.note()
+          await table.delete(over)
+        }
+        if (table.garbage.isThere()) await upkeep.purge([])
+      }
+      if ((await hasExpired()) || table.garbage.isThere()) await writer.alone(clean, { signal })
       await untilAborted(upkeep.fold(), signal)
       await embedPending(memory, signal)
     },

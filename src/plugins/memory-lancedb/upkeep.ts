@@ -12,7 +12,7 @@ export interface Upkeep {
   noteCommit(): void
   /** Folds in the background what is due by now. */
   look(): void
-  /** Folds what was written into few files and the indexes, now. @throws OpspawnError `MEMORY_FAILED` */
+  /** Folds what was written into few files and the indexes, now, unless that has just been done. @throws OpspawnError `MEMORY_FAILED` */
   fold(): Promise<void>
   /**
    * Removes what is no record any more from data, indexes and old versions. Whoever calls it holds both locks.
@@ -38,10 +38,14 @@ const PURGES = 3
 /** Makes the upkeep of a table. */
 export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbParts): Upkeep {
   let plan: SearchPlan | undefined
+  // Each folding of a large table may write all of it anew, also where there is nothing new in it.
+  let folded: number | undefined
   async function fold(keepMs: number): Promise<void> {
     await table.tidying.hold(async () => {
+      if ((await table.version()) === folded) return
       await table.optimize(keepMs)
       plan = await planVectors(table, exactUpTo)
+      folded = await table.version()
     })
   }
   const background = createBackground({ work: () => fold(KEEP_MS), every: COMMITS, now: () => performance.now() })
