@@ -16,6 +16,8 @@ const dims = Number(dimsText)
 const STEP = 5_000
 const ASKED = 60
 const WARM = 10
+const MANY_ASKED = 300
+const TENANTS = 1_000
 /** Numbers of queries, beyond those of rows. */
 const QUERIES = 50_000_000
 
@@ -168,61 +170,101 @@ async function appends(): Promise<Record<string, number>> {
   return figures
 }
 
-/** P5: recall of one tenant of very many; also the large table. */
+/** P5: recall of one tenant of very many. */
 async function tenants(): Promise<Record<string, number>> {
   const cloud = cloudOf(dims, true)
-  const each = rows / 1_000
-  const tenantOf = (at: number): string => `tenant-${Math.floor(at / each)}`
-  const figures: Record<string, number> = {}
-  const withRaw = part === 'tenants'
   const raw = await rawTable()
-  if (withRaw) {
-    await fillRaw(raw, rows, (at) => ({ key: `row-${at}`, tenant: tenantOf(at), text: textOf(at), vector: cloud.vector(at) }))
-    await raw.createIndex('tenant', { config: Index.btree() })
-    await raw.optimize()
-  }
+  const each = rows / TENANTS
+  const tenantOf = (at: number): string => `tenant-${Math.floor(at / each)}`
+  await fillRaw(raw, rows, (at) => ({ key: `row-${at}`, tenant: tenantOf(at), text: textOf(at), vector: cloud.vector(at) }))
+  await raw.createIndex('tenant', { config: Index.btree() })
+  await raw.optimize()
   await using memory = ourMemory(cloud)
-  let next = 0
-  figures['opspawn lance-insert'] =
-    (await milliseconds(() =>
-      Promise.all(
-        Array.from({ length: 8 }, async () => {
-          while (next < 1_000) {
-            const tenant = next++
-            await memory
-              .bind({ tenant: `tenant-${tenant}` })
-              .append(Array.from({ length: each }, (_, at) => ({ kind: 'fact', text: textOf(tenant * each + at) }) as const))
-            if (tenant % 100 === 99) console.error(`${((tenant + 1) * each).toLocaleString('en')} rows, ${mebibytes()} MiB`)
-          }
-        }),
-      ),
-    )) / 1_000
-  figures['opspawn lance-unkept'] = (await answering({ opspawn: (at) => oneTenant(memory, at) }))['opspawn'] as number
-  figures['opspawn lance-maintain'] = (await milliseconds(() => memory.maintain())) / 1_000
-  const ways = {
+  const figures = await fillAndKeep(memory)
+  const times = await answering({
     opspawn: (at: number) => oneTenant(memory, at),
-    ...(withRaw && {
-      floor: (at: number) =>
-        raw
-          .query()
-          .nearestTo(cloud.vector(QUERIES + at))
-          .distanceType('cosine')
-          .where(`tenant = 'tenant-${(at * 37) % 1_000}'`)
-          .select(['key', 'text', '_distance'])
-          .limit(10)
-          .toArray(),
-    }),
+    floor: (at: number) =>
+      raw
+        .query()
+        .nearestTo(cloud.vector(QUERIES + at))
+        .distanceType('cosine')
+        .where(`tenant = 'tenant-${(at * 37) % TENANTS}'`)
+        .select(['key', 'text', '_distance'])
+        .limit(10)
+        .toArray(),
+  })
+  for (const [name, value] of Object.entries(times)) figures[`${name} lance-tenant`] = value
+  return { ...figures, ...sizes() }
+}
+
+/** The large table, ours alone: also while upkeep is at work, and opened again. */
+async function million(): Promise<Record<string, number>> {
+  const cloud = cloudOf(dims, true)
+  let figures: Record<string, number>
+  {
+    await using memory = ourMemory(cloud)
+    figures = await fillAndKeep(memory)
+    await tell(figures, 'tenant', memory)
   }
-  for (const [name, value] of Object.entries(await answering(ways))) figures[`${name} lance-tenant`] = value
-  figures['opspawn lance-disk'] = sizeOf(join(folder, 'ours')).bytes / (rows * dims * 4)
-  figures['opspawn lance-rss'] = mebibytes()
-  const { vectorIndex } = await memory.stats()
-  console.error(JSON.stringify(vectorIndex))
+  const again = ourMemory(cloud)
+  figures['opspawn lance-open'] = await milliseconds(() => oneTenant(again, 1))
+  await tell(figures, 'reopened', again)
+  await again[Symbol.asyncDispose]()
+  return { ...figures, ...sizes() }
+}
+
+/** Takes in the rows of all tenants, eight tenants at a time, and recalls before, during and after upkeep. */
+async function fillAndKeep(memory: Memory): Promise<Record<string, number>> {
+  const figures: Record<string, number> = {}
+  const each = rows / TENANTS
+  let next = 0
+  const began = performance.now()
+  async function fill(): Promise<void> {
+    while (next < TENANTS) {
+      const tenant = next++
+      const entries = Array.from({ length: each }, (_, at) => ({ kind: 'fact', text: textOf(tenant * each + at) }) as const)
+      await memory.bind({ tenant: `tenant-${tenant}` }).append(entries)
+      const done = (tenant + 1) * each
+      const seconds = (performance.now() - began) / 1_000
+      if (tenant % 50 === 49) console.error(`${done.toLocaleString('en')} rows, ${Math.round(seconds)} s, ${mebibytes()} MiB`)
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, fill))
+  figures['opspawn lance-insert'] = (performance.now() - began) / 1_000
+  figures['opspawn lance-filled'] = mebibytes()
+  await tell(figures, 'unkept', memory)
+  const from = performance.now()
+  let isKept = false
+  const keeping = memory.maintain().finally(() => (isKept = true))
+  const during: number[] = []
+  while (!isKept) during.push(await milliseconds(() => oneTenant(memory, during.length)))
+  await keeping
+  figures['opspawn lance-maintain'] = (performance.now() - from) / 1_000
+  noteTimes(figures, 'during', during)
   return figures
 }
 
+async function tell(figures: Record<string, number>, row: string, memory: Memory): Promise<void> {
+  const times: number[] = []
+  for (let at = 0; at < WARM + MANY_ASKED; at += 1) times.push(await milliseconds(() => oneTenant(memory, at)))
+  noteTimes(figures, row, times.slice(WARM))
+}
+
+function noteTimes(figures: Record<string, number>, row: string, times: readonly number[]): void {
+  figures[`opspawn lance-${row}`] = median(times)
+  figures[`opspawn lance-${row}-p99`] = quantile(times, 0.99)
+}
+
+function sizes(): Record<string, number> {
+  return {
+    'opspawn lance-disk': sizeOf(join(folder, 'ours')).bytes / (rows * dims * 4),
+    'opspawn lance-rss': mebibytes(),
+    'opspawn lance-peak': Math.round(process.resourceUsage().maxRSS / 1_024),
+  }
+}
+
 async function oneTenant(memory: Memory, at: number): Promise<void> {
-  const { items } = await memory.bind({ tenant: `tenant-${(at * 37) % 1_000}` }).recall(wordless(QUERIES + at))
+  const { items } = await memory.bind({ tenant: `tenant-${(at * 37) % TENANTS}` }).recall(wordless(QUERIES + at))
   if (items.length !== 10) throw new Error(`a recall gave ${items.length} records instead of 10`)
 }
 
@@ -302,7 +344,7 @@ const parts: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
   hybrid,
   appends,
   tenants,
-  million: tenants,
+  million,
   clustered: () => neighbours(true, `lance-${rows}`),
   anywhere: () => neighbours(false, 'lance-random'),
   erasure,

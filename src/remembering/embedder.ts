@@ -138,7 +138,10 @@ function unitVector(vector: unknown, index: number, dims: number | undefined, id
   const norm = Math.sqrt(sumOfSquares(numbers, index, id))
   if (norm === 0 || !Number.isFinite(norm))
     throw badVector(id, `gave vector ${index} of length ${norm}, which has no direction`, { index })
-  return Float32Array.from(numbers as ArrayLike<number>, (value) => value / norm)
+  const unit = new Float32Array(numbers.length)
+  // `Float32Array.from` with a function takes several times as long.
+  for (let at = 0; at < unit.length; at += 1) unit[at] = (numbers[at] as number) / norm
+  return unit
 }
 
 function sumOfSquares(numbers: ArrayLike<unknown>, index: number, id: string): number {

@@ -13,7 +13,6 @@ export function makeSchema(arrow: Arrow, about: ReadonlyMap<string, string>): Sc
   const types = {
     text: () => new arrow.Utf8(),
     number: () => new arrow.Float64(),
-    flag: () => new arrow.Bool(),
     texts: () => new arrow.List(new arrow.Field('item', new arrow.Utf8(), true)),
   }
   const fields = Object.entries(COLUMNS).map(
@@ -50,8 +49,6 @@ const WRITERS: Readonly<Record<ColumnKind, (arrow: Arrow, field: Field, values: 
   text: (arrow, { type }, values) => textData(arrow, type, values),
   number: (arrow, { type }, values) =>
     arrow.makeData({ type, ...validity(values), data: Float64Array.from(values, (value) => (value ?? 0) as number) } as never),
-  flag: (arrow, { type }, values) =>
-    arrow.makeData({ type, length: values.length, nullCount: 0, data: bits(values, (value) => value === true).bitmap } as never),
   texts: (arrow, { type }, values) => {
     const lists = values as readonly (readonly string[])[]
     const child = textData(arrow, (type as unknown as { readonly children: readonly [Field] }).children[0].type, lists.flat())

@@ -11,9 +11,9 @@ import {
 } from '../../remembering/index.ts'
 
 /** What a column holds. */
-export type ColumnKind = 'text' | 'number' | 'flag' | 'texts'
+export type ColumnKind = 'text' | 'number' | 'texts'
 
-/** The columns, but for the vector: what filters may name has one of its own, the rest is JSON in `rest`. */
+/** The columns, but for the vector: what filters may name has one of its own, and `rest` is all of the record but scope and text, as JSON. */
 export const COLUMNS: Readonly<Record<string, { readonly kind: ColumnKind; readonly nullable?: true }>> = {
   /** Of scope and id: the primary key. */
   key: { kind: 'text' },
@@ -42,21 +42,23 @@ export const COLUMNS: Readonly<Record<string, { readonly kind: ColumnKind; reado
   validFrom: { kind: 'number', nullable: true },
   validTo: { kind: 'number', nullable: true },
   expiresAt: { kind: 'number', nullable: true },
-  isSuperseded: { kind: 'flag' },
   supersededAt: { kind: 'number', nullable: true },
+  /** From when on, and until when, a recall that asks for no other time may return it. Few columns make a recall quick. */
+  since: { kind: 'number' },
+  until: { kind: 'number' },
   rest: { kind: 'text' },
 }
 
 /** The columns that a record is made of. */
-export const RECORD_COLUMNS: readonly string[] =
-  'scope id kind role text seq version createdAt occurredAt validFrom validTo expiresAt supersededAt rest'.split(' ')
+export const RECORD_COLUMNS: readonly string[] = ['scope', 'text', 'rest']
 
 /** A row without its vector. */
 export type Row = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
 
 const MAX_WORD = 64
 const PLAIN = ['role', 'occurredAt', 'validFrom', 'validTo', 'expiresAt', 'supersededAt'] as const
-const REST = ['content', 'supersedes', 'source', 'metadata', 'contentHash', 'supersededBy'] as const
+const ALWAYS = Number.MIN_SAFE_INTEGER
+const NEVER = Number.MAX_SAFE_INTEGER
 
 /** The primary key of an id in a scope. */
 export function keyOf(scope: MemoryScope, id: string): string {
@@ -96,8 +98,9 @@ export function toRow(record: MemoryRecord): Row {
     version: record.version,
     createdAt: record.createdAt,
     happenedAt: timeOf(record),
-    isSuperseded: record.supersededBy !== undefined,
-    rest: JSON.stringify(Object.fromEntries(REST.map((member) => [member, record[member]]))),
+    since: record.validFrom ?? ALWAYS,
+    until: record.supersededBy === undefined ? Math.min(record.expiresAt ?? NEVER, record.validTo ?? NEVER) : ALWAYS,
+    rest: JSON.stringify({ ...record, scope: undefined, text: undefined }),
   }
   for (const label of SCOPE_LABELS)
     row[`${label}Label`] = record.scope[label] === undefined ? '' : encodeLabel(record.scope[label])
@@ -112,9 +115,7 @@ export function recordReader(): (row: Row) => MemoryRecord {
     const key = row['scope'] as string
     const scope = scopes.get(key) ?? decodeScope(key)
     scopes.set(key, scope)
-    const record: Record<string, unknown> = { scope, ...(JSON.parse(row['rest'] as string) as object) }
-    for (const name of ['id', 'kind', 'text', 'seq', 'version', 'createdAt']) record[name] = row[name]
-    for (const name of PLAIN) if (row[name] !== null) record[name] = row[name]
+    const record = { scope, text: row['text'], ...(JSON.parse(row['rest'] as string) as object) }
     return freezeDeep(record as unknown as MemoryRecord)
   }
 }

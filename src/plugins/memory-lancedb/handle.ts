@@ -40,8 +40,6 @@ export interface HandleContext {
   readonly workings: () => Promise<Workings>
   /** The embedder failed. */
   readonly noteFailure: () => void
-  /** There is something that upkeep must remove. */
-  readonly noteGarbage: () => void
 }
 
 /** Makes a handle of a scope. */
@@ -60,7 +58,11 @@ function readingCalls(context: HandleContext, reach: Reach): Pick<MemoryHandle, 
     async recall(query, options) {
       const call = checkRecall(query, options, reach)
       const signal = options?.signal
-      return reading(options, ({ table, upkeep }) => recallFrom({ table, parts, plan: upkeep.plan(), signal, noteFailure }, call))
+      return reading(options, async ({ table, upkeep }) => {
+        const recall = await recallFrom({ table, parts, plan: upkeep.plan(), signal, noteFailure }, call)
+        upkeep.look()
+        return recall
+      })
     },
     async get(given, options) {
       const ids = checkIds(given)
@@ -120,10 +122,9 @@ function writingCalls(context: HandleContext, { scope }: Reach): Pick<MemoryHand
       const [vector] = typeof patch.text === 'string' ? await embed([patch.text], signal) : []
       const plan = (view: View) => {
         const record = planUpdate(id, finder(view)(id), patch, { ifVersion, now: parts.now() })
-        context.noteGarbage()
         return { puts: [{ record, vector }], result: record }
       }
-      return writer.write({ scopes: [], finds: [{ scope, id }], plan }, { signal })
+      return writer.write({ scopes: [], finds: [{ scope, id }], leavesGarbage: true, plan }, { signal })
     },
   }
 }
@@ -136,8 +137,8 @@ function forgetting(context: HandleContext, scope: MemoryScope): MemoryHandle['f
     const work = async (): Promise<{ readonly count: number; readonly verified: boolean }> => {
       const chosen = await chosenBy(selector, table, scope)
       const keys = chosen.map(({ id }) => keyOf(scope, id))
+      if (chosen.length > 0) await table.garbage.note()
       for (const part of chunks(keys)) await table.delete(`key IN (${quoteAll(part)})`)
-      if (chosen.length > 0) context.noteGarbage()
       if (mode === 'erase') await upkeep.purge(await tellingTexts(table, chosen))
       return { count: chosen.length, verified: mode === 'erase' }
     }

@@ -164,6 +164,37 @@ test('23: one of hundreds is erased from data, indexes and old versions; a soft 
   })
 })
 
+test('23: what one memory forgets is removed by the upkeep of another, and of one that is opened later', async () => {
+  const path = newPath()
+  await using({ path }, async (one) => {
+    const handle = one.bind({ tenant: 't' })
+    await handle.append(Array.from({ length: 50 }, (_, at) => fact(`ordinary sentence number ${at}`)))
+    await handle.append(['first', 'second', 'third'].map((id) => fact(`marker-${id} said`, { id })))
+    await one.maintain()
+    await using({ path }, async (two) => {
+      await two.bind({ tenant: 't' }).forget({ ids: ['first'] }, 'soft')
+      expect(bytesOf(path)).toContain('marker-first')
+      await one.maintain()
+      expect(bytesOf(path)).not.toContain('marker-first')
+      await two.bind({ tenant: 't' }).update('third', { text: 'changed' })
+      expect(bytesOf(path)).toContain('marker-third')
+      await one.maintain()
+      expect(bytesOf(path)).not.toContain('marker-third')
+    })
+    await handle.forget({ ids: ['second'] }, 'soft')
+  })
+  expect(bytesOf(path)).toContain('marker-second')
+  await using({ path }, async (later) => {
+    await later.maintain()
+    expect(bytesOf(path)).not.toContain('marker-second')
+    // Where nothing was forgotten nothing is written anew.
+    const indexes = (): readonly string[] => readdirSync(join(path, 'records.lance', '_indices'))
+    const before = indexes()
+    await later.maintain()
+    expect(indexes()).toEqual(before)
+  })
+})
+
 test('8: another embedder is refused with both named, or its vectors are made anew while words go on finding', async () => {
   const path = newPath()
   const one = testEmbedder('one', 8)
@@ -248,6 +279,18 @@ test.each([24, 26])(
     )
   },
 )
+
+test('A1: no index of vectors is built where many tenants have few each, and one is as soon as a tenant has many', async () => {
+  await using({ embedder: testEmbedder(), exactUpTo: 256 }, async (memory) => {
+    for (let tenant = 0; tenant < 10; tenant += 1)
+      await memory.bind({ tenant: `${tenant}` }).append(Array.from({ length: 60 }, (_, at) => fact(`abc ${at}`)))
+    await memory.maintain()
+    expect((await memory.stats())['vectorIndex']).toBe(null)
+    await memory.bind({ tenant: '7' }).append(Array.from({ length: 200 }, (_, at) => fact(`def ${at}`)))
+    await memory.maintain()
+    expect((await memory.stats())['vectorIndex']).toMatchObject({ rows: 800 })
+  })
+})
 
 test('28: files stay few over hundreds of single appends, and nothing is held up or lost', async () => {
   const path = newPath()

@@ -53,18 +53,16 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
     async maintain({ signal } = {}) {
       signal?.throwIfAborted()
       const { table, writer, upkeep } = await memory.workings()
-      const removed = await writer.alone(
-        async () => {
-          const over = `expiresAt <= ${parts.now()}`
-          const hasExpired = (await table.count(over)) > 0
-          if (hasExpired) await table.delete(over)
-          if (!hasExpired && !memory.hasGarbage()) return false
-          await upkeep.purge([])
-          return true
-        },
-        { signal },
-      )
-      if (removed) memory.noteClean()
+      const over = `expiresAt <= ${parts.now()}`
+      const hasExpired = async (): Promise<boolean> => (await table.count(over)) > 0
+      async function clean(): Promise<void> {
+        if (await hasExpired()) {
+          await table.garbage.note()
+          await table.delete(over)
+        }
+        if (table.garbage.isThere()) await upkeep.purge([])
+      }
+      if ((await hasExpired()) || table.garbage.isThere()) await writer.alone(clean, { signal })
       await untilAborted(upkeep.fold(), signal)
       await embedPending(memory, signal)
     },
@@ -89,24 +87,17 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
 
 interface Context extends HandleContext {
   readonly failures: () => number
-  readonly hasGarbage: () => boolean
-  readonly noteClean: () => void
   readonly close: () => Promise<void>
 }
 
 function createContext(parts: LancedbParts): Context {
   const opening = createOpening(parts.name, () => open(parts))
   let failures = 0
-  // What processes before this one left is not known.
-  let hasGarbage = true
   return {
     parts,
     workings: opening.get,
     noteFailure: () => void (failures += 1),
     failures: () => failures,
-    noteGarbage: () => void (hasGarbage = true),
-    noteClean: () => void (hasGarbage = false),
-    hasGarbage: () => hasGarbage,
     close: () =>
       opening.close(async (workings) => {
         await workings?.writer.idle()

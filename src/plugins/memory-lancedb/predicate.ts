@@ -54,16 +54,17 @@ export function alive(now: number): string {
 
 /** The rows that a recall may return, and perhaps more: {@link acceptor} decides. */
 export function recallable(call: RecallCall, now: number): string {
-  const at = call.asOf ?? now
-  const known =
-    call.asOf === undefined ? 'isSuperseded = FALSE' : `createdAt <= ${at} AND (supersededAt IS NULL OR supersededAt > ${at})`
+  const when = call.asOf === undefined ? `since <= ${now} AND until > ${now}` : all(alive(now), knownAt(call.asOf))
+  return all(inReach(call.scope, call.across), when, widened(call.filter))
+}
+
+/** What was known and true at a time. */
+function knownAt(at: number): string {
   return all(
-    inReach(call.scope, call.across),
-    alive(now),
+    `createdAt <= ${at}`,
+    `(supersededAt IS NULL OR supersededAt > ${at})`,
     `(validFrom IS NULL OR validFrom <= ${at})`,
     `(validTo IS NULL OR validTo > ${at})`,
-    known,
-    widened(call.filter),
   )
 }
 

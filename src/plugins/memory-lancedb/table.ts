@@ -6,6 +6,7 @@ import { OpspawnError } from '../../core/index.ts'
 import { found, memoryFailed } from '../../remembering/index.ts'
 import { VECTOR, makeSchema, makeTable, vectorField } from './arrow-table.ts'
 import type { Row } from './columns.ts'
+import { createGarbage, type Garbage } from './garbage.ts'
 import { makeIndexes, missingIndexes } from './indexes.ts'
 import { loadLibrary, type Library } from './library.ts'
 import { openLock, type FolderLock } from './lock.ts'
@@ -17,14 +18,22 @@ export interface RecordTable {
   readonly lock: FolderLock
   /** Held by whoever tidies up, and by writes that change what is there: both would rewrite the same files. Taken after the other lock. */
   readonly tidying: FolderLock
+  readonly garbage: Garbage
   /** Numbers of each vector; undefined while the table has none. */
   vectorSize(): Promise<number | undefined>
-  /** Makes the column of vectors where it is not there. @throws OpspawnError `MEMORY_MISMATCH` */
-  makeVectors(dims: number): Promise<void>
+  /**
+   * Makes the column of vectors of so many numbers where there is none; undefined: only looks. Gives numbers of each vector.
+   * Whoever calls it has asked for the version under the same lock.
+   *
+   * @throws OpspawnError `MEMORY_MISMATCH`
+   */
+  makeVectors(dims: number | undefined): Promise<number | undefined>
   /** LanceDB's own calls, for upkeep. @throws OpspawnError `MEMORY_FAILED` with that reason */
   ask<T>(reason: 'read' | 'write', work: (table: Table) => Promise<T>): Promise<T>
   /** Reads rows. What other processes wrote is seen at once, and files that they tidied away meanwhile are no failure. */
   read(make: (query: Query) => Query | VectorQuery): Promise<readonly Row[]>
+  /** Reads the rows at some places of the table, counted from 0. */
+  take(offsets: readonly number[], columns: readonly string[]): Promise<readonly Row[]>
   count(where?: string): Promise<number>
   /** Rises with every change, of whichever process. */
   version(): Promise<number>
@@ -43,8 +52,11 @@ export interface RecordTable {
 
 const NAME = 'records'
 const FORMAT = 'opspawn.memory'
-const VERSION = '1'
+const VERSION = '2'
 const EMBEDDER = 'opspawn.embedder'
+/** Bytes of indexes and of what is known of files that LanceDB may keep in memory; by itself it would take 7 GB. */
+const INDEX_CACHE = 512n * 1024n * 1024n
+const FILE_CACHE = 128n * 1024n * 1024n
 const ATTEMPTS = 8
 const FIRST_PAUSE_MS = 10
 /** What can be different a moment later: somebody else has committed, or has taken away files that were no longer needed. */
@@ -63,7 +75,7 @@ export async function openRecords(parts: LancedbParts): Promise<RecordTable> {
     await mkdir(path, { recursive: true })
     for (const name of ['writer', 'upkeep']) locks.push(await openLock(path, name))
     const [lock, tidying] = locks as [FolderLock, FolderLock]
-    connection = await library.lance.connect(path)
+    connection = await library.lance.connect(path, { session: new library.lance.Session(INDEX_CACHE, FILE_CACHE) })
     const inner = await prepare(connection, lock, library, parts)
     return recordTable({ inner, lock, tidying, library }, connection, parts)
   } catch (error) {
@@ -77,39 +89,56 @@ export async function openRecords(parts: LancedbParts): Promise<RecordTable> {
 function recordTable(
   { inner, ...opened }: Pick<RecordTable, 'lock' | 'tidying' | 'library'> & { readonly inner: Table },
   connection: Connection,
-  { path, embedder }: LancedbParts,
+  parts: LancedbParts,
 ): RecordTable {
   const { lock, tidying, library } = opened
-  // LanceDB would look for a newer version at every call; a commit, which holds the lock, looks once.
-  const fresh =
-    <T>(work: () => Promise<T>): (() => Promise<T>) =>
-    async () => {
-      await inner.checkoutLatest()
-      return work()
-    }
-  const reading = <T>(work: () => Promise<T>): Promise<T> => retried('read', path, fresh(work))
-  const writing = <T>(work: () => Promise<T>): Promise<T> => retried('write', path, fresh(work))
+  const { path } = parts
+  const within = createAttempts(inner, path)
   const schemas = createSchemas(inner)
-  const vectorSize = (): Promise<number | undefined> => reading(async () => sizeIn(await schemas.here()))
   return {
     ...opened,
-    vectorSize,
-    ask: (reason, work) =>
-      retried(
-        reason,
-        path,
-        fresh(() => work(inner)),
-      ),
-    async makeVectors(dims) {
-      const size = await vectorSize()
-      if (size === dims) return
-      if (size !== undefined) throw mismatch(path, `has vectors of ${size} numbers, and the embedder gives ${dims}`)
-      await writing(() => inner.addColumns(vectorField(library.arrow, dims)))
-      await writing(() => inner.updateFieldMetadata([{ path: VECTOR, metadata: { [EMBEDDER]: embedder?.id ?? '' } }]))
+    garbage: createGarbage(path),
+    ask: (reason, work) => within(reason, () => work(inner)),
+    vectorSize: () => within('read', async () => sizeIn(await schemas.here())),
+    read: (make) => within('read', async () => (await make(inner.query()).toArray()) as readonly Row[]),
+    take: (offsets, columns) =>
+      within('read', async () => {
+        const query = inner.takeOffsets([...offsets]).select([...columns])
+        return (await query.toArray()) as readonly Row[]
+      }),
+    count: (where) => within('read', () => inner.countRows(where)),
+    version: () => within('read', () => inner.version()),
+    ...writingCalls({ inner, within, schemas, library }, parts),
+    close() {
+      inner.close()
+      connection.close()
+      lock.close()
+      tidying.close()
     },
-    read: (make) => reading(async () => (await make(inner.query()).toArray()) as readonly Row[]),
-    count: (where) => reading(() => inner.countRows(where)),
-    version: () => reading(() => inner.version()),
+  }
+}
+
+interface WritingContext {
+  readonly inner: Table
+  readonly within: ReturnType<typeof createAttempts>
+  readonly schemas: ReturnType<typeof createSchemas>
+  readonly library: Library
+}
+
+function writingCalls(
+  { inner, within, schemas, library }: WritingContext,
+  { path, embedder }: LancedbParts,
+): Pick<RecordTable, 'makeVectors' | 'merge' | 'optimize' | 'delete'> {
+  return {
+    async makeVectors(dims) {
+      const size = sizeIn(await schemas.here())
+      if (size === dims || dims === undefined) return size
+      if (size !== undefined) throw mismatch(path, `has vectors of ${size} numbers, and the embedder gives ${dims}`)
+      await within('write', () => inner.addColumns(vectorField(library.arrow, dims)))
+      const metadata = { [EMBEDDER]: embedder?.id ?? '' }
+      await within('write', () => inner.updateFieldMetadata([{ path: VECTOR, metadata }]))
+      return dims
+    },
     async merge(rows, vectors, areNew) {
       const schema = await schemas.here()
       const data = makeTable(library.arrow, schema, rows, vectors)
@@ -127,16 +156,19 @@ function recordTable(
     async optimize(keepMs, isAll = false) {
       // LanceDB's versions carry the machine's time.
       const cleanupOlderThan = new Date(Date.now() - keepMs)
-      await writing(() => inner.optimize({ cleanupOlderThan, deleteUnverified: isAll }))
+      await within('write', () => inner.optimize({ cleanupOlderThan, deleteUnverified: isAll }))
     },
-    delete: async (where) => void (await writing(() => inner.delete(where))),
-    close() {
-      inner.close()
-      connection.close()
-      lock.close()
-      tidying.close()
-    },
+    delete: async (where) => void (await within('write', () => inner.delete(where))),
   }
+}
+
+/** LanceDB would look for a newer version at every call; a commit, which holds the lock, looks once. */
+function createAttempts(inner: Table, path: string): <T>(reason: 'read' | 'write', work: () => Promise<T>) => Promise<T> {
+  return (reason, work) =>
+    retried(reason, path, async () => {
+      await inner.checkoutLatest()
+      return work()
+    })
 }
 
 /** The schema of the version that is open, read once for each. */

@@ -40,6 +40,44 @@ test('28: work that fails waits longer each time, is counted, and one success en
   expect(calls).toBe(5)
 })
 
+test('after work that took long it rests four times as long, unless very much waits; who only looks starts what is due', async () => {
+  let time = 0
+  let runs = 0
+  let takes = 5000
+  const background = createBackground({
+    every: 2,
+    now: () => time,
+    async work() {
+      runs += 1
+      time += takes
+    },
+  })
+  const notes = async (count: number): Promise<number> => {
+    for (let at = 0; at < count; at += 1) background.note()
+    await background.idle()
+    return runs
+  }
+  expect(await notes(2)).toBe(1)
+  expect(await notes(31)).toBe(1)
+  expect(await notes(1)).toBe(2)
+  expect(await notes(2)).toBe(2)
+  time += 19_999
+  background.look()
+  await background.idle()
+  expect(runs).toBe(2)
+  time += 1
+  background.look()
+  await background.idle()
+  expect(runs).toBe(3)
+  time += 20_000
+  background.look()
+  await background.idle()
+  expect(runs).toBe(3)
+  takes = 1000
+  expect(await notes(2)).toBe(4)
+  expect(await notes(2)).toBe(5)
+})
+
 test('it is done once at a time', async () => {
   let under = 0
   let most = 0

@@ -10,7 +10,9 @@ export interface Upkeep {
   /** Learns how vectors are searched, and folds in the background what processes before this one left. */
   begin(): Promise<void>
   noteCommit(): void
-  /** Folds what was written into few files and the indexes, now. @throws OpspawnError `MEMORY_FAILED` */
+  /** Folds in the background what is due by now. */
+  look(): void
+  /** Folds what was written into few files and the indexes, now, unless that has just been done. @throws OpspawnError `MEMORY_FAILED` */
   fold(): Promise<void>
   /**
    * Removes what is no record any more from data, indexes and old versions. Whoever calls it holds both locks.
@@ -36,10 +38,14 @@ const PURGES = 3
 /** Makes the upkeep of a table. */
 export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbParts): Upkeep {
   let plan: SearchPlan | undefined
+  // Each folding of a large table may write all of it anew, also where there is nothing new in it.
+  let folded: number | undefined
   async function fold(keepMs: number): Promise<void> {
     await table.tidying.hold(async () => {
+      if ((await table.version()) === folded) return
       await table.optimize(keepMs)
       plan = await planVectors(table, exactUpTo)
+      folded = await table.version()
     })
   }
   const background = createBackground({ work: () => fold(KEEP_MS), every: COMMITS, now: () => performance.now() })
@@ -49,13 +55,14 @@ export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbPar
       if ((await table.ask('read', (inner) => inner.listVersions())).length > COMMITS) background.start()
     },
     noteCommit: () => background.note(),
+    look: () => background.look(),
     fold: () => fold(0),
     async purge(texts) {
       let left: string | undefined
       for (let round = 0; round < PURGES; round += 1) {
         await rewrite(table)
         left = await leftovers(table, path, texts)
-        if (left === undefined) return
+        if (left === undefined) return table.garbage.clear()
       }
       throw memoryFailed('erase-incomplete', `${path} still has ${left}; erase again`)
     },
@@ -92,6 +99,11 @@ export interface BackgroundOptions {
   readonly now: () => number
 }
 
+/** After work that took longer it rests, so many times as long: folding a large table writes all of it anew. */
+const SHORT_MS = 1000
+const REST = 4
+/** So many times as many notes, and it rests no more: files would become too many to search. */
+const PRESSING = 16
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 300_000
 
@@ -101,10 +113,15 @@ export interface Background {
   readonly failures: number
   start(): void
   note(): void
+  /** Starts it if it is due: who notes nothing more may look. */
+  look(): void
   idle(): Promise<void>
 }
 
-/** Runs work after so many notes, one at a time; after failures it waits longer each time, and a success makes it forget them. */
+/**
+ * Runs work after so many notes, one at a time. After work that took long it rests; after failures it waits longer each time, and a
+ * success makes it forget them.
+ */
 export function createBackground({ work, every, now }: BackgroundOptions): Background {
   let running: Promise<void> | undefined
   let noted = 0
@@ -113,10 +130,13 @@ export function createBackground({ work, every, now }: BackgroundOptions): Backg
 
   function start(): void {
     noted = 0
+    const began = now()
     const run = work().then(
       () => {
         runs += 1
         inRow = 0
+        const took = now() - began
+        notBefore = took > SHORT_MS ? now() + REST * took : 0
       },
       () => {
         failures += 1
@@ -128,6 +148,10 @@ export function createBackground({ work, every, now }: BackgroundOptions): Backg
   }
   async function idle(): Promise<void> {
     while (running !== undefined) await running
+  }
+  function look(): void {
+    const isPressing = inRow === 0 && noted >= every * PRESSING
+    if (running === undefined && noted >= every && (isPressing || now() >= notBefore)) start()
   }
   return {
     get runs() {
@@ -141,8 +165,9 @@ export function createBackground({ work, every, now }: BackgroundOptions): Backg
     },
     note() {
       noted += 1
-      if (noted >= every && running === undefined && now() >= notBefore) start()
+      look()
     },
+    look,
     idle,
   }
 }

@@ -1,4 +1,5 @@
 import { VECTOR } from './arrow-table.ts'
+import { quote } from './predicate.ts'
 import type { RecordTable } from './table.ts'
 
 /**
@@ -20,21 +21,29 @@ const TRIALS: readonly (readonly [probes: number, refine: number])[] = [
   [160, 100],
 ]
 const SAMPLE = 20
+/** Rows whose tenants are looked at, and tenants that are counted. */
+const TENANTS_SEEN = 256
+const TENANTS_COUNTED = 16
 const NEAREST = 64
 const ENOUGH = 0.95
 /** Distances are sums of 32-bit numbers, in whatever order. */
 const ROUNDING = 1e-6
 const MARK = 'opspawn.plan'
+const GOLDEN = (Math.sqrt(5) - 1) / 2
 
 /**
- * Builds the index of vectors where there are enough of them, and anew when they have doubled, and measures how it must be searched.
- * Gives the plan; undefined where comparing all is better.
+ * Builds the index of vectors where a tenant has more than are compared one by one, and anew when all have doubled, and measures how
+ * it must be searched. Gives the plan; undefined where comparing all of a tenant's is better.
  */
 export async function planVectors(table: RecordTable, exactUpTo: number): Promise<SearchPlan | undefined> {
   if ((await table.vectorSize()) === undefined) return undefined
-  const rows = await table.count(`${VECTOR} IS NOT NULL`)
   const kept = await storedPlan(table)
-  if (rows <= exactUpTo || (kept !== undefined && rows < kept.rows * 2)) return usable(kept)
+  const least = Math.max(exactUpTo + 1, (kept?.rows ?? 0) * 2)
+  const total = await table.count()
+  if (total < least || !(await hasLargeTenant(table, total, exactUpTo))) return usable(kept)
+  // To count what is missing is to read no vectors.
+  const rows = total - (await table.count(`${VECTOR} IS NULL`))
+  if (rows < least) return usable(kept)
   await buildIndex(table)
   const plan = await calibrate(table, rows)
   const metadata = { [MARK]: JSON.stringify(plan) }
@@ -76,13 +85,14 @@ async function storedPlan(table: RecordTable): Promise<SearchPlan | undefined> {
 }
 
 async function calibrate(table: RecordTable, rows: number): Promise<SearchPlan> {
-  const samples = await sampleOf(table, rows)
-  const truths = await Promise.all(samples.map((vector) => nearest(table, vector, undefined)))
+  // One after the other: each comparison with all holds much memory, and several at once take longer than in turn.
+  const samples: { readonly vector: Float32Array; readonly truth: readonly number[] }[] = []
+  for (const vector of await sampleOf(table)) samples.push({ vector, truth: await nearest(table, vector, undefined) })
   let plan: SearchPlan = { probes: 0, refine: 0, recall: 0, rows }
   for (const [probes, refine] of TRIALS) {
-    const answers = await Promise.all(samples.map((vector) => nearest(table, vector, { probes, refine })))
-    const shares = answers.map((answer, at) => share(answer, truths[at] as readonly number[]))
-    const recall = shares.reduce((sum, one) => sum + one, 0) / shares.length
+    let sum = 0
+    for (const { vector, truth } of samples) sum += share(await nearest(table, vector, { probes, refine }), truth)
+    const recall = sum / samples.length
     plan = { probes, refine, recall, rows }
     if (recall >= ENOUGH) break
   }
@@ -95,15 +105,30 @@ function share(answer: readonly number[], truth: readonly number[]): number {
   return truth.length === 0 ? 1 : answer.filter((distance) => distance <= bound).length / truth.length
 }
 
-async function sampleOf(table: RecordTable, rows: number): Promise<readonly Float32Array[]> {
-  const vectors: Float32Array[] = []
-  for (let at = 0; at < SAMPLE; at += 1) {
-    const offset = Math.floor((rows / SAMPLE) * at)
-    const where = `${VECTOR} IS NOT NULL`
-    for (const row of await table.read((query) => query.where(where).select([VECTOR]).limit(1).offset(offset)))
-      vectors.push(Float32Array.from(row[VECTOR] as unknown as Iterable<number>))
-  }
-  return vectors
+async function sampleOf(table: RecordTable): Promise<readonly Float32Array[]> {
+  // Some may have no vector yet.
+  const rows = await table.take(spread(await table.count(), SAMPLE * 4), [VECTOR])
+  const vectors = rows.flatMap((row) => (row[VECTOR] === null ? [] : [row[VECTOR] as unknown as Iterable<number>]))
+  const step = Math.max(1, vectors.length / SAMPLE)
+  return Array.from({ length: Math.min(SAMPLE, vectors.length) }, (_, at) =>
+    Float32Array.from(vectors[Math.floor(at * step)] as Iterable<number>),
+  )
+}
+
+/** Whether a tenant has more rows than are compared one by one. Looks at tenants of rows from all over the table. */
+async function hasLargeTenant(table: RecordTable, total: number, exactUpTo: number): Promise<boolean> {
+  const seen = new Map<string, number>()
+  for (const { tenant } of await table.take(spread(total, TENANTS_SEEN), ['tenant']))
+    seen.set(tenant as string, (seen.get(tenant as string) ?? 0) + 1)
+  const often = [...seen].toSorted(([, left], [, right]) => right - left).slice(0, TENANTS_COUNTED)
+  for (const [tenant] of often) if ((await table.count(`tenant = ${quote(tenant)}`)) > exactUpTo) return true
+  return false
+}
+
+/** Offsets all over so many rows, in order, and not in step with anything. */
+function spread(rows: number, most: number): readonly number[] {
+  const count = Math.min(rows, most)
+  return Array.from({ length: count }, (_, at) => Math.floor(((at + ((at * GOLDEN) % 1)) * rows) / count))
 }
 
 async function nearest(

@@ -39,7 +39,7 @@ async function noting(
   }
   const upkeep = createUpkeep(table, parts)
   const writer = createWriter(table, () => {})
-  const context = { parts, workings: async () => ({ table, writer, upkeep }), noteFailure() {}, noteGarbage() {} }
+  const context = { parts, workings: async () => ({ table, writer, upkeep }), noteFailure() {} }
   try {
     await work((scope) => createHandle(context, { scope, granted: [] }), commits, inner)
   } finally {

@@ -23,6 +23,8 @@ export interface Write<T> {
   readonly made?: Write<T>['finds']
   /** Places that it may ask for. @default none */
   readonly places?: readonly { readonly scope: MemoryScope; readonly seq: number }[]
+  /** Whether what it changes leaves bytes behind that must go. @default false */
+  readonly leavesGarbage?: boolean
   /** @throws OpspawnError when it cannot be done; the other writes of the commit go on. */
   readonly plan: (view: View) => { readonly puts: readonly Put[]; readonly result: T }
 }
@@ -147,9 +149,11 @@ async function commit(table: RecordTable, seqs: Seqs, jobs: readonly Job[]): Pro
     lastSeq: (scope) => seqs.last(scope),
     isTaken: (scope, seq) => taken.has(placeOf(encodeScope(scope), seq)),
   }
+  let leavesGarbage = false
   const outcomes = writes.map((write) => {
     try {
       const plan = write.plan(view)
+      leavesGarbage ||= write.leavesGarbage === true
       for (const put of plan.puts) {
         const key = keyOf(put.record.scope, put.record.id)
         puts.set(key, withVector(put, records.get(key), puts.get(key)))
@@ -170,6 +174,7 @@ async function commit(table: RecordTable, seqs: Seqs, jobs: readonly Job[]): Pro
   const areNew = !isChange && [...puts.keys()].every((key) => known.has(key))
   const write = (): Promise<number> => writeOut(table, puts, areNew)
   try {
+    if (leavesGarbage) await table.garbage.note()
     if (puts.size > 0) seqs.follow(await (isChange ? table.tidying.hold(write) : write()))
   } catch (error) {
     seqs.forget()
@@ -185,8 +190,7 @@ function withVector(put: Put, before: MemoryRecord | undefined, pending: Put | u
 
 async function writeOut(table: RecordTable, puts: ReadonlyMap<string, Put>, areNew: boolean): Promise<number> {
   const given = [...puts.values()].find(({ vector }) => vector !== undefined)?.vector
-  if (given !== undefined) await table.makeVectors(given.length)
-  const size = await table.vectorSize()
+  const size = await table.makeVectors(given?.length)
   const bare = [...puts].filter(([, { vector }]) => vector === undefined).map(([key]) => key)
   const kept = size === undefined || areNew ? new Map<string, Kept>() : await vectorsOf(table, bare)
   const rows = [...puts.values()].map(({ record }) => toRow(record))
