@@ -1,20 +1,21 @@
 /**
  * What the conformance suite of the protocol's authors starts for each scenario, with the address of its server as the last
- * argument. It goes through our connections, as a host would, and ends with 0 when all went as the scenario wants it.
+ * argument. What it calls goes the whole way that an agent's calls go: a run makes them, a rule and a person allow them, pins
+ * hold them, and the audit must have one record for each. It ends with 0 when all went as the scenario wants it.
  */
 import {
-  createMcpConnections,
+  mcp,
   mcpDriverV1,
   mcpDriverV2,
+  mcpMemoryPins,
   memoryTokenStore,
-  parseMcpServers,
+  type Mcp,
   type McpAuth,
   type McpHandlers,
-  type McpLink,
-  type McpToolDefinition,
 } from '../../src/plugins/tool-mcp/index.ts'
-import type { Json, JsonObject } from '../../src/core/index.ts'
-import { OpspawnError } from '../../src/core/index.ts'
+import type { ErrorCode, Json, JsonObject } from '../../src/core/index.ts'
+import { auditOf, createOrchestrator, defineAgent, OpspawnError, type RunEvent, type Run, type Tool } from '../../src/index.ts'
+import { scriptedModel } from '../../src/testing/index.ts'
 
 interface Context {
   readonly client_id?: string
@@ -33,6 +34,12 @@ const REFUSED: ReadonlySet<string> = new Set([
   'auth/metadata-issuer-mismatch',
 ])
 
+const SERVER = 'conformance'
+const PRINCIPAL = 'conformance'
+
+/** Their servers have no tool at all, or one to be looked at. */
+const NOT_CALLED: ReadonlySet<string> = new Set(['initialize', 'request-metadata', 'json-schema-ref-no-deref'])
+
 const scenario = process.env['MCP_CONFORMANCE_SCENARIO'] ?? ''
 const context = JSON.parse(process.env['MCP_CONFORMANCE_CONTEXT'] ?? '{}') as Context
 const url = process.argv.at(-1)!
@@ -49,7 +56,7 @@ async function authorize(address: string): Promise<string> {
 }
 
 const auth: McpAuth = {
-  principal: 'conformance',
+  principal: PRINCIPAL,
   tokens: memoryTokenStore(),
   redirectUrl: 'http://localhost:3000/callback',
   clientMetadataUrl: 'https://conformance-test.local/client-metadata.json',
@@ -81,32 +88,87 @@ function sample(schema: Json | undefined): Json {
   return 'text'
 }
 
-async function callAll(link: McpLink, tools: readonly McpToolDefinition[]): Promise<void> {
-  const wanted = context.toolCalls?.filter(({ name }) => tools.some((tool) => tool.name === name))
-  const calls = wanted?.length
-    ? wanted
-    : tools.map(({ name, inputSchema }) => ({ name, arguments: sample(inputSchema) as JsonObject }))
-  const call = (one: (typeof calls)[number]): Promise<unknown> =>
-    link.use((connection) => connection.callTool(one.name, one.arguments, { signal: AbortSignal.timeout(15_000) }))
-  // One behind the other, and then all at once: what belongs to one call may not get into another.
-  if (scenario.startsWith('sep-2322')) await Promise.all(calls.map(call))
-  else for (const one of calls) await call(one)
+type Call = { readonly name: string; readonly input: JsonObject }
+
+/** What the scenario wants called; without such a wish every tool, with something that fits its input. */
+function callsOf(tools: readonly Tool[]): readonly Call[] {
+  const ids = new Map(tools.map((tool) => [tool.name, tool]))
+  const wanted = (context.toolCalls ?? []).map(({ name, arguments: input }) => ({ name: idOf(name), input: given(input) }))
+  const known = wanted.filter(({ name }) => ids.has(name))
+  if (known.length > 0) return known
+  return tools.map((tool) => ({ name: tool.name, input: sample((tool.input as { jsonSchema: Json }).jsonSchema) as JsonObject }))
+}
+
+/** The suite gives null for what is to be left out; a call with it does not fit the tool's own schema, and is not made. */
+function given(input: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null))
+}
+
+const idOf = (name: string): string => `${SERVER}__${name.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`
+
+/** A run of an agent that makes the calls: one behind the other, or all in one turn of its model. */
+async function callAll(tools: readonly Tool[]): Promise<void> {
+  const calls = callsOf(tools)
+  const turns = scenario.startsWith('sep-2322') ? [calls] : calls.map((call) => [call])
+  const agent = defineAgent({
+    name: 'client',
+    model: scriptedModel([...turns.map((toolCalls) => ({ toolCalls })), 'done']),
+    tools,
+    limits: { steps: turns.length + 2 },
+  })
+  const policy = {
+    rules: [{ name: 'of-the-suite', tool: `${SERVER}__*`, principal: PRINCIPAL, verdict: 'ask' }],
+    otherwise: 'deny',
+  } as const
+  await using ops = await createOrchestrator({ agents: [agent], policy, announce: false })
+  const run = await ops.start(agent, 'Call them.', { caller: { principal: PRINCIPAL } })
+  const events = await eventsOf(run)
+  requireAudited(events, calls)
+  const outcome = await run.result
+  if (outcome.status !== 'completed') throw new Error(`The run ended as ${JSON.stringify(outcome)}`)
+}
+
+/** All that happens; a person says yes to each call. */
+async function eventsOf(run: Run): Promise<readonly RunEvent[]> {
+  const events: RunEvent[] = []
+  for await (const event of run) {
+    if ('seq' in event) events.push(event as RunEvent)
+    if (event.type === 'approval-request') await run.approve(event.key, { by: 'a person' })
+  }
+  return events
+}
+
+/** Each call has one record, was asked about by the rule, and was made once. A call that failed is what the run is judged by. */
+function requireAudited(events: readonly RunEvent[], calls: readonly Call[]): void {
+  const records = auditOf(events)
+  const names = (list: readonly string[]): string => list.toSorted().join(' ')
+  if (names(records.map(({ tool }) => tool)) !== names(calls.map(({ name }) => name)))
+    throw new Error(`The audit does not have one record for each call: ${JSON.stringify(records)}`)
+  for (const event of events) {
+    if (event.type !== 'effect-end' || event.outcome.status !== 'failed') continue
+    const { code, message } = event.outcome.error
+    throw new OpspawnError(code as ErrorCode, message)
+  }
+  const odd = records.filter(
+    ({ verdict, approver, attempts, outcome, rule }) =>
+      verdict !== 'ask' || rule !== 'of-the-suite' || approver !== 'a person' || attempts !== 1 || outcome !== 'completed',
+  )
+  if (odd.length > 0) throw new Error(`The audit has records of another kind: ${JSON.stringify(odd)}`)
 }
 
 async function perform(): Promise<void> {
-  const servers = parseMcpServers({ mcpServers: { conformance: { url, allowHosts, limits: { connectTimeoutMs: 20_000 } } } })
-  await using connections = createMcpConnections({
-    servers,
+  const isAuth = scenario.startsWith('auth/')
+  await using handle: Mcp = mcp({
+    servers: { [SERVER]: { url, allowHosts, limits: { connectTimeoutMs: 20_000, callTimeoutMs: 15_000 } } },
     driver: process.argv.includes('--v1') ? mcpDriverV1() : mcpDriverV2(),
-    auth: () => (scenario.startsWith('auth/') ? auth : undefined),
-    handlers: () => (scenario.startsWith('auth/') ? {} : handlers),
+    auth: () => (isAuth ? auth : undefined),
+    handlers: () => (isAuth ? {} : handlers),
+    pins: { mode: 'tofu', store: mcpMemoryPins() },
   })
-  const link = connections.link('conformance', 'conformance')
-  const { items } = await link.use((connection) => connection.listTools())
-  // The server of this one has a tool to look at, and none to call.
-  if (scenario === 'json-schema-ref-no-deref') return
-  await callAll(link, items)
-  if (scenario === 'auth/authorization-server-migration') await callAll(link, items)
+  if (NOT_CALLED.has(scenario)) return void (await handle.list())
+  const tools = (await handle.tools({ mode: 'direct', principal: PRINCIPAL })).filter(({ name }) => name !== 'mcp_more')
+  await callAll(tools)
+  if (scenario === 'auth/authorization-server-migration') await callAll(tools)
 }
 
 try {

@@ -1,5 +1,6 @@
 /**
- * Runs the client scenarios that each protocol version requires, one behind the other, against our connections.
+ * Runs the client scenarios that each protocol version requires, one behind the other, by a run of an agent that
+ * has the tools of the suite's server.
  *
  * A scenario counts when its client ended with 0 in time and the suite made at least one check, and none failed: the suite by
  * itself takes a scenario without checks, and a client that failed, for passed.
