@@ -167,7 +167,7 @@ function fixedClient(
   named: string | undefined,
   first: string | undefined,
 ): JsonObject {
-  const bound = issuer ?? first
+  const bound = issuer ?? first ?? named
   // What was registered with one authorisation server is not shown to another.
   if (bound !== undefined && named !== undefined && bound !== named) throw otherIssuer(bound, named)
   return {
@@ -185,13 +185,10 @@ function redirectionIn(state: FlowState): Pick<OAuthProvider, Redirecting> {
     async redirectToAuthorization(url) {
       if (state.asking !== undefined) return state.asking.promise
       state.asking = Promise.withResolvers<void>()
+      const { discovery } = state
       try {
         const answer = URL.parse(await auth.authorize(url.href, { signal }))
-        state.redirected = {
-          callback: checked(answer, url),
-          verifier: verifierOf(url, verifiers),
-          discovery: state.discovery,
-        }
+        state.redirected = { callback: checked(answer, url, discovery), verifier: verifierOf(url, verifiers), discovery }
       } catch (error) {
         answered(state)
         throw error
@@ -200,8 +197,10 @@ function redirectionIn(state: FlowState): Pick<OAuthProvider, Redirecting> {
     saveCodeVerifier: (verifier) => void verifiers.add(verifier),
     codeVerifier: () => state.redeeming!.verifier,
     saveDiscoveryState(found) {
-      const { authorizationServerMetadata: metadata, authorizationServerUrl: url } = found
-      const issuer = (metadata as JsonObject | undefined)?.['issuer'] ?? url
+      const { authorizationServerUrl: url } = found
+      const { issuer = url } = metadataOf(found)
+      // The older library does not ask whether they are the same (RFC 8414, 3.3).
+      if (issuer !== url && `${String(issuer)}/` !== url) throw refusal('the authorisation server says that it is another issuer')
       state.issuer = typeof issuer === 'string' ? issuer : undefined
       state.discovery = found
     },
@@ -221,13 +220,26 @@ function otherIssuer(bound: string, named: string): OpspawnError {
   return new OpspawnError('TOOL_FAILED', text, { details: { bound, named } })
 }
 
-/** The parameters with which a person came back, if they come from where they were sent to. */
-function checked(answer: URL | null, sent: URL): URLSearchParams {
+/** The parameters with which a person came back, if they come from where they were sent to (RFC 9207). */
+function checked(answer: URL | null, sent: URL, discovery: JsonObject | undefined): URLSearchParams {
   if (answer === null) throw refusal('what auth.authorize gave is not an address')
   if (answer.searchParams.get('state') !== sent.searchParams.get('state')) {
     throw refusal('the address has another state than the one that was sent: it belongs to another request')
   }
+  const { issuer, authorization_response_iss_parameter_supported: isPromised } = metadataOf(discovery)
+  const named = answer.searchParams.get('iss')
+  // As it is written; nothing of what came back is shown: it may be anybody's text.
+  if (issuer !== undefined && (named === null ? isPromised === true : named !== issuer)) {
+    throw refusal(
+      `the address ${named === null ? 'does not name its issuer' : 'names another issuer than the one that was asked'}`,
+    )
+  }
   return answer.searchParams
+}
+
+/** What an authorisation server says of itself, where it says anything. */
+function metadataOf(discovery: JsonObject | undefined): JsonObject {
+  return (discovery?.['authorizationServerMetadata'] ?? {}) as JsonObject
 }
 
 function refusal(why: string): OpspawnError {
