@@ -3,6 +3,7 @@
  * argument. What it calls goes the whole way that an agent's calls go: a run makes them, a rule and a person allow them, pins
  * hold them, and the audit must have one record for each. It ends with 0 when all went as the scenario wants it.
  */
+import { randomUUID, sign } from 'node:crypto'
 import {
   mcp,
   mcpDriverV1,
@@ -11,6 +12,7 @@ import {
   memoryTokenStore,
   type Mcp,
   type McpAuth,
+  type McpGrantRequest,
   type McpHandlers,
 } from '../../src/plugins/tool-mcp/index.ts'
 import type { ErrorCode, Json, JsonObject } from '../../src/core/index.ts'
@@ -20,6 +22,11 @@ import { scriptedModel } from '../../src/testing/index.ts'
 interface Context {
   readonly client_id?: string
   readonly client_secret?: string
+  readonly private_key_pem?: string
+  readonly valid_jwt?: string
+  readonly idp_client_id?: string
+  readonly idp_id_token?: string
+  readonly idp_token_endpoint?: string
   readonly toolCalls?: readonly { readonly name: string; readonly arguments: JsonObject }[]
 }
 
@@ -55,12 +62,57 @@ async function authorize(address: string): Promise<string> {
   return location
 }
 
+/** How a token is had without a person; of each extension what it asks for. */
+const GRANTS: Readonly<Record<string, NonNullable<McpAuth['grant']>>> = {
+  'auth/client-credentials-basic': async () => ({ grant_type: 'client_credentials' }),
+  'auth/client-credentials-jwt': async ({ issuer }) => ({
+    grant_type: 'client_credentials',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: signedFor(issuer),
+  }),
+  'auth/wif-jwt-bearer': async () => ({ grant_type: JWT_BEARER, assertion: context.valid_jwt! }),
+  'auth/enterprise-managed-authorization': async (request) => ({ grant_type: JWT_BEARER, assertion: await exchanged(request) }),
+}
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+
+/** A JWT by which the client proves who it is (RFC 7523). */
+function signedFor(audience: string): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const id = context.client_id!
+  const now = Math.floor(Date.now() / 1_000)
+  const claims = { iss: id, sub: id, aud: audience, jti: randomUUID(), iat: now, exp: now + 60 }
+  const text = `${part({ alg: 'ES256', typ: 'JWT' })}.${part(claims)}`
+  const key = { key: context.private_key_pem!, dsaEncoding: 'ieee-p1363' } as const
+  return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`
+}
+
+/** The identity provider's token changed into one for this server (RFC 8693). */
+async function exchanged({ issuer, resource }: McpGrantRequest): Promise<string> {
+  const body = new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    requested_token_type: 'urn:ietf:params:oauth:token-type:id-jag',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+    subject_token: context.idp_id_token!,
+    client_id: context.idp_client_id!,
+    audience: issuer,
+    resource,
+  })
+  const answer = (await (await fetch(context.idp_token_endpoint!, { method: 'POST', body })).json()) as { access_token: string }
+  return answer.access_token
+}
+
+const grant = GRANTS[scenario]
 const auth: McpAuth = {
   principal: PRINCIPAL,
   tokens: memoryTokenStore(),
-  redirectUrl: 'http://localhost:3000/callback',
-  clientMetadataUrl: 'https://conformance-test.local/client-metadata.json',
-  authorize,
+  dpop: scenario.startsWith('auth/dpop'),
+  ...(grant === undefined
+    ? {
+        redirectUrl: 'http://localhost:3000/callback',
+        clientMetadataUrl: 'https://conformance-test.local/client-metadata.json',
+        authorize,
+      }
+    : { grant }),
   ...(context.client_id !== undefined && {
     client: { id: context.client_id, ...(context.client_secret !== undefined && { secret: context.client_secret }) },
   }),
@@ -92,12 +144,17 @@ type Call = { readonly name: string; readonly input: JsonObject }
 
 /** What the scenario wants called; without such a wish every tool, with something that fits its input. */
 function callsOf(tools: readonly Tool[]): readonly Call[] {
-  const ids = new Map(tools.map((tool) => [tool.name, tool]))
+  const ids = new Map(tools.map((tool) => [tool.name, schemaOf(tool)]))
+  // This one wants to have back what came of its schema.
+  const kept = ids.get(idOf('json_schema_2020_12_tool'))
+  if (kept !== undefined) return [{ name: idOf('json_schema_echo'), input: { schema: kept } }]
   const wanted = (context.toolCalls ?? []).map(({ name, arguments: input }) => ({ name: idOf(name), input: given(input) }))
   const known = wanted.filter(({ name }) => ids.has(name))
   if (known.length > 0) return known
-  return tools.map((tool) => ({ name: tool.name, input: sample((tool.input as { jsonSchema: Json }).jsonSchema) as JsonObject }))
+  return tools.map((tool) => ({ name: tool.name, input: sample(schemaOf(tool)) as JsonObject }))
 }
+
+const schemaOf = (tool: Tool): Json => (tool.input as { readonly jsonSchema: Json }).jsonSchema
 
 /** The suite gives null for what is to be left out; a call with it does not fit the tool's own schema, and is not made. */
 function given(input: JsonObject): JsonObject {

@@ -139,12 +139,17 @@ function linkMaker(
         onEvent: told,
         maxMessageBytes,
         maxPages,
-        // A person takes as long as they take.
-        auth: auth && { ...auth, authorize: (url, given) => limit.untimed(() => auth.authorize(url, given)) },
+        auth: auth && unhurried(auth, limit),
       })
     }
     return mcpLink({ server, principal, masking: masking(() => server.secrets), clock, random, open, onEvent })
   }
+}
+
+/** A person takes as long as they take. */
+function unhurried(auth: McpAuth, limit: Deadline): McpAuth {
+  if (auth.authorize === undefined) return auth
+  return { ...auth, authorize: (url, given) => limit.untimed(async () => auth.authorize?.(url, given) ?? '') }
 }
 
 function check({ maxConnections = 256 }: McpConnectionsOptions, byName: ReadonlyMap<string, McpServer>): void {
