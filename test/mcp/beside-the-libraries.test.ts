@@ -125,7 +125,7 @@ describe.each([
       response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${inside.origin}/metadata"` }).end()
       return true
     })
-    await expect(bareClient(library, { url: server.url, authProvider: provider })).rejects.toThrow()
+    await expect(bareClient(library, { url: server.url, authProvider: provider })).rejects.toBeInstanceOf(Error)
     expect([inside.seen.length > 0, second.seen.length > 0]).toEqual([true, true])
     for (const { seen } of stubs) seen.length = 0
     const auth: McpOptions['auth'] = (_server, principal) => ({

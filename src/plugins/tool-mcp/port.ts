@@ -374,13 +374,15 @@ export interface McpAuth {
   /** Tokens are bound to a key of ours, kept beside them, where the authorisation server can do so (RFC 9449). `mcpDriverV2` alone. */
   readonly dpop?: boolean | undefined
   /** Has the person visit the address, and gives the whole address that they were sent back to. */
-  authorize?(url: string, options: OperationOptions): Promise<string>
+  readonly authorize?: ((url: string, options: OperationOptions) => Promise<string>) | undefined
   /**
    * Members of the form that asks for a token, each time that one is needed: `grant_type`, and what it takes, such as
    * `client_credentials`, or a JWT of a workload or of an identity provider as `assertion`. Needs `client`; its id, its
    * secret where it has one, and the resource are added.
    */
-  grant?(request: McpGrantRequest, options: OperationOptions): Promise<Readonly<Record<string, string>>>
+  readonly grant?:
+    | ((request: McpGrantRequest, options: OperationOptions) => Promise<Readonly<Record<string, string>>>)
+    | undefined
 }
 
 /**

@@ -31,5 +31,11 @@ async function restored({ privateJwk, publicJwk, thumbprint }: JsonObject): Prom
     crypto.subtle.importKey('jwk', privateJwk as webcrypto.JsonWebKey, ALGORITHM, false, ['sign']),
     crypto.subtle.importKey('jwk', publicJwk as webcrypto.JsonWebKey, ALGORITHM, true, ['verify']),
   ])
-  return { alg: 'ES256', privateKey, publicKey, publicJwk: publicJwk as DpopKeyPair['publicJwk'], thumbprint: String(thumbprint) }
+  return {
+    alg: 'ES256',
+    privateKey,
+    publicKey,
+    publicJwk: publicJwk as DpopKeyPair['publicJwk'],
+    thumbprint: thumbprint as string,
+  }
 }

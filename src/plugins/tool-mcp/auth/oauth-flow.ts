@@ -220,7 +220,8 @@ function redirectionIn(state: FlowState): Pick<OAuthProvider, Redirecting> {
       const { authorizationServerUrl: url } = found
       const { issuer = url } = metadataOf(found)
       // The older library does not ask whether they are the same (RFC 8414, 3.3).
-      if (issuer !== url && `${String(issuer)}/` !== url) throw refusal('the authorisation server says that it is another issuer')
+      if (issuer !== url && `${issuer as string}/` !== url)
+        throw refusal('the authorisation server says that it is another issuer')
       state.issuer = typeof issuer === 'string' ? issuer : undefined
       state.discovery = found
     },

@@ -39,6 +39,7 @@ async function call(driver: McpDriver, stub: OAuthStub, auth: Partial<McpAuth> =
   return handle.call('web', 'act', {}, { principal: 'ada' })
 }
 
+const nobody: Partial<McpAuth> = { redirectUrl: undefined, authorize: undefined }
 const promised = { authorization_response_iss_parameter_supported: true }
 
 describe.each([
@@ -109,6 +110,89 @@ describe.each([
       const authorize = (url: string): Promise<string> => (asked.push(url), stub.authorize(url))
       await expect(call(makeDriver(), stub, { authorize })).rejects.toMatchObject({ code: 'TOOL_FAILED' })
       expect([asked, stub.tokenRequests()]).toEqual([[], []])
+    },
+    SLOW,
+  )
+
+  it(
+    'has a token without a person, by a form of the host, asked for again where it is needed again',
+    async () => {
+      const stub = await stubOf()
+      const asked: unknown[] = []
+      const auth: Partial<McpAuth> = {
+        client: { id: 'ours', secret: 'hush' },
+        grant: (request) => {
+          asked.push(request)
+          return Promise.resolve({ grant_type: 'client_credentials', audience: 'x' })
+        },
+        ...nobody,
+      }
+      expect(await call(makeDriver(), stub, auth)).toMatchObject({ isError: false })
+      expect(asked).toMatchObject([{ issuer: stub.issuer.origin, resource: stub.server.url }])
+      const [form] = stub.tokenRequests()
+      expect([form?.get('grant_type'), form?.get('audience'), form?.get('resource'), form?.get('code')]).toEqual([
+        'client_credentials',
+        'x',
+        stub.server.url,
+        null,
+      ])
+      const basic = `Basic ${Buffer.from('ours:hush').toString('base64')}`
+      expect(stub.issuer.seen.find(({ path }) => path === '/token')?.headers.authorization).toBe(basic)
+      await call(makeDriver(), stub, auth)
+      expect(asked).toHaveLength(2)
+    },
+    SLOW,
+  )
+
+  it.each<readonly [string, Partial<McpAuth>]>([
+    ['nobody to ask and no grant', nobody],
+    ['both', { grant: () => Promise.resolve({}) }],
+    ['a grant without a client', { ...nobody, grant: () => Promise.resolve({}), client: undefined }],
+    ['an address and nobody to send there', { authorize: undefined }],
+  ])(
+    'refuses %s',
+    async (_what, auth) => {
+      const stub = await stubOf()
+      await expect(call(makeDriver(), stub, auth)).rejects.toMatchObject({ code: 'OPTIONS_INVALID' })
+      expect(stub.server.seen).toEqual([])
+    },
+    SLOW,
+  )
+})
+
+const keyOf = (proof: unknown): unknown => {
+  const [head = ''] = String(proof).split('.')
+  return (JSON.parse(Buffer.from(head, 'base64url').toString('utf8')) as { readonly jwk: unknown }).jwk
+}
+
+describe('tokens that are bound to a key', () => {
+  it(
+    'are shown with a proof by that key, which outlives the process beside them',
+    async () => {
+      const stub = await stubOf({ metadata: () => ({ dpop_signing_alg_values_supported: ['ES256'] }) })
+      const auth = { dpop: true, tokens: memoryTokenStore() }
+      expect(await call(mcpDriverV2(), stub, auth)).toMatchObject({ isError: false })
+      expect(await call(mcpDriverV2(), stub, auth)).toMatchObject({ isError: false })
+      expect(stub.tokenRequests()).toHaveLength(1)
+      const shown = stub.server.seen.filter(({ headers }) => headers.authorization?.startsWith('DPoP '))
+      const keys = shown.map(({ headers }) => JSON.stringify(keyOf(headers['dpop'])))
+      expect(shown.filter(({ method }) => method === 'tools/call')).toHaveLength(2)
+      expect(new Set(keys).size).toBe(1)
+      expect(keys[0]).not.toContain('"d"')
+      const requested = stub.issuer.seen.find(({ path }) => path === '/token')
+      expect(JSON.stringify(keyOf(requested?.headers['dpop']))).toBe(keys[0])
+    },
+    SLOW,
+  )
+
+  it(
+    'are not there with the older library, which says so',
+    async () => {
+      const stub = await stubOf()
+      await expect(call(mcpDriverV1(), stub, { dpop: true })).rejects.toMatchObject({
+        code: 'OPTIONS_INVALID',
+        message: expect.stringContaining('mcpDriverV2'),
+      })
     },
     SLOW,
   )

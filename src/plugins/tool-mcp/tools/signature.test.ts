@@ -18,6 +18,7 @@ describe('a signature', () => {
     [properties({ a: { type: 'array', items: { enum: ['x', 'y'] } } }), 'a?: ("x" | "y")[]'],
     [properties({ a: { type: 'array', items: properties({ b: { type: 'null' } }, ['b']) } }), 'a?: { b: null }[]'],
     [properties({ a: { type: 'array' }, b: { type: 'object' }, c: {}, d: true }), 'a?: array, b?: object, c?: any, d?: true'],
+    [properties({ 'a b': { type: 'string' }, 'c-d': { type: 'string' } }), '"a b"?: string, c-d?: string'],
     [properties({ a: { type: ['string', 'null'] } }), 'a?: string | null'],
   ])('is a line: %j', (schema, line) => {
     expect(signatureOf(schema)).toEqual({ line, notes: [] })

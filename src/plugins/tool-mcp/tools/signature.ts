@@ -25,7 +25,8 @@ export function signatureOf(input: JsonObject): Signature {
 function membersOf({ properties = {}, required = [] }: JsonObject, path: string, notes: string[]): string {
   const members = Object.entries(properties as JsonObject).map(([name, schema]) => {
     const isNeeded = (required as readonly Json[]).includes(name)
-    return `${name}${isNeeded ? '' : '?'}: ${typeOf(schema, `${path}${name}`, notes)}`
+    const shown = /^[\w$-]+$/.test(name) ? name : JSON.stringify(name)
+    return `${shown}${isNeeded ? '' : '?'}: ${typeOf(schema, `${path}${name}`, notes)}`
   })
   return members.join(', ')
 }
