@@ -1,24 +1,32 @@
 /**
  * What the conformance suite of the protocol's authors starts for each scenario, with the address of its server as the last
- * argument. It goes through our connections, as a host would, and ends with 0 when all went as the scenario wants it.
+ * argument. What it calls goes the whole way that an agent's calls go: a run makes them, a rule and a person allow them, pins
+ * hold them, and the audit must have one record for each. It ends with 0 when all went as the scenario wants it.
  */
+import { randomUUID, sign } from 'node:crypto'
 import {
-  createMcpConnections,
+  mcp,
   mcpDriverV1,
   mcpDriverV2,
+  mcpMemoryPins,
   memoryTokenStore,
-  parseMcpServers,
+  type Mcp,
   type McpAuth,
+  type McpGrantRequest,
   type McpHandlers,
-  type McpLink,
-  type McpToolDefinition,
 } from '../../src/plugins/tool-mcp/index.ts'
-import type { Json, JsonObject } from '../../src/core/index.ts'
-import { OpspawnError } from '../../src/core/index.ts'
+import type { ErrorCode, Json, JsonObject } from '../../src/core/index.ts'
+import { auditOf, createOrchestrator, defineAgent, OpspawnError, type RunEvent, type Run, type Tool } from '../../src/index.ts'
+import { scriptedModel } from '../../src/testing/index.ts'
 
 interface Context {
   readonly client_id?: string
   readonly client_secret?: string
+  readonly private_key_pem?: string
+  readonly valid_jwt?: string
+  readonly idp_client_id?: string
+  readonly idp_id_token?: string
+  readonly idp_token_endpoint?: string
   readonly toolCalls?: readonly { readonly name: string; readonly arguments: JsonObject }[]
 }
 
@@ -32,6 +40,12 @@ const REFUSED: ReadonlySet<string> = new Set([
   'auth/iss-normalized',
   'auth/metadata-issuer-mismatch',
 ])
+
+const SERVER = 'conformance'
+const PRINCIPAL = 'conformance'
+
+/** Their servers have no tool at all, or one to be looked at. */
+const NOT_CALLED: ReadonlySet<string> = new Set(['initialize', 'request-metadata', 'json-schema-ref-no-deref'])
 
 const scenario = process.env['MCP_CONFORMANCE_SCENARIO'] ?? ''
 const context = JSON.parse(process.env['MCP_CONFORMANCE_CONTEXT'] ?? '{}') as Context
@@ -48,12 +62,57 @@ async function authorize(address: string): Promise<string> {
   return location
 }
 
+/** How a token is had without a person; of each extension what it asks for. */
+const GRANTS: Readonly<Record<string, NonNullable<McpAuth['grant']>>> = {
+  'auth/client-credentials-basic': async () => ({ grant_type: 'client_credentials' }),
+  'auth/client-credentials-jwt': async ({ issuer }) => ({
+    grant_type: 'client_credentials',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: signedFor(issuer),
+  }),
+  'auth/wif-jwt-bearer': async () => ({ grant_type: JWT_BEARER, assertion: context.valid_jwt! }),
+  'auth/enterprise-managed-authorization': async (request) => ({ grant_type: JWT_BEARER, assertion: await exchanged(request) }),
+}
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+
+/** A JWT by which the client proves who it is (RFC 7523). */
+function signedFor(audience: string): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const id = context.client_id!
+  const now = Math.floor(Date.now() / 1_000)
+  const claims = { iss: id, sub: id, aud: audience, jti: randomUUID(), iat: now, exp: now + 60 }
+  const text = `${part({ alg: 'ES256', typ: 'JWT' })}.${part(claims)}`
+  const key = { key: context.private_key_pem!, dsaEncoding: 'ieee-p1363' } as const
+  return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`
+}
+
+/** The identity provider's token changed into one for this server (RFC 8693). */
+async function exchanged({ issuer, resource }: McpGrantRequest): Promise<string> {
+  const body = new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    requested_token_type: 'urn:ietf:params:oauth:token-type:id-jag',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+    subject_token: context.idp_id_token!,
+    client_id: context.idp_client_id!,
+    audience: issuer,
+    resource,
+  })
+  const answer = (await (await fetch(context.idp_token_endpoint!, { method: 'POST', body })).json()) as { access_token: string }
+  return answer.access_token
+}
+
+const grant = GRANTS[scenario]
 const auth: McpAuth = {
-  principal: 'conformance',
+  principal: PRINCIPAL,
   tokens: memoryTokenStore(),
-  redirectUrl: 'http://localhost:3000/callback',
-  clientMetadataUrl: 'https://conformance-test.local/client-metadata.json',
-  authorize,
+  dpop: scenario.startsWith('auth/dpop'),
+  ...(grant === undefined
+    ? {
+        redirectUrl: 'http://localhost:3000/callback',
+        clientMetadataUrl: 'https://conformance-test.local/client-metadata.json',
+        authorize,
+      }
+    : { grant }),
   ...(context.client_id !== undefined && {
     client: { id: context.client_id, ...(context.client_secret !== undefined && { secret: context.client_secret }) },
   }),
@@ -81,32 +140,92 @@ function sample(schema: Json | undefined): Json {
   return 'text'
 }
 
-async function callAll(link: McpLink, tools: readonly McpToolDefinition[]): Promise<void> {
-  const wanted = context.toolCalls?.filter(({ name }) => tools.some((tool) => tool.name === name))
-  const calls = wanted?.length
-    ? wanted
-    : tools.map(({ name, inputSchema }) => ({ name, arguments: sample(inputSchema) as JsonObject }))
-  const call = (one: (typeof calls)[number]): Promise<unknown> =>
-    link.use((connection) => connection.callTool(one.name, one.arguments, { signal: AbortSignal.timeout(15_000) }))
-  // One behind the other, and then all at once: what belongs to one call may not get into another.
-  if (scenario.startsWith('sep-2322')) await Promise.all(calls.map(call))
-  else for (const one of calls) await call(one)
+type Call = { readonly name: string; readonly input: JsonObject }
+
+/** What the scenario wants called; without such a wish every tool, with something that fits its input. */
+function callsOf(tools: readonly Tool[]): readonly Call[] {
+  const ids = new Map(tools.map((tool) => [tool.name, schemaOf(tool)]))
+  // This one wants to have back what came of its schema.
+  const kept = ids.get(idOf('json_schema_2020_12_tool'))
+  if (kept !== undefined) return [{ name: idOf('json_schema_echo'), input: { schema: kept } }]
+  const wanted = (context.toolCalls ?? []).map(({ name, arguments: input }) => ({ name: idOf(name), input: given(input) }))
+  const known = wanted.filter(({ name }) => ids.has(name))
+  if (known.length > 0) return known
+  return tools.map((tool) => ({ name: tool.name, input: sample(schemaOf(tool)) as JsonObject }))
+}
+
+const schemaOf = (tool: Tool): Json => (tool.input as { readonly jsonSchema: Json }).jsonSchema
+
+/** The suite gives null for what is to be left out; a call with it does not fit the tool's own schema, and is not made. */
+function given(input: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null))
+}
+
+const idOf = (name: string): string => `${SERVER}__${name.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`
+
+/** A run of an agent that makes the calls: one behind the other, or all in one turn of its model. */
+async function callAll(tools: readonly Tool[]): Promise<void> {
+  const calls = callsOf(tools)
+  const turns = scenario.startsWith('sep-2322') ? [calls] : calls.map((call) => [call])
+  const agent = defineAgent({
+    name: 'client',
+    model: scriptedModel([...turns.map((toolCalls) => ({ toolCalls })), 'done']),
+    tools,
+    limits: { steps: turns.length + 2 },
+  })
+  const policy = {
+    rules: [{ name: 'of-the-suite', tool: `${SERVER}__*`, principal: PRINCIPAL, verdict: 'ask' }],
+    otherwise: 'deny',
+  } as const
+  await using ops = await createOrchestrator({ agents: [agent], policy, announce: false })
+  const run = await ops.start(agent, 'Call them.', { caller: { principal: PRINCIPAL } })
+  const events = await eventsOf(run)
+  requireAudited(events, calls)
+  const outcome = await run.result
+  if (outcome.status !== 'completed') throw new Error(`The run ended as ${JSON.stringify(outcome)}`)
+}
+
+/** All that happens; a person says yes to each call. */
+async function eventsOf(run: Run): Promise<readonly RunEvent[]> {
+  const events: RunEvent[] = []
+  for await (const event of run) {
+    if ('seq' in event) events.push(event as RunEvent)
+    if (event.type === 'approval-request') await run.approve(event.key, { by: 'a person' })
+  }
+  return events
+}
+
+/** Each call has one record, was asked about by the rule, and was made once. A call that failed is what the run is judged by. */
+function requireAudited(events: readonly RunEvent[], calls: readonly Call[]): void {
+  const records = auditOf(events)
+  const names = (list: readonly string[]): string => list.toSorted().join(' ')
+  if (names(records.map(({ tool }) => tool)) !== names(calls.map(({ name }) => name)))
+    throw new Error(`The audit does not have one record for each call: ${JSON.stringify(records)}`)
+  for (const event of events) {
+    if (event.type !== 'effect-end' || event.outcome.status !== 'failed') continue
+    const { code, message } = event.outcome.error
+    throw new OpspawnError(code as ErrorCode, message)
+  }
+  const odd = records.filter(
+    ({ verdict, approver, attempts, outcome, rule }) =>
+      verdict !== 'ask' || rule !== 'of-the-suite' || approver !== 'a person' || attempts !== 1 || outcome !== 'completed',
+  )
+  if (odd.length > 0) throw new Error(`The audit has records of another kind: ${JSON.stringify(odd)}`)
 }
 
 async function perform(): Promise<void> {
-  const servers = parseMcpServers({ mcpServers: { conformance: { url, allowHosts, limits: { connectTimeoutMs: 20_000 } } } })
-  await using connections = createMcpConnections({
-    servers,
+  const isAuth = scenario.startsWith('auth/')
+  await using handle: Mcp = mcp({
+    servers: { [SERVER]: { url, allowHosts, limits: { connectTimeoutMs: 20_000, callTimeoutMs: 15_000 } } },
     driver: process.argv.includes('--v1') ? mcpDriverV1() : mcpDriverV2(),
-    auth: () => (scenario.startsWith('auth/') ? auth : undefined),
-    handlers: () => (scenario.startsWith('auth/') ? {} : handlers),
+    auth: () => (isAuth ? auth : undefined),
+    handlers: () => (isAuth ? {} : handlers),
+    pins: { mode: 'tofu', store: mcpMemoryPins() },
   })
-  const link = connections.link('conformance', 'conformance')
-  const { items } = await link.use((connection) => connection.listTools())
-  // The server of this one has a tool to look at, and none to call.
-  if (scenario === 'json-schema-ref-no-deref') return
-  await callAll(link, items)
-  if (scenario === 'auth/authorization-server-migration') await callAll(link, items)
+  if (NOT_CALLED.has(scenario)) return void (await handle.list())
+  const tools = (await handle.tools({ mode: 'direct', principal: PRINCIPAL })).filter(({ name }) => name !== 'mcp_more')
+  await callAll(tools)
+  if (scenario === 'auth/authorization-server-migration') await callAll(tools)
 }
 
 try {

@@ -1,5 +1,6 @@
 /**
- * Runs the client scenarios that each protocol version requires, one behind the other, against our connections.
+ * Runs the client scenarios that each protocol version requires, one behind the other, by a run of an agent that
+ * has the tools of the suite's server.
  *
  * A scenario counts when its client ended with 0 in time and the suite made at least one check, and none failed: the suite by
  * itself takes a scenario without checks, and a client that failed, for passed.
@@ -7,7 +8,7 @@
  *     node test/mcp-conformance/main.ts [--only part-of-a-name] [--set v2-2026-07-28]
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -17,12 +18,42 @@ import { parse } from 'yaml'
 
 const TIMEOUT_MS = 120_000
 
-/** Driver, protocol version, and how many scenarios the version requires of a client. */
-const SETS = [
+interface ScenarioSet {
+  readonly name: string
+  /** Protocol version of the suite's server; absent: the suite's own choice, as it wants it for extensions. */
+  readonly version?: string
+  readonly flags: readonly string[]
+  /** How many scenarios the version requires of a client, or scenarios that no version requires. */
+  readonly scenarios: number | readonly string[]
+}
+
+const PRESERVATION = ['json-schema-2020-12-preservation']
+
+const SETS: readonly ScenarioSet[] = [
   { name: 'v2-2025-11-25', version: '2025-11-25', flags: [], scenarios: 18 },
   { name: 'v2-2026-07-28', version: '2026-07-28', flags: [], scenarios: 32 },
   { name: 'v1-2025-11-25', version: '2025-11-25', flags: ['--v1'], scenarios: 18 },
-] as const
+  { name: 'v2-preservation-2025-11-25', version: '2025-11-25', flags: [], scenarios: PRESERVATION },
+  { name: 'v2-preservation-2026-07-28', version: '2026-07-28', flags: [], scenarios: PRESERVATION },
+  {
+    name: 'v2-2025-03-26',
+    version: '2025-03-26',
+    flags: [],
+    scenarios: ['auth/2025-03-26-oauth-metadata-backcompat', 'auth/2025-03-26-oauth-endpoint-fallback'],
+  },
+  {
+    name: 'v2-extensions',
+    flags: [],
+    scenarios: [
+      'auth/client-credentials-jwt',
+      'auth/client-credentials-basic',
+      'auth/enterprise-managed-authorization',
+      'auth/wif-jwt-bearer',
+      'auth/dpop',
+      'auth/dpop-nonce',
+    ],
+  },
+]
 
 interface Verdict {
   readonly checks: number
@@ -33,12 +64,16 @@ const { values } = parseArgs({ options: { only: { type: 'string', default: '' },
 const suite = dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json'))
 const folder = mkdtempSync(join(tmpdir(), 'opspawn-conformance-'))
 
-/** One file starts in a fraction of the time that a hundred take. */
+/** One file starts in a fraction of the time that a hundred take. Beside it the one of the thread that checks schemas. */
 async function bundled(): Promise<string> {
-  const outfile = join(folder, 'client.mjs')
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   await build({
-    entryPoints: [join(import.meta.dirname, 'client.ts')],
-    outfile,
+    entryPoints: [
+      join(import.meta.dirname, 'client.ts'),
+      join(import.meta.dirname, '../../src/plugins/tool-mcp/validator-thread.ts'),
+    ],
+    entryNames: '[name]',
+    outdir: folder,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -48,18 +83,22 @@ async function bundled(): Promise<string> {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url)",
     },
   })
-  return outfile
+  return join(folder, 'client.js')
 }
 
-function required(version: string): readonly string[] {
+/** What the version requires; that it is as many as it was says that nothing was lost. */
+function scenariosOf({ version = '', scenarios }: ScenarioSet): readonly string[] {
+  if (typeof scenarios !== 'number') return scenarios
   const { client } = parse(readFileSync(join(suite, 'requirements', `${version}.yaml`), 'utf8')) as { client: string[] }
+  if (client.length !== scenarios) throw new Error(`${version} requires ${client.length} scenarios; ${scenarios} were expected`)
   return client
 }
 
-async function judge(client: string, scenario: string, version: string, flags: readonly string[]): Promise<Verdict> {
+async function judge(client: string, scenario: string, { version, flags }: ScenarioSet): Promise<Verdict> {
   const out = mkdtempSync(join(folder, 'out-'))
   const command = ['node', client, ...flags].join(' ')
-  const options = ['--scenario', scenario, '--spec-version', version, '--timeout', String(TIMEOUT_MS), '-o', out]
+  const versions = version === undefined ? [] : ['--spec-version', version]
+  const options = ['--scenario', scenario, ...versions, '--timeout', String(TIMEOUT_MS), '-o', out]
   const { text, code } = await output([join(suite, 'dist/index.js'), 'client', '--command', command, ...options])
   const checks = checksIn(out)
   const failed = checks.filter(({ status }) => status === 'FAILURE')
@@ -102,14 +141,13 @@ function checksIn(out: string): readonly Check[] {
 let failures = 0
 try {
   const client = await bundled()
-  for (const { name, version, flags, scenarios } of SETS.filter((set) => set.name.includes(values.set))) {
-    const all = required(version)
-    if (all.length !== scenarios) throw new Error(`${version} requires ${all.length} scenarios; ${scenarios} were expected`)
-    const chosen = all.filter((scenario) => scenario.includes(values.only))
+  for (const set of SETS.filter(({ name }) => name.includes(values.set))) {
+    const { name } = set
+    const chosen = scenariosOf(set).filter((scenario) => scenario.includes(values.only))
     let passed = 0
     let checks = 0
     for (const scenario of chosen) {
-      const verdict = await judge(client, scenario, version, flags)
+      const verdict = await judge(client, scenario, set)
       checks += verdict.checks
       if (verdict.problem === undefined) passed += 1
       else console.error(`${name} ${scenario}: ${verdict.problem}\n`)

@@ -6,6 +6,7 @@ import { createMcp, type Mcp, type McpAccess, type McpToolChoice, type McpToolOp
 import { promptText, scriptedModel, toolContext } from '../../src/testing/index.ts'
 import { definition, type FakeServer, type FakeServers, fakeServers, textResult } from '../fixtures/mcp/fake-servers.ts'
 import real from '../fixtures/mcp/real-tools.json' with { type: 'json' }
+import { SEARCH_QUERIES } from '../fixtures/mcp/search-queries.ts'
 
 const open: AsyncDisposable[] = []
 afterEach(async () => {
@@ -160,10 +161,7 @@ describe('the tool in front', () => {
     const { results, events } = await play(made(servers), calls)
     expect(results).toEqual([
       { status: 'completed', value: 's__note: Does note.' },
-      {
-        status: 'completed',
-        value: { tool: 's__note', description: 'Does note.', input: definition('note').inputSchema, approval: true },
-      },
+      { status: 'completed', value: 's__note(text?: string) asks a person\nDoes note.' },
       { status: 'completed', value: { from: 'MCP server s', text: '{"text":"x"}' } },
     ])
     expect(events.filter(({ type }) => type === 'effect-route')).toMatchObject([{ tool: 's__note' }])
@@ -242,18 +240,44 @@ describe('the tool in front', () => {
     expect(routed?.tool.labels).toEqual([])
   })
 
-  test('costs under 350 tokens in its first round, with 36 tools', async () => {
+  test('costs under 350 tokens in its first round with 36 tools, whichever of them is needed, found by its name or by words', async () => {
     const servers = fakeServers(Object.fromEntries(Object.entries(real).map(([name, { tools }]) => [name, { tools }])))
-    const [front] = await made(servers).tools({ mode: 'auto' })
+    const mcp = made(servers)
+    const [front] = await mcp.tools({ mode: 'auto' })
     if (front === undefined) throw new Error('there is no tool')
-    const context = toolContext()
-    const shown = [
-      { name: front.name, description: front.description, parameters: front.input },
-      await front.execute({ action: 'list' }, context),
-      await front.execute({ action: 'describe', tool: 'filesystem__write_file' }, context),
-    ]
-    const tokens = shown.map((value) => countTokens(typeof value === 'string' ? value : JSON.stringify(value)))
-    expect(tokens.reduce((sum, count) => sum + count, 0)).toBeLessThan(350)
+    const tokens = (value: unknown): number => countTokens(typeof value === 'string' ? value : JSON.stringify(value))
+    const ask = async (input: JsonObject): Promise<number> => tokens(await front.execute(input, toolContext()))
+    const definitionTokens = tokens({ name: front.name, description: front.description, parameters: front.input })
+    const names = await ask({ action: 'list' })
+    const rounds = new Map<string, number>()
+    // It runs only as a task, and is not described.
+    const needsTask = 'everything__simulate-research-query'
+    for (const { tool } of await mcp.list()) {
+      if (tool === needsTask) continue
+      rounds.set(tool, definitionTokens + names + (await ask({ action: 'describe', tool })))
+    }
+    for (const [query, tool] of SEARCH_QUERIES) {
+      if (tool === needsTask) continue
+      const round = definitionTokens + (await ask({ action: 'list', query })) + (await ask({ action: 'describe', tool }))
+      rounds.set(query, round)
+    }
+    expect(rounds.size).toBe(35 + SEARCH_QUERIES.filter(([, tool]) => tool !== needsTask).length)
+    expect([...rounds].filter(([, round]) => round >= 350)).toEqual([])
+  })
+
+  test('tells of a tool what it takes and the beginning, and the rest, to the last character, when asked on', async () => {
+    const description = Array.from({ length: 400 }, (_, at) => `word-${at}`).join(' ')
+    const [front] = await made(one({ tools: [definition('note', { description })] })).tools({ mode: 'proxy' })
+    const parts: string[] = []
+    for (let offset = 0; ;) {
+      const said = String(await front?.execute({ action: 'describe', tool: 's__note', offset }, toolContext()))
+      const [, part = said, next] = /^([^]*)…\n\(more: describe with offset (\d+)\)$/.exec(said) ?? []
+      parts.push(part)
+      if (next === undefined) break
+      offset = Number(next)
+    }
+    expect(parts.length).toBeGreaterThan(1)
+    expect(parts.join('')).toBe(`s__note(text?: string) asks a person\n${description}`)
   })
 
   test.each<[JsonObject, string]>([

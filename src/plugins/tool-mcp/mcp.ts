@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/index.ts'
-import { guardedFetch, type GuardedFetchOptions } from '../../fetching/index.ts'
+import type { GuardedFetchOptions } from '../../fetching/index.ts'
 import type { Environment } from './config/environment.ts'
 import { parseMcpServers } from './config/parse-servers.ts'
 import { createMcpConnections, type McpConnectionsOptions } from './connection/connections.ts'
@@ -23,7 +23,12 @@ export interface McpOptions
   readonly environment?: Environment
   /** The library that speaks the protocol. @default `mcpDriverV2()` */
   readonly driver?: McpDriver
-  /** What requests to servers with a `url` may do; a fetch of your own is used as it is. @default https to public addresses alone */
+  /**
+   * What requests to servers with a `url` may do besides what their configuration says: hosts that are allowed, authorities
+   * that are trusted. A fetch of your own is used as it is.
+   *
+   * @default https to public addresses alone
+   */
   readonly fetch?: GuardedFetchOptions | typeof fetch
   readonly clock?: Clock
 }
@@ -36,25 +41,14 @@ export interface McpOptions
  */
 export function mcp(options: McpOptions): Mcp {
   if (!isObject(options)) throw optionsInvalid('mcp takes an object with servers')
-  const {
-    servers: configured,
-    environment,
-    driver,
-    fetch: fetching = {},
-    auth,
-    handlers,
-    random,
-    maxConnections,
-    ...rest
-  } = options
+  const { servers: configured, environment, driver, fetch: fetching, auth, handlers, random, maxConnections, ...rest } = options
   const { clock } = rest
   const servers = parseMcpServers({ mcpServers: configured }, { environment })
-  const own = typeof fetching === 'function' ? undefined : guardedFetch({ eventStreams: 'unlimited', ...fetching })
   const relay = eventRelay()
   const connections = createMcpConnections({
     servers,
     driver: driver ?? mcpDriverV2({ clock }),
-    fetch: () => (typeof fetching === 'function' ? fetching : (own as unknown as typeof fetch)),
+    fetch: typeof fetching === 'function' ? () => fetching : fetching,
     auth,
     handlers,
     onEvent: relay.tell,
@@ -62,12 +56,8 @@ export function mcp(options: McpOptions): Mcp {
     random,
     maxConnections,
   })
-  const close = async (): Promise<void> => {
-    try {
-      await connections.close()
-    } finally {
-      await own?.[Symbol.asyncDispose]()
-    }
-  }
-  return createMcp(serversOf(connections, relay, close), rest)
+  return createMcp(
+    serversOf(connections, relay, () => connections.close()),
+    rest,
+  )
 }

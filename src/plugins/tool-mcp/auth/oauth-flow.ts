@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { OpspawnError, type JsonObject } from '../../../core/index.ts'
 import type { McpAuth } from '../port.ts'
+import type { DpopMaker } from './dpop-key.ts'
 import { credentialsOf, type Credentials } from './token-keys.ts'
 
 /** The authorisation of one connection. */
@@ -18,7 +19,7 @@ type Context = { readonly issuer?: string } | undefined
 
 /** What the libraries call. */
 export interface OAuthProvider {
-  readonly redirectUrl: string
+  readonly redirectUrl: string | undefined
   readonly clientMetadataUrl?: string
   readonly clientMetadata: JsonObject
   state(): string
@@ -33,6 +34,8 @@ export interface OAuthProvider {
   saveDiscoveryState(state: JsonObject): void
   discoveryState(): JsonObject | undefined
   invalidateCredentials(scope: 'all' | 'client' | 'tokens' | 'verifier' | 'discovery'): Promise<void>
+  prepareTokenRequest?(scope?: string): Promise<URLSearchParams>
+  dpop?(): Promise<unknown>
 }
 
 interface Redirected {
@@ -57,8 +60,19 @@ interface FlowState {
   asking: PromiseWithResolvers<void> | undefined
 }
 
-/** @param signal ends the wait for a person */
-export function oauthFlow(auth: McpAuth, serverUrl: string, clientName: string, signal: AbortSignal | undefined): OAuthFlow {
+/** What of a flow is its driver's. */
+export interface FlowContext {
+  readonly serverUrl: string
+  readonly clientName: string
+  /** Ends the wait for a person. */
+  readonly signal: AbortSignal | undefined
+  /** Makes what signs requests with a key; absent: the library cannot. */
+  readonly dpop: DpopMaker | undefined
+}
+
+/** The authorisation of one connection, nobody asked yet. @throws OpspawnError `OPTIONS_INVALID` */
+export function oauthFlow(auth: McpAuth, { serverUrl, clientName, signal, dpop }: FlowContext): OAuthFlow {
+  requireAuth(auth, dpop)
   const state: FlowState = {
     auth,
     kept: credentialsOf(auth.tokens, auth.principal, serverUrl),
@@ -72,7 +86,13 @@ export function oauthFlow(auth: McpAuth, serverUrl: string, clientName: string, 
     asking: undefined,
   }
   return {
-    provider: { ...identityOf(auth, clientName), ...credentialsIn(state), ...redirectionIn(state) },
+    provider: {
+      ...identityOf(auth, clientName),
+      ...credentialsIn(state),
+      ...redirectionIn(state),
+      ...grantIn(state),
+      ...dpopIn(state, dpop),
+    },
     async finish(redeem) {
       const { redirected, asking } = state
       if (redirected === undefined) {
@@ -108,7 +128,7 @@ function identityOf(
     ...(auth.clientMetadataUrl !== undefined && { clientMetadataUrl: auth.clientMetadataUrl }),
     clientMetadata: {
       client_name: clientName,
-      redirect_uris: [auth.redirectUrl],
+      redirect_uris: auth.redirectUrl === undefined ? [] : [auth.redirectUrl],
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       ...(auth.scopes !== undefined && { scope: auth.scopes.join(' ') }),
@@ -167,7 +187,7 @@ function fixedClient(
   named: string | undefined,
   first: string | undefined,
 ): JsonObject {
-  const bound = issuer ?? first
+  const bound = issuer ?? first ?? named
   // What was registered with one authorisation server is not shown to another.
   if (bound !== undefined && named !== undefined && bound !== named) throw otherIssuer(bound, named)
   return {
@@ -185,13 +205,10 @@ function redirectionIn(state: FlowState): Pick<OAuthProvider, Redirecting> {
     async redirectToAuthorization(url) {
       if (state.asking !== undefined) return state.asking.promise
       state.asking = Promise.withResolvers<void>()
+      const { discovery } = state
       try {
-        const answer = URL.parse(await auth.authorize(url.href, { signal }))
-        state.redirected = {
-          callback: checked(answer, url),
-          verifier: verifierOf(url, verifiers),
-          discovery: state.discovery,
-        }
+        const answer = URL.parse((await auth.authorize?.(url.href, { signal })) ?? '')
+        state.redirected = { callback: checked(answer, url, discovery), verifier: verifierOf(url, verifiers), discovery }
       } catch (error) {
         answered(state)
         throw error
@@ -200,14 +217,48 @@ function redirectionIn(state: FlowState): Pick<OAuthProvider, Redirecting> {
     saveCodeVerifier: (verifier) => void verifiers.add(verifier),
     codeVerifier: () => state.redeeming!.verifier,
     saveDiscoveryState(found) {
-      const { authorizationServerMetadata: metadata, authorizationServerUrl: url } = found
-      const issuer = (metadata as JsonObject | undefined)?.['issuer'] ?? url
+      const { authorizationServerUrl: url } = found
+      const { issuer = url } = metadataOf(found)
+      // The older library does not ask whether they are the same (RFC 8414, 3.3).
+      if (issuer !== url && `${issuer as string}/` !== url)
+        throw refusal('the authorisation server says that it is another issuer')
       state.issuer = typeof issuer === 'string' ? issuer : undefined
       state.discovery = found
     },
     // What was found once holds only from the way out to the way back: later, the server may trust somebody else.
     discoveryState: () => state.redeeming?.discovery,
   }
+}
+
+/** A token without a person: what the library asks in the place of a code. */
+function grantIn(state: FlowState): Pick<OAuthProvider, 'prepareTokenRequest'> {
+  const { auth, signal } = state
+  if (auth.grant === undefined) return {}
+  return {
+    async prepareTokenRequest(scope) {
+      const { issuer = '', resource } = state
+      return new URLSearchParams(await auth.grant?.({ issuer, resource, scope }, { signal }))
+    },
+  }
+}
+
+/** One for the life of the flow: it remembers what servers want signed next. */
+function dpopIn({ auth, kept }: FlowState, make: DpopMaker | undefined): Pick<OAuthProvider, 'dpop'> {
+  let made: Promise<unknown> | undefined
+  return auth.dpop === true && make !== undefined ? { dpop: () => (made ??= make(kept)) } : {}
+}
+
+/** @throws OpspawnError `OPTIONS_INVALID` */
+function requireAuth({ authorize, redirectUrl, grant, client, dpop }: McpAuth, make: DpopMaker | undefined): void {
+  const asksPerson = authorize !== undefined && redirectUrl !== undefined && grant === undefined
+  const asksNobody = grant !== undefined && client !== undefined && authorize === undefined && redirectUrl === undefined
+  if (!asksPerson && !asksNobody)
+    throw new OpspawnError(
+      'OPTIONS_INVALID',
+      'auth of an MCP server needs authorize and redirectUrl, or grant and client, and not both',
+    )
+  if (dpop === true && make === undefined)
+    throw new OpspawnError('OPTIONS_INVALID', 'auth.dpop needs mcpDriverV2: the older library cannot sign requests')
 }
 
 function issuerOf(value: JsonObject, context: Context): string {
@@ -221,13 +272,26 @@ function otherIssuer(bound: string, named: string): OpspawnError {
   return new OpspawnError('TOOL_FAILED', text, { details: { bound, named } })
 }
 
-/** The parameters with which a person came back, if they come from where they were sent to. */
-function checked(answer: URL | null, sent: URL): URLSearchParams {
+/** The parameters with which a person came back, if they come from where they were sent to (RFC 9207). */
+function checked(answer: URL | null, sent: URL, discovery: JsonObject | undefined): URLSearchParams {
   if (answer === null) throw refusal('what auth.authorize gave is not an address')
   if (answer.searchParams.get('state') !== sent.searchParams.get('state')) {
     throw refusal('the address has another state than the one that was sent: it belongs to another request')
   }
+  const { issuer, authorization_response_iss_parameter_supported: isPromised } = metadataOf(discovery)
+  const named = answer.searchParams.get('iss')
+  // As it is written; nothing of what came back is shown: it may be anybody's text.
+  if (issuer !== undefined && (named === null ? isPromised === true : named !== issuer)) {
+    throw refusal(
+      `the address ${named === null ? 'does not name its issuer' : 'names another issuer than the one that was asked'}`,
+    )
+  }
   return answer.searchParams
+}
+
+/** What an authorisation server says of itself, where it says anything. */
+function metadataOf(discovery: JsonObject | undefined): JsonObject {
+  return (discovery?.['authorizationServerMetadata'] ?? {}) as JsonObject
 }
 
 function refusal(why: string): OpspawnError {

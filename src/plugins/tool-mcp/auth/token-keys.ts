@@ -1,21 +1,24 @@
 import type { JsonObject } from '../../../core/index.ts'
 import type { McpTokenStore } from '../port.ts'
 
+/** Tokens, a registration, the key that tokens are bound to. */
+type Kept = 'tokens' | 'client' | 'key'
+
 /** What is kept for one principal at one server, apart for each issuer and resource. */
 export interface Credentials {
   /** The issuer and the resource that were used last. */
   current(): Promise<{ readonly issuer: string; readonly resource: string } | undefined>
   setCurrent(issuer: string, resource: string): Promise<void>
-  read(kind: 'tokens' | 'client', issuer: string, resource: string): Promise<JsonObject | undefined>
-  write(kind: 'tokens' | 'client', issuer: string, resource: string, value: JsonObject): Promise<void>
-  remove(kind: 'tokens' | 'client', issuer: string, resource: string): Promise<void>
+  read(kind: Kept, issuer: string, resource: string): Promise<JsonObject | undefined>
+  write(kind: Kept, issuer: string, resource: string, value: JsonObject): Promise<void>
+  remove(kind: Kept, issuer: string, resource: string): Promise<void>
 }
 
 /** Over a store of the host. A registration belongs to an issuer, tokens to an issuer and a resource. */
 export function credentialsOf(store: McpTokenStore, principal: string, server: string): Credentials {
   const key = (...parts: readonly string[]): string => JSON.stringify(['mcp', principal, server, ...parts])
-  const place = (kind: 'tokens' | 'client', issuer: string, resource: string): string =>
-    kind === 'client' ? key(kind, issuer) : key(kind, issuer, resource)
+  const place = (kind: Kept, issuer: string, resource: string): string =>
+    kind === 'tokens' ? key(kind, issuer, resource) : key(kind, issuer)
   return {
     async current() {
       const found = await store.get(key('current'))

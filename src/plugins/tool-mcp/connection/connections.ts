@@ -1,4 +1,5 @@
 import { OpspawnError, type Clock, type OperationOptions } from '../../../core/index.ts'
+import type { GuardedFetchOptions } from '../../../fetching/index.ts'
 import type { McpServer } from '../config/servers.ts'
 import type { McpAuth, McpConnection, McpDriver, McpEndpoint, McpEvent, McpHandlers } from '../port.ts'
 import type { Deadline } from './deadline.ts'
@@ -19,9 +20,10 @@ export interface McpConnectionsOptions {
   readonly driver: McpDriver
   /**
    * What requests to a server go through, those for authorisation included; asked once for each server. Default: a guarded
-   * fetch, which reaches public addresses by https, and besides these the hosts of `allowHosts` alone.
+   * fetch, which reaches public addresses by https, and besides these the hosts of `allowHosts` alone; options are added to
+   * those of that fetch, hosts of `allow` to the hosts of each server.
    */
-  readonly fetch?: ((server: McpServer) => typeof fetch) | undefined
+  readonly fetch?: GuardedFetchOptions | ((server: McpServer) => typeof fetch) | undefined
   /** How `principal` proves to a server who they are; undefined: this server asks nobody, and all share one connection. */
   readonly auth?: ((server: McpServer, principal: string) => McpAuth | undefined) | undefined
   /** Answers to what servers ask for. Without: no capability is declared. */
@@ -137,12 +139,17 @@ function linkMaker(
         onEvent: told,
         maxMessageBytes,
         maxPages,
-        // A person takes as long as they take.
-        auth: auth && { ...auth, authorize: (url, given) => limit.untimed(() => auth.authorize(url, given)) },
+        auth: auth && unhurried(auth, limit),
       })
     }
     return mcpLink({ server, principal, masking: masking(() => server.secrets), clock, random, open, onEvent })
   }
+}
+
+/** A person takes as long as they take. */
+function unhurried(auth: McpAuth, limit: Deadline): McpAuth {
+  if (auth.authorize === undefined) return auth
+  return { ...auth, authorize: (url, given) => limit.untimed(async () => auth.authorize?.(url, given) ?? '') }
 }
 
 function check({ maxConnections = 256 }: McpConnectionsOptions, byName: ReadonlyMap<string, McpServer>): void {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { guardedFetch, type GuardedFetch } from '../../../fetching/index.ts'
+import { guardedFetch, type GuardedFetch, type GuardedFetchOptions } from '../../../fetching/index.ts'
 import type { McpServer } from '../config/servers.ts'
 
 /** One fetch for each server, kept until the end. */
@@ -13,13 +13,14 @@ const NO_LIMIT_MS = 2_147_483_647
 /** Each call that is under way, and each stream, holds one. */
 const CONNECTIONS = 1_024
 
-export function serverFetches(given: ((server: McpServer) => typeof fetch) | undefined): ServerFetches {
+export function serverFetches(given: GuardedFetchOptions | ((server: McpServer) => typeof fetch) = {}): ServerFetches {
   const fetches = new Map<string, typeof fetch>()
   const own: GuardedFetch[] = []
+  // Wrong options are told now, not at the first connection.
+  if (typeof given !== 'function') guardedFetch(given)
   const make = (server: McpServer): typeof fetch => {
-    if (given !== undefined) return given(server)
+    if (typeof given === 'function') return given(server)
     const made = guardedFetch({
-      allow: allowedHosts(server),
       redirects: 'same-origin',
       headerMs: NO_LIMIT_MS,
       totalMs: Infinity,
@@ -27,6 +28,8 @@ export function serverFetches(given: ((server: McpServer) => typeof fetch) | und
       maxBytes: server.limits.maxMessageBytes + 65_536,
       eventStreams: 'unlimited',
       connections: CONNECTIONS,
+      ...given,
+      allow: [...(given.allow ?? []), ...allowedHosts(server)],
     })
     own.push(made)
     return made as typeof fetch

@@ -1,4 +1,5 @@
 import { OpspawnError, type Clock } from '../../../core/index.ts'
+import type { DpopMaker } from '../auth/dpop-key.ts'
 import { oauthFlow, type OAuthFlow } from '../auth/oauth-flow.ts'
 import { orAborted } from '../connection/deadline.ts'
 import { systemClock } from '../connection/system-clock.ts'
@@ -29,6 +30,8 @@ export interface ConnectContext {
   readonly clientName: string
   readonly httpTransport: HttpTransportClass
   readonly takesCallback: boolean
+  /** Makes what signs requests with a key; absent: the library cannot. */
+  readonly dpop?: DpopMaker
 }
 
 /** Opens a transport, connects a client over it, and makes our connection of both. A person may have to authorise it first. */
@@ -65,10 +68,11 @@ export async function connectWith(
 function flowOf(
   endpoint: McpEndpoint,
   { auth }: McpConnectOptions,
-  { clientName }: ConnectContext,
-  life: AbortSignal,
+  { clientName, dpop }: ConnectContext,
+  signal: AbortSignal,
 ): OAuthFlow | undefined {
-  return auth === undefined || endpoint.kind !== 'http' ? undefined : oauthFlow(auth, endpoint.url, clientName, life)
+  if (auth === undefined || endpoint.kind !== 'http') return undefined
+  return oauthFlow(auth, { serverUrl: endpoint.url, clientName, signal, dpop })
 }
 
 type AttemptContext = ConnectContext & { readonly flow: OAuthFlow | undefined; readonly life: AbortController }

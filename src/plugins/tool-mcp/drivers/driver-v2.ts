@@ -1,5 +1,6 @@
 import { OpspawnError, type Clock, type JsonObject } from '../../../core/index.ts'
 import type { McpConnectOptions, McpDriver, McpEndpoint } from '../port.ts'
+import { dpopMaker } from '../auth/dpop-key.ts'
 import { connectWith, type ClientFactory, type ConnectContext } from './connect.ts'
 import { eraVerdicts, isDeadProbe } from './eras.ts'
 import { ACCEPTS_ALL, NO_LIMIT_MS, type RawClient } from './raw-client.ts'
@@ -45,12 +46,13 @@ export function mcpDriverV2(options: McpDriverOptions = {}): McpDriver {
   return {
     name: '@modelcontextprotocol/client',
     async connect(endpoint, connect) {
-      const { StreamableHTTPClientTransport } = await load()
+      const library = await load()
       const context: ConnectContext = {
         clock: options.clock,
         clientName: identity.name,
-        httpTransport: StreamableHTTPClientTransport as never,
+        httpTransport: library.StreamableHTTPClientTransport as never,
         takesCallback: true,
+        dpop: dpopMaker(library),
       }
       const isLegacy = verdicts.isLegacy(endpoint)
       const connection = await connectWith(open(isLegacy), endpoint, connect, context).catch((error: unknown) => {

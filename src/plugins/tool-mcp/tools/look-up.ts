@@ -4,6 +4,7 @@ import { cleanText } from '../catalog/clean-text.ts'
 import { termsOf } from './access.ts'
 import type { FrontInput } from './front-input.ts'
 import { nearestNames } from './nearest.ts'
+import { signatureOf } from './signature.ts'
 import type { View } from './view.ts'
 import type { Workshop } from './workshop.ts'
 
@@ -18,6 +19,9 @@ export interface Look {
 const HITS = 5
 const NAMES = 100
 const LINE = 56
+/** Characters of a tool that are shown at first, and then: who calls a tool seldom needs all that there is to say of it. */
+const BRIEF = 280
+const REST = 4_096
 
 /** Three levels: names of everything, a line for each tool that fits a query, and with `describe` all of one. */
 export function listTools({ view, note }: Look, { query = '', server, offset: from = 0 }: FrontInput): Json {
@@ -33,8 +37,8 @@ export function listTools({ view, note }: Look, { query = '', server, offset: fr
   return `${query.trim() === '' ? namesOf(page) : page.map(lineOf).join('\n')}${rest}`
 }
 
-/** All of one tool: what it does, its input, and whether a person is asked. */
-export function describeTool({ workshop, view, note }: Look, { action, tool: name, server }: FrontInput): Json {
+/** One tool: what it takes, whether a person is asked, and the beginning of what it does; from an offset on, the rest. */
+export function describeTool({ workshop, view, note }: Look, { action, tool: name, server, offset = 0 }: FrontInput): Json {
   if (action !== 'describe' && action !== 'call') throw missing(action, view, server)
   if (name === undefined) throw wrong(`${action} needs tool, the name of one; list finds names`)
   const found = view.find(name, server)
@@ -46,9 +50,12 @@ export function describeTool({ workshop, view, note }: Look, { action, tool: nam
   }
   note(found)
   const { approval } = termsOf(found, workshop.access(found.server))
-  const { description } = found
-  const { $schema: _, ...input } = found.input
-  return { tool: found.id, description, input, ...(approval ? { approval: true } : undefined) }
+  const { line, notes } = signatureOf(found.input)
+  const head = `${found.id}(${line})${approval ? ' asks a person' : ''}`
+  const text = [head, found.description, ...notes].join('\n')
+  const rest = text.slice(offset, offset + (offset > 0 ? REST : Math.max(BRIEF, head.length)))
+  const next = offset + rest.length
+  return next < text.length ? `${rest}…\n(more: describe with offset ${next})` : rest
 }
 
 function lineOf({ id, description }: CatalogTool): string {
