@@ -44,6 +44,7 @@ describe.each([
   'forking',
   'schedules',
   'continuing',
+  'task-rules',
 ])('%s', async (name) => {
   await import(`../engine/${name}.test.ts`)
 })
