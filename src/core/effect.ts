@@ -4,6 +4,7 @@ import type { Json } from './json.ts'
 import type { MemoryEntry, RecallOptions } from './memory.ts'
 import type { Message } from './message.ts'
 import type { ModelAnswer, ModelSettings, ResponseFormat, ToolChoice } from './model.ts'
+import type { TaskRule } from './policy.ts'
 import type { Caller } from './run.ts'
 
 interface Keyed {
@@ -40,38 +41,40 @@ export interface ModelEffect extends Keyed {
   readonly settings?: ModelSettings
 }
 
+/** What a call of a tool and one of another agent have in common. */
+interface Asked extends Keyed {
+  /** The arguments, or what the child is started with: checked against the schema of the tool or agent before anything is begun. */
+  readonly input: Json
+  /** The id of the model's tool call that asked for it. */
+  readonly callId?: string
+  /** Longest execution of a tool in milliseconds, else the tool's own; of a child its longest life: one of its limits. */
+  readonly timeoutMs?: number
+  /** The task of a workflow that it carries out: for the audit, and for the names of its rules. */
+  readonly task?: string
+  /** Hold for it besides the policy, and for everything that a child run does, with all below that. They can only make it stricter. */
+  readonly rules?: readonly TaskRule[]
+}
+
 /** Run a tool. */
-export interface ToolEffect extends Keyed {
+export interface ToolEffect extends Asked {
   /** Marks a tool call. */
   readonly kind: 'tool'
   /** Registered name, not the alias that models see. */
   readonly tool: string
-  /** The arguments; checked against the tool's schema before its body is entered. */
-  readonly input: Json
-  /** The id of the model's tool call that asked for it. */
-  readonly callId?: string
-  /** Longest execution in milliseconds. @default the tool's own */
-  readonly timeoutMs?: number
   /** Executions in all, the first included. @default by the tool's own policy */
   readonly attempts?: number
 }
 
 /** Run another agent or a workflow as a child of this run: same budget, same cancellation, same trace. */
-export interface RunEffect extends Keyed {
+export interface RunEffect extends Asked {
   /** Marks a child run. */
   readonly kind: 'run'
   /** Name of one of the agent's delegates. */
   readonly agent: string
-  /** What the child is started with; checked against its agent's schema. */
-  readonly input: Json
   /** A model effect whose prompt and answer the child gets as its conversation, system messages left out. */
   readonly continues?: string
-  /** The id of the model's tool call that asked for it. */
-  readonly callId?: string
   /** The alias by which that call named the delegate; it tells calling from handing over where an agent is offered both ways. */
   readonly tool?: string
-  /** Longest life of the child in milliseconds: one of its limits. */
-  readonly timeoutMs?: number
 }
 
 /**

@@ -4,6 +4,7 @@ import type { RunGate } from './gate.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { RunLimits, Spending } from './budget.ts'
+import type { TaskRule } from './policy.ts'
 
 /** Where a run stands. The last three are final. */
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'paused' | 'quarantined' | 'completed' | 'failed' | 'cancelled'
@@ -96,10 +97,14 @@ export type SessionRun = { readonly runId: string; readonly messages: number }
  * @property definition Hash of the definition that the run is pinned to.
  * @property tenant Whose run it is.
  * @property rootId The root of its tree; itself for a root.
+ * @property session Runs of one session and tenant see each other's messages.
+ * @property continues The run in whose place it goes on: its {@link RunRecord.successor} is this one.
+ * @property compensates The cancelled or timed-out run that it makes good; the `error` of that run's outcome names this one
+ * in its `details`.
+ * @property task The task of a workflow that it is part of; with `/` between them the tasks of workflows in workflows, the
+ * outermost first.
  */
-export interface RunOrigin extends Readonly<Record<'runId' | 'agent' | 'definition' | 'tenant' | 'rootId', string>> {
-  /** Runs of one session and tenant see each other's messages. */
-  readonly session?: string
+export interface RunOrigin extends Readonly<Record<'runId' | 'agent' | 'definition' | 'tenant' | 'rootId', string>>, OriginTexts {
   /** As the agent's schema made it, if there is one. */
   readonly input: Json
   /** Conversation before the input. */
@@ -113,16 +118,14 @@ export interface RunOrigin extends Readonly<Record<'runId' | 'agent' | 'definiti
    * @property seq The last event of it that was looked at.
    */
   readonly forkOf?: { readonly runId: string; readonly seq: number }
-  /** The run in whose place it goes on: its {@link RunRecord.successor} is this one. */
-  readonly continues?: string
-  /** The cancelled or timed-out run that it makes good; the `error` of that run's outcome names this one in its `details`. */
-  readonly compensates?: string
   /** 0 for a root. */
   readonly depth: number
   /** Who started it, or the root of its tree. */
   readonly caller?: Caller
   /** Of an agent that is a form of its caller (see `asCaller` of agents): the agents that it acts for, the nearest first. */
   readonly actsFor?: readonly string[]
+  /** Those of the tasks that it is part of: they hold besides the policy, for all that it does. */
+  readonly rules?: readonly TaskRule[]
   /** Those of the agent, tightened by the caller or the parent; what is not there has its default. */
   readonly limits: RunLimits
   /** Those of the agent, the narrowest first; absent: none. */
@@ -132,6 +135,8 @@ export interface RunOrigin extends Readonly<Record<'runId' | 'agent' | 'definiti
   /** The caller's own data, carried along. */
   readonly metadata?: JsonObject
 }
+
+type OriginTexts = Readonly<Partial<Record<'session' | 'continues' | 'compensates' | 'task', string>>>
 
 /**
  * A run as stores list it: a summary that every append keeps in step with the history.

@@ -1,7 +1,5 @@
 import type { Failure } from './failure.ts'
-import type { RunLimits } from './budget.ts'
-import type { JsonObject } from './json.ts'
-import type { Caller } from './run.ts'
+import type { RunRecord } from './run.ts'
 
 /**
  * What the runs of a schedule are started with, as in the options of `start`.
@@ -13,8 +11,7 @@ import type { Caller } from './run.ts'
  * @property priority Higher first.
  * @property metadata `schedule` is set to `{ name, slot }`, the slot in ISO 8601.
  */
-export type ScheduleStart = Readonly<{ tenant?: string; session?: string; limits?: RunLimits; priority?: number }> &
-  Readonly<{ caller?: Caller; metadata?: JsonObject }>
+export type ScheduleStart = Partial<Pick<RunRecord, 'tenant' | 'session' | 'limits' | 'priority' | 'caller' | 'metadata'>>
 
 /**
  * A rule that starts runs of an agent at certain times. Give `cron` or `every`.

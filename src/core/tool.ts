@@ -45,7 +45,7 @@ export interface ToolContext extends EffectContext, Readonly<Record<'key' | 'ide
 }
 
 /** Who makes a call that a front tool is asked about; see {@link Tool.route}. */
-export type RouteContext = Pick<EffectContext, 'agent' | 'tenant' | 'session' | 'caller'>
+export type RouteContext = Pick<ToolContext, 'agent' | 'tenant' | 'session' | 'caller' | 'isHidden'>
 
 /** Something an agent can do. */
 export interface Tool<Input = unknown, Output = unknown> {
@@ -82,8 +82,9 @@ export interface Tool<Input = unknown, Output = unknown> {
    * Of a tool that stands in front of others: which of them a call is meant for, and with which input. Rules, approvals,
    * labels, limits, retries and the history then know the call as one of that tool; rules about the front tool hold as well.
    * `undefined`: the call is for the front tool itself. It gets the arguments as they were given, not checked. It must be
-   * pure and answer at once; it is asked again after a restart, and a call that it then takes elsewhere fails with
-   * `TOOL_CHANGED`. What it throws fails the call. The tool that it gives may not have a `route`, and may not share the name
+   * pure and answer at once; it is asked again after a restart, with nothing hidden, and a call that it then takes elsewhere
+   * fails with `TOOL_CHANGED`. A call of what `isHidden` says is hidden fails with `TOOL_UNKNOWN`; where `undefined` is given
+   * for it, the front tool answers as for a name that there is not. What it throws fails the call. The tool that it gives may not have a `route`, and may not share the name
    * of another registered tool.
    *
    * @property tool The tool that the call is for.

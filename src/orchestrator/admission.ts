@@ -19,13 +19,18 @@ export function admit(context: RunContext, log: RunLog, record: EffectRecord): b
   if (effect.kind !== 'tool' && effect.kind !== 'run') return true
   const offered = offeredFor(context, effect)
   if (offered === undefined) {
-    const what = effect.kind === 'tool' ? `tool "${effect.tool}"` : `agent "${effect.agent}"`
-    const code = effect.kind === 'tool' ? 'TOOL_UNKNOWN' : 'AGENT_UNKNOWN'
-    settle(log, effect.key, 'failed', new OpspawnError(code, `agent "${context.view.agent}" was not given ${what}`))
+    settle(log, effect.key, 'failed', notGiven(context, effect))
     return false
   }
   if (effect.kind === 'tool' && context.ready.hasFronts) return admitThrough(context, log, record, { effect, offered })
   return judge(context, log, record, { effect, offered })
+}
+
+/** Of what is not there for an agent: nobody can tell by it whether rules hide it. */
+function notGiven({ view }: RunContext, effect: Call): OpspawnError {
+  const what = effect.kind === 'tool' ? `tool "${effect.tool}"` : `agent "${effect.agent}"`
+  const code = effect.kind === 'tool' ? 'TOOL_UNKNOWN' : 'AGENT_UNKNOWN'
+  return new OpspawnError(code, `agent "${view.agent}" was not given ${what}`)
 }
 
 /** Asks a front tool what the call is meant for, and judges that. */
@@ -47,14 +52,26 @@ function admitThrough(
   const { effect, offered, hash } = routed
   keepRoute(context, key, routed)
   log.record({ type: 'effect-route', key, tool: effect.tool, hash })
-  return judge(context, log, record, { effect, offered, front: { tool: asked.offered, input: asked.effect.input } })
+  const target = { effect, offered, front: { tool: asked.offered, input: asked.effect.input } }
+  const call = policyCall(context, target)
+  if (!context.engine.policy.hides(call)) return judge(context, log, record, target)
+  // The history says which rule it was; whoever called it learns no more than of a tool that there is not.
+  noteVerdict(log, key, ruledOn(context, call, target))
+  settle(log, key, 'failed', notGiven(context, effect))
+  return false
+}
+
+/** A call as rules see it: whose it is, and with the arguments as they were given. */
+export function policyCall({ origin }: RunContext, { effect, offered }: Target): PolicyCall {
+  const { agent, tenant, caller, actsFor, rules } = origin
+  const input = ruledInput(offered, effect.input)
+  return { agent, tenant, caller, actsFor, rules, ownRules: effect.rules, tool: offered, input }
 }
 
 function judge(context: RunContext, log: RunLog, record: EffectRecord, target: Target): boolean | Promise<boolean> {
-  const { engine, origin } = context
+  const { engine } = context
   const { effect, offered } = target
-  const { agent, tenant, caller, actsFor } = origin
-  const call: PolicyCall = { agent, tool: offered, tenant, caller, actsFor, input: ruledInput(offered, effect.input) }
+  const call = policyCall(context, target)
   const verdict = verdictOn(context, call, target)
   if (engine.policy.looksInto(call)) return admitChecked(context, log, record, { target, call, verdict })
   noteTried(log, effect.key, verdict)

@@ -10,7 +10,9 @@ import { approvalHash } from './approved.ts'
  * @property rootId The root of that run's tree.
  * @property agent Name of the calling agent.
  * @property actsFor The agents that this one acted for, the nearest first.
- * @property key The effect's; in a workflow it begins with the name of the task.
+ * @property key The effect's.
+ * @property task The task of a workflow that it was made for; with `/` between them the tasks of workflows in workflows, the
+ * outermost first.
  * @property tool Name of the tool, or of the agent that was called.
  * @property through The front tool that was called for it.
  * @property argumentsHash SHA-256 over the name and the arguments. Arguments that can be guessed can be confirmed by it.
@@ -31,7 +33,7 @@ import { approvalHash } from './approved.ts'
 export interface AuditRecord extends Readonly<
   Record<'at' | 'endedAt' | 'attempts' | 'durationMs', number> &
     Record<'runId' | 'rootId' | 'tenant' | 'agent' | 'key' | 'tool' | 'argumentsHash', string> &
-    Partial<Record<'session' | 'principal' | 'through' | 'rule' | 'approver', string>>
+    Partial<Record<'session' | 'principal' | 'task' | 'through' | 'rule' | 'approver', string>>
 > {
   readonly roles?: readonly string[]
   readonly actsFor?: readonly string[]
@@ -121,6 +123,7 @@ function recordOf(origin: RunOrigin, call: OpenCall, end: RunEvent & { type: 'ef
   const { effect, at, retries, isStarted, notes } = call
   const { outcome, durationMs } = end
   const { runId, rootId, tenant, agent, session, caller, actsFor } = origin
+  const task = [origin.task, effect.task].filter((name) => name !== undefined).join('/')
   const name = effect.kind === 'tool' ? effect.tool : effect.agent
   const code = outcome.status === 'completed' ? undefined : outcome.error.code
   const wasMade = outcome.status !== 'denied' && !(code !== undefined && NOT_ENTERED.includes(code))
@@ -135,6 +138,7 @@ function recordOf(origin: RunOrigin, call: OpenCall, end: RunEvent & { type: 'ef
     agent,
     ...(actsFor === undefined ? undefined : { actsFor }),
     key: effect.key,
+    ...(task === '' ? undefined : { task }),
     kind: effect.kind,
     tool: name,
     verdict: 'allow',

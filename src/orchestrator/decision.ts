@@ -9,6 +9,7 @@ import {
   type Planner,
   type RecallEffect,
   type RememberEffect,
+  type RunEffect,
   type RunView,
   type ToolEffect,
   toFailure,
@@ -18,6 +19,7 @@ import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
 import { nowOrLater } from './later.ts'
 import { withLabels } from './memory-labels.ts'
+import { compileTaskRules } from './policy.ts'
 
 const KINDS: readonly string[] = ['model', 'tool', 'run', 'recall', 'remember', 'wait']
 
@@ -140,7 +142,8 @@ function checkMembers(planner: Planner, effect: Exclude<Effect, ModelEffect | To
       return checkWait(planner, effect)
     case 'run':
       requireText(planner, key, 'agent', effect.agent)
-      return requirePositive(planner, key, 'timeoutMs', effect.timeoutMs)
+      requirePositive(planner, key, 'timeoutMs', effect.timeoutMs)
+      return requireTask(planner, effect)
     case 'recall':
       return checkRecall(planner, effect)
     default:
@@ -169,16 +172,34 @@ function checkRemember(planner: Planner, { key, memory, entries }: RememberEffec
 
 /** The two kinds that every step has are put together by hand, member by member: a general copy would cost more than the rest. */
 function checkTool(planner: Planner, view: RunView, effect: ToolEffect): Effect {
-  const { key, tool, input, callId, timeoutMs, attempts } = effect
+  const { key, tool, input, callId, timeoutMs, attempts, task, rules } = effect
   requireText(planner, key, 'tool', tool)
-  const copied = copy(planner, `input of "${key}"`, input, view)
-  if (callId === undefined && timeoutMs === undefined && attempts === undefined) return { kind: 'tool', key, tool, input: copied }
-  if (callId !== undefined) requireText(planner, key, 'callId', callId)
+  const checked: ToolEffectInWork = { kind: 'tool', key, tool, input: copy(planner, `input of "${key}"`, input, view) }
+  if (callId !== undefined) {
+    requireText(planner, key, 'callId', callId)
+    checked.callId = callId
+  }
   requirePositive(planner, key, 'timeoutMs', timeoutMs)
+  if (timeoutMs !== undefined) checked.timeoutMs = timeoutMs
   requirePositive(planner, key, 'attempts', attempts)
-  const own = callId === undefined ? undefined : { callId }
-  const limit = timeoutMs === undefined ? undefined : { timeoutMs }
-  return { kind: 'tool', key, tool, input: copied, ...own, ...limit, ...(attempts === undefined ? undefined : { attempts }) }
+  if (attempts !== undefined) checked.attempts = attempts
+  requireTask(planner, effect)
+  if (task !== undefined) checked.task = task
+  if (rules !== undefined) checked.rules = copy(planner, `rules of "${key}"`, rules, view)
+  return checked
+}
+
+type ToolEffectInWork = { -readonly [K in keyof ToolEffect]: ToolEffect[K] }
+
+/** The task that a call carries out, and its rules: ones that cannot be used must not pass as none. */
+function requireTask(planner: Planner, { key, task, rules }: ToolEffect | RunEffect): void {
+  if (task !== undefined) requireText(planner, key, 'task', task)
+  if (rules === undefined) return
+  try {
+    compileTaskRules(rules)
+  } catch (error) {
+    throw invalid(planner, `has effect "${key}" whose rules cannot be used: ${describe(error)}`, error)
+  }
 }
 
 function requirePositive(planner: Planner, key: string, member: string, value: unknown): void {

@@ -57,7 +57,7 @@ export interface ReadyAgent {
   readonly input: CompiledSchema | undefined
   readonly output: CompiledSchema | undefined
   readonly limiter: Limiter | undefined
-  /** What planners see of a run, since policy may hide tools from some tenants and callers. */
+  /** What planners see of a run, since policy may hide tools from some tenants and callers, and tasks from what is done for them. */
   definitionFor(run: PolicySubject): RunDefinition
 }
 
@@ -114,15 +114,15 @@ export function prepareAgent(agent: Agent, context: DefinitionContext): ReadyAge
     input: agent.input === undefined ? undefined : compileSchema(agent.input, 'input', `${where}, input`, context.compiler),
     output,
     limiter: agent.concurrency === undefined ? undefined : createLimiter(agent.concurrency),
-    definitionFor({ tenant, caller, actsFor }) {
-      const isPlain = caller === undefined && actsFor === undefined
+    definitionFor({ tenant, caller, actsFor, rules }) {
+      const isPlain = caller === undefined && actsFor === undefined && rules === undefined
       const views = isPlain ? plainViews : callersViews
-      const key = isPlain ? tenant : canonicalJson([tenant, caller ?? null, actsFor ?? null] as unknown as Json)
+      const key = isPlain ? tenant : canonicalJson([tenant, caller ?? null, actsFor ?? null, rules ?? null] as unknown as Json)
       let view = views.get(key)
       if (view === undefined) {
         view = {
           instructions: agent.instructions,
-          tools: offered.filter((tool) => !context.hides(tool, { agent: agent.name, tenant, caller, actsFor })),
+          tools: offered.filter((tool) => !context.hides(tool, { agent: agent.name, tenant, caller, actsFor, rules })),
           models: Object.keys(agent.models),
           memories: [...memories.keys()],
           output: output?.jsonSchema,

@@ -4,6 +4,7 @@ import {
   OpspawnError,
   type Policy,
   type PolicyRule,
+  type TaskRule,
   toJson,
   type Tool,
   type ToolLabel,
@@ -26,8 +27,10 @@ import { aliasOf } from './tool-names.ts'
  * @property input The arguments, as the body gets them.
  * @property tenant Default: 'default'.
  * @property caller Who is behind the run; absent: nobody.
+ * @property rules Of the task of a workflow that the call is made for; absent: none.
  */
-export type ExplainedCall = Readonly<{ agent: string; tool: string; input: Json; tenant?: string; caller?: Caller }>
+export type ExplainedCall = Readonly<{ agent: string; tool: string; input: Json; tenant?: string; caller?: Caller }> &
+  Readonly<{ rules?: readonly TaskRule[] }>
 
 /**
  * What one rule has to do with a call.
@@ -49,7 +52,7 @@ export type ExplainedRule = Readonly<{ rule: string; verdict: PolicyRule['verdic
  * @property rule The rule that decided, or `otherwise`.
  * @property isHidden No model is shown the tool.
  * @property mode `dry-run`: the verdict is noted, and the call made.
- * @property rules All, in their order.
+ * @property rules All, in their order, those of the task last.
  * @property tool The tool that was judged.
  * @property reason Of the rule that decided.
  */
@@ -60,7 +63,7 @@ export interface PolicyExplanation extends Readonly<{ verdict: PolicyRule['verdi
   readonly rules: readonly ExplainedRule[]
 }
 
-const CALL = { agent: 'text', tool: 'text', input: 'any', tenant: 'text?', caller: 'object?' } as const
+const CALL = { agent: 'text', tool: 'text', input: 'any', tenant: 'text?', caller: 'object?', rules: 'list?' } as const
 
 /**
  * Says what the rules of a policy make of a call, which of them decides, and on which condition the others fail. Pure: it
@@ -74,14 +77,18 @@ export function explainPolicy(policy: Policy, call: ExplainedCall): PolicyExplan
 }
 
 function explain(policy: Policy, call: ExplainedCall, raw?: Json): PolicyExplanation {
-  const { agent, tool, input, tenant = 'default' } = call
+  const { agent, tool, input, tenant = 'default', rules: ofTask = [] } = call
   const caller = call.caller === undefined ? undefined : requireCaller('explainPolicy', call.caller)
   const compiled = compilePolicy(policy)
-  const asked: PolicyCall = { agent, tenant, caller, tool: { name: tool, alias: aliasOf(tool) }, input, raw }
+  const asked: PolicyCall = { agent, tenant, caller, tool: { name: tool, alias: aliasOf(tool) }, input, raw, ownRules: ofTask }
   const { verdict, rule, reason } = compiled.decide(asked)
-  const fitting = policy.rules.map((one, index) => failedCondition(one, index, asked))
-  // The first of the strictest that apply.
-  const deciding = fitting.findIndex((failed, at) => failed === undefined && policy.rules[at]?.verdict === verdict)
+  const all = [...policy.rules, ...ofTask]
+  const fitting = all.map((one, index) => failedCondition(one, index, asked))
+  // The first of the strictest that apply; those of a task decide only where the policy is less strict.
+  const isByTask = compiled.decide({ ...asked, ownRules: undefined }).verdict !== verdict
+  const deciding = fitting.findIndex(
+    (failed, at) => failed === undefined && all[at]?.verdict === verdict && at >= policy.rules.length === isByTask,
+  )
   return {
     tool,
     verdict,
@@ -89,10 +96,11 @@ function explain(policy: Policy, call: ExplainedCall, raw?: Json): PolicyExplana
     ...(reason === undefined ? undefined : { reason }),
     isHidden: compiled.hides(asked),
     mode: policy.mode ?? 'enforce',
-    rules: policy.rules.map((one, index) => {
+    rules: all.map((one, index) => {
       const failed = fitting[index]
+      const place = index - policy.rules.length
       return {
-        rule: one.name ?? `rule ${index + 1}`,
+        rule: one.name ?? (place < 0 ? `rule ${index + 1}` : `task rule ${place + 1}`),
         verdict: one.verdict,
         applies: failed === undefined,
         decides: index === deciding,
@@ -180,7 +188,8 @@ function routeOf(
   tool: Tool | undefined,
   { agent, tenant = 'default', caller, input }: ExplainedCall,
 ): ReturnType<NonNullable<Tool['route']>> {
-  return tool?.route?.(input, { agent, tenant, session: undefined, caller })
+  // Whoever asks about a tool that is hidden is told why.
+  return tool?.route?.(input, { agent, tenant, session: undefined, caller, isHidden: () => false })
 }
 
 function summary(parts: readonly PolicyExplanation[], tools: readonly (Tool | undefined)[]): CallExplanation {

@@ -1,11 +1,11 @@
 // Calls that were let in before a worker took the run over: the rules may be others now, and what denies holds.
 import { type EffectRecord, OpspawnError, toFailure } from '../core/index.ts'
-import { checkedInput, denial, noteVerdict, ruledOn, type Target } from './admission.ts'
+import { checkedInput, denial, noteVerdict, policyCall, ruledOn, type Target } from './admission.ts'
 import { judgedInput, offeredAmong, ruledInput } from './approved.ts'
 import { awaitsApproval } from './inbox.ts'
 import { requireRecord } from './look-up.ts'
 import { childId } from './perform-run.ts'
-import type { PolicyCall, Verdict } from './policy.ts'
+import type { Verdict } from './policy.ts'
 import { endEffect, type Progress, type Refusal } from './progress.ts'
 import type { RunContext } from './run-context.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
@@ -36,8 +36,7 @@ function targetOf(context: RunContext, { effect }: EffectRecord): Target | undef
 
 async function refusalOf(context: RunContext, target: Target): Promise<Refusal | undefined> {
   const { effect, offered } = target
-  const { agent, tenant, caller, actsFor } = context.origin
-  const call: PolicyCall = { agent, tool: offered, tenant, caller, actsFor, input: ruledInput(offered, effect.input) }
+  const call = policyCall(context, target)
   const given = ruledOn(context, call, target)
   if (!context.engine.policy.looksInto(call)) return denied(given)
   try {

@@ -56,6 +56,7 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
     tenant: origin.tenant,
     ...(origin.session === undefined ? undefined : { session: origin.session }),
     ...(origin.caller === undefined ? undefined : { caller: origin.caller }),
+    ...partOf(origin, effect),
     ...(ready.agent.asCaller === true ? { actsFor: [view.agent, ...(origin.actsFor ?? [])] } : undefined),
     input,
     ...(effect.continues === undefined ? undefined : { messages: handedOver(view, effect.continues) }),
@@ -73,6 +74,13 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
   // The run was stopped while its child was being accepted: nobody else knows of the child.
   if (execution.isOver) await cancelChildRun(engine, runId, 'the parent run ended')
   return 'later'
+}
+
+/** The tasks that a child is part of, and their rules: those of the run, and that of the effect. */
+function partOf(origin: RunOrigin, effect: RunEffect): Pick<RunOrigin, 'task' | 'rules'> {
+  const names = [origin.task, effect.task].filter((name) => name !== undefined)
+  const rules = [...(origin.rules ?? []), ...(effect.rules ?? [])]
+  return { ...(names.length === 0 ? undefined : { task: names.join('/') }), ...(rules.length === 0 ? undefined : { rules }) }
 }
 
 /**

@@ -17,11 +17,10 @@ import type { Execution, Performed } from './execution.ts'
 import { frozen } from './frozen.ts'
 import { nowOrLater } from './later.ts'
 import type { Limiter } from './limiter.ts'
-import { toolOf } from './routing.ts'
+import { isHidden, toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 import { describeIssues } from './schema.ts'
 import { hashText } from './system.ts'
-import { aliasOf } from './tool-names.ts'
 import { takePlace, takeTransaction } from './waiting-call.ts'
 
 /**
@@ -311,7 +310,7 @@ class ToolCall implements ToolContext {
     return frozen(this.#context.origin.caller)
   }
   isHidden(name: string): boolean {
-    return this.#context.engine.policy.hides({ ...this.#context.origin, tool: { name, alias: aliasOf(name) } })
+    return isHidden(this.#context, this.#effect, name)
   }
   progress(value: Json): void {
     this.#tell(() => ({ type: 'tool-progress', key: this.key, value: toJson(value) }))

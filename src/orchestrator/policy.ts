@@ -6,6 +6,7 @@ import {
   OpspawnError,
   type Policy,
   type PolicyRule,
+  type TaskRule,
 } from '../core/index.ts'
 import { requireShape, type Shape } from './checks/shape.ts'
 import { show } from './checks/show.ts'
@@ -18,6 +19,10 @@ export interface PolicySubject {
   readonly caller?: Caller | undefined
   /** The agents that this one acts for, the nearest first: the last one's rules decide, all others' make it stricter. */
   readonly actsFor?: readonly string[] | undefined
+  /** Of the tasks that the run is part of: they make it stricter, as `ownRules` do. */
+  readonly rules?: readonly TaskRule[] | undefined
+  /** Of the task that the call itself carries out. */
+  readonly ownRules?: readonly TaskRule[] | undefined
 }
 
 /** A call that an agent wants to make. */
@@ -80,40 +85,77 @@ const RULE: Shape = {
  */
 export function compilePolicy(policy: Policy): CompiledPolicy {
   requirePolicy(policy)
-  const rules = policy.rules.map(compileRule)
+  const rules = policy.rules.map((rule, index) => compileRule(rule, index))
   const otherwise = policy.otherwise ?? 'allow'
   if (!Object.hasOwn(STRICTNESS, otherwise))
     throw new OpspawnError('OPTIONS_INVALID', `policy.otherwise "${String(otherwise)}" is none of allow, ask, deny`)
   const fallback: Verdict = { verdict: otherwise, rule: 'otherwise' }
-  const conditional = rules.filter((rule) => !rule.unconditional)
   const isDryRun = policy.mode === 'dry-run'
+  const looksIntoArguments = rules.some((rule) => !rule.unconditional)
   const hidesOne = (call: Omit<PolicyCall, 'input'>, whereNone: string): boolean => {
-    const named = rules.filter((rule) => rule.names(call))
-    if (named.some((rule) => rule.verdict.verdict === 'deny' && rule.unconditional)) return true
-    return whereNone === 'deny' && named.every((rule) => rule.verdict.verdict === 'deny')
+    if (deniesAlways(rules, call)) return true
+    return whereNone === 'deny' && rules.every((rule) => !rule.names(call) || rule.verdict.verdict === 'deny')
   }
+  // Rules of tasks are made ready when they are first seen, and kept for as long as their run or effect is.
+  const ready = new WeakMap<readonly TaskRule[], readonly CompiledRule[]>()
+  const rulesOfTasks = ({ rules: inherited, ownRules }: PolicySubject): readonly CompiledRule[] =>
+    [inherited, ownRules].flatMap((list) => {
+      if (list === undefined) return []
+      const compiled = ready.get(list) ?? compileTaskRules(list)
+      ready.set(list, compiled)
+      return compiled
+    })
   return {
     approvalMs: policy.approvalMs ?? 86_400_000,
     isDryRun,
     decide(call) {
-      if (call.actsFor === undefined) return strictest(rules, call) ?? fallback
+      if (isPlain(call)) return strictest(rules, call) ?? fallback
       const { deciding, tightening } = subjectsOf(call)
       let verdict = strictest(rules, deciding) ?? fallback
       for (const other of tightening) verdict = stricter(verdict, strictest(rules, other) ?? verdict)
+      const ofTasks = rulesOfTasks(call)
+      for (const one of [deciding, ...tightening]) verdict = stricter(verdict, strictest(ofTasks, one) ?? verdict)
       return verdict
     },
     looksInto(call) {
-      if (conditional.length === 0) return false
-      if (call.actsFor === undefined) return conditional.some((rule) => rule.names(call))
+      if (isPlain(call)) return looksIntoArguments && rules.some((rule) => !rule.unconditional && rule.names(call))
       const { deciding, tightening } = subjectsOf(call)
-      return [deciding, ...tightening].some((one) => conditional.some((rule) => rule.names(one)))
+      const all = [...rules, ...rulesOfTasks(call)].filter((rule) => !rule.unconditional)
+      return [deciding, ...tightening].some((one) => all.some((rule) => rule.names(one)))
     },
     hides(call) {
       if (isDryRun) return false
+      if (isPlain(call)) return hidesOne(call, otherwise)
       const { deciding, tightening } = subjectsOf(call)
-      return hidesOne(deciding, otherwise) || tightening.some((one) => hidesOne(one, 'allow'))
+      if (hidesOne(deciding, otherwise) || tightening.some((one) => hidesOne(one, 'allow'))) return true
+      const ofTasks = rulesOfTasks(call)
+      return [deciding, ...tightening].some((one) => deniesAlways(ofTasks, one))
     },
   }
+}
+
+/** The policy alone holds for it, for one agent. */
+function isPlain({ actsFor, rules, ownRules }: PolicySubject): boolean {
+  return actsFor === undefined && rules === undefined && ownRules === undefined
+}
+
+function deniesAlways(rules: readonly CompiledRule[], call: Omit<PolicyCall, 'input'>): boolean {
+  return rules.some((rule) => rule.verdict.verdict === 'deny' && rule.unconditional && rule.names(call))
+}
+
+/**
+ * Makes the rules of a task ready: they ask or deny, and an `allow` among them, which could loosen nothing, is a mistake.
+ *
+ * @throws OpspawnError `OPTIONS_INVALID`
+ */
+export function compileTaskRules(rules: readonly TaskRule[]): readonly CompiledRule[] {
+  if (!Array.isArray(rules)) throw new OpspawnError('OPTIONS_INVALID', `the rules of a task are ${show(rules)}, not a list`)
+  return (rules as readonly TaskRule[]).map((rule, index) => {
+    const compiled = compileRule(rule, index, 'task rule')
+    if (compiled.verdict.verdict !== 'allow') return compiled
+    const text = `${compiled.where}: a rule of a task can only make it stricter; its verdict is ask or deny, not allow`
+    throw new OpspawnError('OPTIONS_INVALID', text)
+  })
 }
 
 /** The strictest rule that applies. */
@@ -154,6 +196,8 @@ export function requirePolicy(policy: Policy): void {
 
 /** A rule made ready. */
 export interface CompiledRule {
+  /** How errors call it. */
+  readonly where: string
   readonly verdict: Verdict
   readonly unconditional: boolean
   names(call: Omit<PolicyCall, 'input'>): boolean
@@ -161,8 +205,8 @@ export interface CompiledRule {
 }
 
 /** Makes one rule ready. @throws OpspawnError `OPTIONS_INVALID` */
-export function compileRule(rule: PolicyRule, index: number): CompiledRule {
-  const where = `policy rule ${rule?.name === undefined ? index + 1 : show(rule.name)}`
+export function compileRule(rule: PolicyRule, index: number, kind: 'policy rule' | 'task rule' = 'policy rule'): CompiledRule {
+  const where = `${kind} ${rule?.name === undefined ? index + 1 : show(rule.name)}`
   requireShape(where, rule, RULE)
   if (!Object.hasOwn(STRICTNESS, rule.verdict))
     throw new OpspawnError('OPTIONS_INVALID', `${where}: verdict "${String(rule.verdict)}" is none of allow, ask, deny`)
@@ -181,8 +225,10 @@ export function compileRule(rule: PolicyRule, index: number): CompiledRule {
       .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     return (input: Json) => holds(condition, valueAt(input, steps))
   })
+  const unnamed = `${kind === 'task rule' ? kind : 'rule'} ${index + 1}`
   return {
-    verdict: { verdict: rule.verdict, rule: rule.name ?? `rule ${index + 1}`, reason: rule.reason },
+    where,
+    verdict: { verdict: rule.verdict, rule: rule.name ?? unnamed, reason: rule.reason },
     unconditional: conditions.length === 0,
     names: (call) => agent(call.agent) && isNamed(call.tool, tool) && tenant(call.tenant) && caller(call.caller),
     fits: (input) => conditions.every((condition) => condition(input)),

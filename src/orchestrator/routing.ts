@@ -5,16 +5,21 @@ import { show } from './checks/show.ts'
 import type { ReadyTool } from './definition.ts'
 import { frozen } from './frozen.ts'
 import type { Route, RoutedCall, RunContext } from './run-context.ts'
+import { aliasOf } from './tool-names.ts'
 
 /**
  * Asks a front tool what a call is meant for; nothing where it is for itself, or the tool is none.
  *
  * @throws OpspawnError `PLUGIN_INVALID`, `JSON_INVALID`, `PAYLOAD_TOO_LARGE`, `TOOL_FAILED`, and what makes a tool invalid
  */
-export function askFront(context: RunContext, effect: ToolEffect): RoutedCall | undefined {
+export function askFront(
+  context: RunContext,
+  effect: ToolEffect,
+  hides: (tool: string) => boolean = (tool) => isHidden(context, effect, tool),
+): RoutedCall | undefined {
   const front = context.ready.tools.get(effect.tool)?.tool
   if (front?.route === undefined) return undefined
-  const found = answerOf(context, front, effect.input)
+  const found = answerOf(context, front, effect.input, hides)
   if (found === undefined) return undefined
   const { tool, input } = requireAnswer(front, found)
   const { ready, offered } = context.engine.prepareRouted(tool)
@@ -22,10 +27,15 @@ export function askFront(context: RunContext, effect: ToolEffect): RoutedCall | 
   return { effect: { ...effect, tool: tool.name, input: json }, ready, offered, hash: approvalHash(tool.name, json) }
 }
 
-function answerOf({ view, origin }: RunContext, front: Tool, input: Json): unknown {
+/** Whether rules refuse a run, for what it does with an effect, all calls of a tool of that name. */
+export function isHidden({ engine, origin }: RunContext, effect: ToolEffect, tool: string): boolean {
+  return engine.policy.hides({ ...origin, ownRules: effect.rules, tool: { name: tool, alias: aliasOf(tool) } })
+}
+
+function answerOf({ view, origin }: RunContext, front: Tool, input: Json, hides: (tool: string) => boolean): unknown {
   const { agent, tenant, session } = view
   try {
-    return front.route?.(frozen(input), { agent, tenant, session, caller: frozen(origin.caller) })
+    return front.route?.(frozen(input), { agent, tenant, session, caller: frozen(origin.caller), isHidden: hides })
   } catch (error) {
     if (OpspawnError.is(error)) throw error
     const why = toFailure(error, 'TOOL_FAILED').message
@@ -54,7 +64,8 @@ export function routeAgain(context: RunContext, { effect, routed }: EffectRecord
   let now: RoutedCall | undefined
   let why = 'it is given to no tool now'
   try {
-    now = askFront(context, effect)
+    // Where it goes is one thing, what the rules of today say of it another: see `judgeAgain`.
+    now = askFront(context, effect, () => false)
     if (now !== undefined)
       why = now.effect.tool === routed.tool ? 'its arguments are others now' : `it is given to ${now.effect.tool} now`
   } catch (error) {

@@ -49,6 +49,7 @@ describe.each([
   'forked-effects',
   'schedules',
   'continuing',
+  'task-rules',
 ])('%s', async (name) => {
   await import(`../engine/${name}.test.ts`)
 })

@@ -2,12 +2,15 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import {
   type Agent,
+  auditOf,
   defineAgent,
   defineExtension,
   type Effect,
   type Json,
+  OpspawnError,
   type PolicyRule,
   type RouteContext,
+  type RunEvent,
   type Tool,
 } from '../../src/index.ts'
 import { call, noting, type NotingTool, stepsPlanner } from './support/parts.ts'
@@ -74,7 +77,8 @@ describe('a tool in front of others', () => {
     const agent = clerk([proxy], [call('proxy')])
     const { ops, clock } = await world({ agents: [agent] })
     await outcomeOf(clock, await ops.start(agent, 'go', { tenant: 'acme', session: 's' }))
-    expect(seen).toEqual([{ agent: 'clerk', tenant: 'acme', session: 's', caller: undefined }])
+    expect(seen).toMatchObject([{ agent: 'clerk', tenant: 'acme', session: 's', caller: undefined }])
+    expect(Object.keys(seen[0] ?? {})).toEqual(['agent', 'tenant', 'session', 'caller', 'isHidden'])
   })
 
   test('the arguments are checked against the schema of the tool behind', async () => {
@@ -142,9 +146,10 @@ describe('a tool in front of others', () => {
 describe('rules about what is called through it', () => {
   const denied = { status: 'completed', output: ['denied: POLICY_DENIED'] }
 
+  const path = { '/path': { exists: true } }
   test.each<[string, PolicyRule]>([
-    ['the tool behind', { verdict: 'deny', tool: 'fs__write' }],
-    ['a pattern of tools', { verdict: 'deny', tool: 'fs__*' }],
+    ['the tool behind', { verdict: 'deny', tool: 'fs__write', arguments: path }],
+    ['a pattern of tools', { verdict: 'deny', tool: 'fs__*', arguments: path }],
     ['the arguments of the tool behind', { verdict: 'deny', tool: 'fs__write', arguments: { '/path': { matches: '/etc/*' } } }],
     ['the front tool and its arguments', { verdict: 'deny', tool: 'proxy', arguments: { '/tool': { equals: 'fs__write' } } }],
   ])('a rule about %s holds', async (_, rule) => {
@@ -169,7 +174,7 @@ describe('rules about what is called through it', () => {
   test('where nothing is allowed but by rules, both names need one', async () => {
     const allow = (tool: string): PolicyRule => ({ verdict: 'allow', tool })
     for (const [rules, expected] of [
-      [[allow('proxy')], 'denied'],
+      [[allow('proxy')], 'failed'],
       [[allow('proxy'), allow('fs__*')], 'completed'],
     ] as const) {
       const agent = clerk([front([noting('fs__write')])], [through('fs__write')])
@@ -178,6 +183,55 @@ describe('rules about what is called through it', () => {
       await outcomeOf(clock, run)
       expect(outcomeAt(await historyOf(ops, run.id), 'it')?.status).toBe(expected)
     }
+  })
+
+  describe('one that is hidden', () => {
+    const HIDE: readonly PolicyRule[] = [{ name: 'secret plan', verdict: 'deny', tool: 'fs__write', reason: 'secret reason' }]
+    const told = (events: readonly RunEvent[]): string => JSON.stringify(ofType(events, 'effect-end')[0]?.outcome)
+
+    test('fails as one that the agent was not given, and says neither rule nor reason; the history does', async () => {
+      const [write, proxy] = [noting('fs__write'), front([])]
+      const { events } = await ran(front([write]), [[through('fs__write')]], HIDE)
+      expect(outcomeAt(events, 'it')).toEqual({ status: 'failed', code: 'TOOL_UNKNOWN' })
+      expect(told(events)).toContain('agent \\"clerk\\" was not given tool \\"fs__write\\"')
+      expect(told(events)).not.toContain('secret')
+      const given = await ran(proxy, [[call('fs__write', {}, 'it')]])
+      expect(told(given.events)).toBe(told(events))
+      expect(ofType(events, 'policy-verdict')).toMatchObject([{ key: 'it', verdict: 'deny', rule: 'secret plan' }])
+      expect(auditOf(events)).toMatchObject([
+        { tool: 'fs__write', through: 'proxy', verdict: 'deny', rule: 'secret plan', attempts: 0 },
+      ])
+      expect([write.calls, proxy.calls]).toEqual([[], []])
+    })
+
+    test('is answered by the front tool as a name that there is not, where its route gives nothing for it', async () => {
+      const behind = [noting('fs__write'), noting('fs__read')]
+      const polite = (): NotingTool => {
+        const made = front(behind)
+        const route: Tool['route'] = (input, context) => {
+          const found = made.route?.(input, context)
+          return found === undefined || context.isHidden(found.tool.name) ? undefined : found
+        }
+        const execute = () => Promise.reject(new OpspawnError('TOOL_UNKNOWN', 'there is no such tool; there is fs__read'))
+        return { ...made, route, execute } as NotingTool
+      }
+      const [hidden, unknown, seen] = await Promise.all(
+        ['fs__write', 'nosuch', 'fs__read'].map((name) => ran(polite(), [[through(name)]], HIDE)),
+      )
+      expect(told(hidden?.events ?? [])).toBe(told(unknown?.events ?? []))
+      expect(told(hidden?.events ?? [])).toContain('there is fs__read')
+      expect(outcomeAt(seen?.events ?? [], 'it')).toMatchObject({ status: 'completed' })
+    })
+
+    test('is called in a dry run, and the verdict noted', async () => {
+      const agent = clerk([front([noting('fs__write')])], [through('fs__write')])
+      const { ops, clock } = await world({ agents: [agent], policy: { rules: HIDE, mode: 'dry-run' } })
+      const run = await ops.start(agent, 'go')
+      await outcomeOf(clock, run)
+      const events = await historyOf(ops, run.id)
+      expect(outcomeAt(events, 'it')).toMatchObject({ status: 'completed' })
+      expect(ofType(events, 'policy-verdict')).toMatchObject([{ rule: 'secret plan', dryRun: true }])
+    })
   })
 
   test('its body can tell which tools are not to be shown', async () => {

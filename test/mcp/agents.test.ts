@@ -1,7 +1,15 @@
 /** Tools of MCP servers in runs: directly, and through the one tool in front of them. */
 import { countTokens } from 'gpt-tokenizer'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createOrchestrator, defineAgent, type JsonObject, type Orchestrator, type RunEvent, type Tool } from '../../src/index.ts'
+import {
+  createOrchestrator,
+  defineAgent,
+  type JsonObject,
+  type Orchestrator,
+  type PolicyRule,
+  type RunEvent,
+  type Tool,
+} from '../../src/index.ts'
 import { createMcp, type Mcp, type McpAccess, type McpToolChoice, type McpToolOptions } from '../../src/plugins/tool-mcp/index.ts'
 import { promptText, scriptedModel, toolContext } from '../../src/testing/index.ts'
 import { definition, type FakeServer, type FakeServers, fakeServers, textResult } from '../fixtures/mcp/fake-servers.ts'
@@ -109,11 +117,30 @@ describe('direct tools', () => {
 
   test('of a call that was refused nothing reaches the server', async () => {
     const servers = one()
-    const policy = { rules: [{ verdict: 'deny', tool: 's__note' }] } as const
-    const calls = [through({ action: 'call', tool: 's__note' }), through({ action: 'call', tool: 's__read' })]
+    const policy = { rules: [{ verdict: 'deny', tool: 's__note', arguments: { '/text': { equals: 'a' } } }] } as const
+    const calls = [
+      through({ action: 'call', tool: 's__note', arguments: { text: 'a' } }),
+      through({ action: 'call', tool: 's__read' }),
+    ]
     const { results } = await play(made(servers, { access: { s: quiet } }), calls, { policy })
     expect(results).toMatchObject([{ status: 'denied', error: { code: 'POLICY_DENIED' } }, { status: 'completed' }])
     expect(servers.calls).toEqual(['s read'])
+  })
+
+  test('one that rules hide is answered through the front tool as one that there is not, with what there is', async () => {
+    const text = async (name: string, tools: readonly string[], policy: PolicyRule[]): Promise<string> => {
+      const servers = one({ tools: tools.map((tool) => definition(tool)) })
+      const calls = [through({ action: 'list' }), through({ action: 'call', tool: name })]
+      const { results } = await play(made(servers, { access: { s: quiet } }), calls, { policy: { rules: policy } })
+      expect(results[1]).toMatchObject({ status: 'failed', error: { code: 'TOOL_UNKNOWN' } })
+      expect(servers.calls).toEqual([])
+      return JSON.stringify(results)
+    }
+    for (const name of ['s__note', 'note']) {
+      const hidden = await text(name, ['note', 'notes', 'read'], [{ verdict: 'deny', tool: 's__note', reason: 'secret' }])
+      expect(hidden).toBe(await text(name, ['notes', 'read'], []))
+      expect(hidden).toContain('nearest: s__notes')
+    }
   })
 
   test('are few and small, or there is one tool in their place, beside those that are kept', async () => {

@@ -49,12 +49,12 @@ async function chosen({ args, options }: Call, runs: Orchestrator): Promise<read
 
 function describe({ output }: Call, records: readonly AuditRecord[]): string {
   if (records.length === 0) return 'no calls'
-  const heads = ['TIME', 'RUN', 'WHO', 'AGENT', 'TOOL', 'VERDICT', 'OUTCOME', 'TRIES', 'TOOK', 'BYTES']
+  const heads = ['TIME', 'RUN', 'WHO', 'AGENT', 'TASK', 'TOOL', 'VERDICT', 'OUTCOME', 'TRIES', 'TOOK', 'BYTES']
   return table(heads, records.map(cells), (text) => output.style('bold', text))
 }
 
 function cells(record: AuditRecord): readonly string[] {
-  const { tenant, principal, tool, through, verdict, rule, approver, tried, outcome, code, bytes } = record
+  const { tenant, principal, task = '', tool, through, verdict, rule, approver, tried, outcome, code, bytes } = record
   const said = rule === undefined ? verdict : `${verdict} by ${rule}`
   const answered = approver === undefined ? said : `${said}, answered by ${approver}`
   const texts = [
@@ -62,6 +62,7 @@ function cells(record: AuditRecord): readonly string[] {
     record.runId,
     principal === undefined ? tenant : `${principal} of ${tenant}`,
     record.agent,
+    task,
     through === undefined ? tool : `${tool} through ${through}`,
     tried === undefined ? answered : `${answered}, dry run: ${tried.verdict} by ${tried.rule}`,
     code === undefined ? outcome : `${outcome} ${code}`,

@@ -1,10 +1,14 @@
-import type { CallExplanation, PolicyExplanation } from '../../orchestrator/index.ts'
+import type { Agent } from '../../core/index.ts'
+import type { CallExplanation, ExplainedCall, PolicyExplanation } from '../../orchestrator/index.ts'
+import type { Workflow } from '../../plugins/planner-workflow/index.ts'
 import { callerOf } from '../caller.ts'
-import type { CliCommand } from '../command.ts'
+import type { Call, CliCommand } from '../command.ts'
 import { requireConfig } from '../config-file.ts'
-import { withParts } from '../parts.ts'
+import { type Parts, withParts } from '../parts.ts'
 import { readValue } from '../read-input.ts'
+import { usageError } from '../report-error.ts'
 import { oneLine } from '../visible.ts'
+import { isWorkflowFile, loadWorkflowFile } from '../workflow-file.ts'
 
 /** `opspawn policy explain` */
 export const policyExplain: CliCommand = {
@@ -19,6 +23,8 @@ export const policyExplain: CliCommand = {
     { flags: '--tenant <name>', meaning: 'of the run (default: default)' },
     { flags: '--as <principal>', meaning: 'who is behind the run' },
     { flags: '--role <name>', meaning: 'a role of --as; may be repeated', isRepeatable: true },
+    { flags: '--task <name>', meaning: 'the task of a workflow that the call is made for: its rules hold too' },
+    { flags: '--workflow <which>', meaning: 'with --task: name or file of the workflow (default: <agent>)' },
   ],
   needs: ['config'],
   json: 'CallExplanation',
@@ -28,15 +34,43 @@ export const policyExplain: CliCommand = {
     const [input, caller, tenant] = [await readValue(call, given), callerOf(call), call.options.text('tenant')]
     const { explainCall } = await import('../../orchestrator/index.ts')
     const { toolsPlanner } = await import('../../plugins/planner-tools/index.ts')
-    const explained = await withParts(options, ({ agents, plugins, rules }) => {
-      const policy = { ...options.policy, rules: [...(options.policy?.rules ?? []), ...rules] }
+    const explained = await withParts(options, async (parts) => {
+      const policy = { ...options.policy, rules: [...(options.policy?.rules ?? []), ...parts.rules] }
       const whose = { ...(tenant === undefined ? undefined : { tenant }), ...(caller === undefined ? undefined : { caller }) }
       const planner = options.planner ?? toolsPlanner()
-      return explainCall({ agents, plugins, policy, planner }, { agent, tool, input, ...whose })
+      const { agents, ofTask } = await withTask(call, agent, parts)
+      return explainCall({ agents, plugins: parts.plugins, policy, planner }, { agent, tool, input, ...whose, ...ofTask })
     })
     call.output.give(explained, () => describe(explained))
     return 0
   },
+}
+
+/** The agents, a workflow from a file among them, and the rules of the task. */
+async function withTask(
+  call: Call,
+  agent: string,
+  parts: Parts,
+): Promise<{ readonly agents: readonly Agent[]; readonly ofTask?: Pick<ExplainedCall, 'rules'> }> {
+  const { agents } = parts
+  const task = call.options.text('task')
+  const which = call.options.text('workflow') ?? agent
+  if (task === undefined) {
+    if (call.options.text('workflow') === undefined) return { agents }
+    throw usageError('--workflow needs --task', 'name the task whose rules hold')
+  }
+  const isFile = isWorkflowFile(which)
+  const workflow = isFile
+    ? await loadWorkflowFile(call.surroundings.cwd, which, parts)
+    : agents.find(({ name }) => name === which)
+  if (workflow?.planner?.name !== 'workflow')
+    throw usageError(
+      `there is no workflow ${JSON.stringify(which)}`,
+      'name one of the configuration, or the file of its document',
+    )
+  const { taskRules } = await import('../../plugins/planner-workflow/index.ts')
+  const others = isFile ? [...agents.filter(({ name }) => name !== workflow.name), workflow] : agents
+  return { agents: others, ofTask: { rules: taskRules(workflow as Workflow, task) } }
 }
 
 function describe({ verdict, decidedBy, parts, dataFlow }: CallExplanation): string {

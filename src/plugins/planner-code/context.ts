@@ -1,4 +1,4 @@
-import type { Agent, Json, Tool } from '../../core/index.ts'
+import type { Agent, Json, TaskRule, Tool } from '../../core/index.ts'
 
 /** What a person answered. */
 export interface ApprovalAnswer {
@@ -22,6 +22,11 @@ export interface CallOptions extends SleepOptions {
   readonly timeout?: number | string
   /** Executions of a tool in all. @default by the tool's own policy */
   readonly attempts?: number
+  /**
+   * Ask or deny besides the policy, for the call and for everything that is done for it in child runs. An unnamed rule is
+   * called by the call and its place.
+   */
+  readonly rules?: readonly TaskRule[]
 }
 
 /** Of a wait. */

@@ -5,6 +5,8 @@ import {
   type JsonObject,
   OpspawnError,
   type RunView,
+  type TaskRule,
+  type ToolEffect,
   toError,
   toJson,
 } from '../../core/index.ts'
@@ -108,13 +110,20 @@ export class CodeExecution {
 
   #context(): WorkflowContext {
     const { id, tenant, session } = this.#view
-    const run: WorkflowContext['agent'] = (agent, input = null, { name = nameOf(agent), timeout } = {}) =>
-      this.#ask(name, (key) => ({ kind: 'run', key, agent: nameOf(agent), input: toJson(input), ...limit('timeoutMs', timeout) }))
+    const run: WorkflowContext['agent'] = (agent, input = null, { name = nameOf(agent), timeout, rules } = {}) =>
+      this.#ask(name, (key) => ({
+        kind: 'run',
+        key,
+        agent: nameOf(agent),
+        input: toJson(input),
+        ...limit('timeoutMs', timeout),
+        ...taskOf(name, rules),
+      }))
     return {
       runId: id,
       tenant,
       session,
-      tool: (tool, input = {}, { name = nameOf(tool), timeout, attempts } = {}) =>
+      tool: (tool, input = {}, { name = nameOf(tool), timeout, attempts, rules } = {}) =>
         this.#ask(name, (key) => ({
           kind: 'tool',
           key,
@@ -122,6 +131,7 @@ export class CodeExecution {
           input: toJson(input),
           ...limit('timeoutMs', timeout),
           ...(attempts === undefined ? undefined : { attempts }),
+          ...taskOf(name, rules),
         })),
       agent: run,
       workflow: run,
@@ -206,6 +216,13 @@ function checkName(name: unknown): void {
     'NAME_INVALID',
     `a call of a workflow needs a name of 1 to 240 characters without "#", not ${JSON.stringify(name)}`,
   )
+}
+
+/** A call is a task of the workflow by its name, and so are those that repeat it. What is no list the engine refuses. */
+function taskOf(task: string, rules: readonly TaskRule[] | undefined): Pick<ToolEffect, 'task' | 'rules'> {
+  if (rules === undefined) return { task }
+  if (!Array.isArray(rules)) return { task, rules }
+  return { task, rules: (rules as readonly TaskRule[]).map((rule, at) => ({ name: `${task} rule ${at + 1}`, ...rule })) }
 }
 
 function millis(duration: number | string): number {

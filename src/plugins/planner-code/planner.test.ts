@@ -89,13 +89,13 @@ test('effects are named by what they do and how often', async () => {
     ])
   })
   expect(await act()).toEqual([
-    { kind: 'tool', key: 'note', tool: 'note', input: {} },
-    { kind: 'tool', key: 'note#2', tool: 'note', input: {} },
-    { kind: 'run', key: 'note#3', agent: 'note', input: 'x', timeoutMs: 60_000 },
+    { kind: 'tool', key: 'note', tool: 'note', input: {}, task: 'note' },
+    { kind: 'tool', key: 'note#2', tool: 'note', input: {}, task: 'note' },
+    { kind: 'run', key: 'note#3', agent: 'note', input: 'x', timeoutMs: 60_000, task: 'note' },
     { kind: 'wait', key: 'sleep', for: { type: 'time', ms: 5 } },
     { kind: 'wait', key: 'go', for: { type: 'signal', name: 'go', deadlineMs: 10 } },
     { kind: 'wait', key: 'mine', for: { type: 'approval', question: 'ok?', details: { n: 1 } } },
-    { kind: 'run', key: 'sub', agent: 'sub', input: null },
+    { kind: 'run', key: 'sub', agent: 'sub', input: null, task: 'sub' },
   ])
 })
 

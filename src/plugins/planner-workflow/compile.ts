@@ -10,6 +10,7 @@ import type { KnownPart, Offer } from './offer.ts'
 import { type Order, orderTasks } from './order.ts'
 import type { Path, Report } from './problem.ts'
 import type { Template } from './template.ts'
+import { checkRules, namedRules } from './task-rules.ts'
 import { itemType, kindText, type ValueType } from './value-type.ts'
 import { FAILURE_SCHEMA, RUN_SCHEMA, type TaskShape, type Visible } from './visible.ts'
 
@@ -116,6 +117,7 @@ class Compiler {
     const { name, kind, document, isCompensation } = draft
     const path = ['tasks', name]
     this.#checkKeys(draft, path)
+    checkRules(draft, this.#document.name, this.#offer, this.#report)
     const visible = this.#visibleFor(draft, index)
     const each = this.#forEach(document, path, visible)
     const inner: Visible = each === undefined ? visible : { ...visible, roots: new Map([...visible.roots, ...each.roots]) }
@@ -137,6 +139,7 @@ class Compiler {
       failure: document.failure ?? 'fail',
       onFailure: this.#indices(document.onFailure),
       isCompensation,
+      rules: namedRules(name, document.rules),
     }
   }
 
@@ -166,7 +169,7 @@ class Compiler {
     if (document[kind] === undefined) return
     const refuse = (key: string, why: string): void => this.#report.add('task-kind', [...path, key], `"${key}" ${why}`, 'key')
     const hint = kind === 'sleep' ? '' : '; it has a deadline'
-    for (const key of CALLS.has(kind) ? [] : (['with', 'retry', 'timeout'] as const)) {
+    for (const key of CALLS.has(kind) ? [] : (['with', 'retry', 'timeout', 'rules'] as const)) {
       if (document[key] === undefined) continue
       refuse(key, `is for tools, agents and workflows, and this task is a ${kind}${key === 'timeout' ? hint : ''}`)
     }

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../core/index.ts'
+import type { Json, JsonObject, TaskRule } from '../../core/index.ts'
 
 /** A workflow as data: what a YAML or JSON file holds. Texts of the form `${{ expression }}` are filled in while it runs. */
 export interface WorkflowDocument {
@@ -63,6 +63,11 @@ export interface TaskDocument {
    * @default 'fail'
    */
   readonly failure?: 'fail' | 'skip' | 'continue'
+  /**
+   * Ask or deny besides the policy, for the call of a tool, agent or workflow and for everything that is done for it in child
+   * runs. An unnamed rule is called by the task and its place.
+   */
+  readonly rules?: readonly TaskRule[]
 }
 
 /** An agent by what it can do. */

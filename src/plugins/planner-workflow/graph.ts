@@ -1,3 +1,4 @@
+import type { TaskRule } from '../../core/index.ts'
 import type { WorkflowDocument, TaskKind } from './document.ts'
 import type { Expression } from './expression.ts'
 import type { Template } from './template.ts'
@@ -24,6 +25,8 @@ export interface GraphTask {
   readonly question: Template | undefined
   readonly details: Template | undefined
   readonly failure: 'fail' | 'skip' | 'continue'
+  /** With names. */
+  readonly rules: readonly TaskRule[] | undefined
   readonly onFailure: readonly number[]
   /** It runs only when another task, or the workflow, has failed. */
   readonly isCompensation: boolean

@@ -36,4 +36,6 @@ export const WORKFLOW_LIMITS = {
   patternLength: 256,
   /** Executions of a task, the first included. */
   attempts: 100,
+  /** Rules of a task. */
+  rules: 100,
 } as const

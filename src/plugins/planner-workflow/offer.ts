@@ -18,6 +18,18 @@ export interface KnownPart<T> {
   readonly output: JsonObject | undefined
 }
 
+/** What may be called for a task, and by whom. */
+export interface Reach {
+  readonly tools: readonly string[]
+  readonly agents: readonly string[]
+}
+
+/** A tool or an agent by all names that rules may call it by: its own and as models see it, and those of a handoff. */
+function namesOf({ name, spec }: Tool | Agent): readonly string[] {
+  const own = spec === 'agent/1' ? [name, `transfer_to_${name}`] : [name]
+  return own.flatMap((one) => [one, one.replaceAll('.', '_').slice(0, 64)])
+}
+
 type Known<T> = ReadonlyMap<string, KnownPart<T>> | undefined
 
 /** Looks up what documents name. */
@@ -47,6 +59,26 @@ export class Offer {
     const hint = abilities === '' ? 'none declares any; pass the agents by value' : `they can: ${abilities}`
     report.add('unknown-agent', path, `no agent has the capability ${JSON.stringify(capability)}; ${hint}`)
     return undefined
+  }
+
+  /**
+   * The names of all tools and agents that may be called for a part, agents below agents included, and of all agents that may
+   * call them; `undefined` where not all of it is known, or a front tool stands before others.
+   */
+  reachOf(part: KnownPart<Tool | Agent>): Reach | undefined {
+    const tools = new Set<string>()
+    const agents = new Set<string>()
+    const waiting: (Tool | Agent | undefined)[] = [part.value]
+    while (waiting.length > 0) {
+      const value = waiting.pop()
+      if (value === undefined || ('route' in value && value.route !== undefined)) return undefined
+      for (const name of namesOf(value)) tools.add(name)
+      if (value.spec !== 'agent/1' || agents.has(value.name)) continue
+      agents.add(value.name)
+      for (const tool of value.tools) waiting.push(typeof tool === 'string' ? this.#tools?.get(tool)?.value : tool)
+      for (const { agent } of value.delegates) waiting.push(this.#agents?.get(agent)?.value)
+    }
+    return { tools: [...tools], agents: [...agents] }
   }
 
   /** A way from an agent back to the workflow that is being loaded, by the agents that each may call. */

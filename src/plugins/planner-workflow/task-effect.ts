@@ -7,17 +7,18 @@ import type { Scope } from './value-path.ts'
 /** The effect that carries a task out, or one item of it. @throws Error for an expression that fails */
 export function taskEffect(task: GraphTask, key: string, input: Json, scope: Scope): Effect {
   const ms = task.fixedMs ?? dynamicMs(task, scope)
+  const { target, name, retry } = task
+  const timeout = ms === undefined ? undefined : { timeoutMs: ms }
+  const rules = task.rules === undefined ? undefined : { rules: task.rules }
   switch (task.kind) {
     case 'tool': {
-      if (ms === undefined && !task.retry.isGiven) return { kind: 'tool', key, tool: task.target, input }
-      const timeout = ms === undefined ? undefined : { timeoutMs: ms }
       // The document's retries are made here: the tool's own policy would multiply them.
-      const once = task.retry.isGiven ? { attempts: 1 } : undefined
-      return { kind: 'tool', key, tool: task.target, input, ...timeout, ...once }
+      const once = retry.isGiven ? { attempts: 1 } : undefined
+      return { kind: 'tool', key, tool: target, input, task: name, ...timeout, ...once, ...rules }
     }
     case 'agent':
     case 'workflow':
-      return { kind: 'run', key, agent: task.target, input, ...(ms === undefined ? undefined : { timeoutMs: ms }) }
+      return { kind: 'run', key, agent: target, input, task: name, ...timeout, ...rules }
     default:
       return { kind: 'wait', key, for: waitFor(task, ms, scope) }
   }

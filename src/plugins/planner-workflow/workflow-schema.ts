@@ -49,6 +49,36 @@ const attempts: JsonObject = {
   maximum: WORKFLOW_LIMITS.attempts,
 }
 
+const condition = object('a condition, a map', {
+  equals: {},
+  notEquals: {},
+  oneOf: { title: 'a list', type: 'array' },
+  above: { title: 'a number', type: 'number' },
+  below: { title: 'a number', type: 'number' },
+  matches: text,
+  exists: { title: 'true or false', type: 'boolean' },
+})
+const rule = object(
+  'a rule, a map',
+  {
+    verdict: { title: '"ask" or "deny": a rule of a task can only make it stricter', enum: ['ask', 'deny'] },
+    name: text,
+    agent: text,
+    tool: text,
+    tenant: text,
+    principal: text,
+    role: text,
+    arguments: {
+      title: 'a map of conditions by JSON Pointer',
+      type: 'object',
+      propertyNames: { title: 'a JSON Pointer: empty, or beginning with "/"', type: 'string', pattern: '^(?:/[\\s\\S]*)?$' },
+      additionalProperties: condition,
+    },
+    reason: text,
+  },
+  ['verdict'],
+)
+
 const task: JsonObject = {
   ...object('a task, a map', {
     description: text,
@@ -88,6 +118,12 @@ const task: JsonObject = {
     timeout: duration,
     onFailure: taskNames,
     failure: { title: '"fail", "skip" or "continue"', enum: ['fail', 'skip', 'continue'] },
+    rules: {
+      title: `a list of at most ${WORKFLOW_LIMITS.rules} rules that ask or deny`,
+      type: 'array',
+      maxItems: WORKFLOW_LIMITS.rules,
+      items: rule,
+    },
   }),
   oneOf: TASK_KINDS.map((kind) => ({ required: [kind] })),
 }

@@ -1,4 +1,4 @@
-import { defineTool, type Json, type JsonObject, jsonSchema, type Tool, type ToolContext } from '../../../core/index.ts'
+import { defineTool, type Json, type JsonObject, jsonSchema, type RouteContext, type Tool, type ToolContext } from '../../../core/index.ts'
 import { isObject } from '../faults.ts'
 import type { CatalogTool } from '../catalog/server-catalog.ts'
 import type { Bench } from './bench.ts'
@@ -43,20 +43,20 @@ export function frontTool(bench: Bench, choice: ToolChoice): Tool<FrontInput, Js
   })
   return {
     ...tool,
-    route: (input: Json, who: Pick<ToolContext, 'agent' | 'caller'>) => routed(bench, choice, input, who),
+    route: (input: Json, who: RouteContext) => routed(bench, choice, input, who),
   } as Tool<FrontInput, Json>
 }
 
-function viewerOf(context: ToolContext): Parameters<typeof viewFor>[2] {
+function viewerOf(context: RouteContext): Parameters<typeof viewFor>[2] {
   const { agent, caller } = context
   return { agent, caller: { principal: caller?.principal }, isHidden: (name) => context.isHidden(name) }
 }
 
 /** What a call is for; what is for none falls to the front tool itself, which says why. */
-function routed(bench: Bench, choice: ToolChoice, input: Json, { agent, caller }: Pick<ToolContext, 'agent' | 'caller'>): Routed {
+function routed(bench: Bench, choice: ToolChoice, input: Json, who: RouteContext): Routed {
   if (!isObject(input)) return undefined
   const { action, server } = input as Readonly<Record<string, Json>>
-  const view = viewFor(bench.workshop, choice, { agent, caller: { principal: caller?.principal } })
+  const view = viewFor(bench.workshop, choice, viewerOf(who))
   if (action === 'call') return routedCall(bench, view, input as JsonObject)
   if (action === 'read') return routedRead(bench, view, input as JsonObject, server)
   return action === 'more' ? routedMore(bench, input as JsonObject) : undefined
