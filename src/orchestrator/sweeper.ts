@@ -14,6 +14,8 @@ export interface SweeperOptions {
   readonly room: () => number
   readonly publish: (tasks: readonly TaskRef[]) => void
   readonly onFault: (error: unknown) => void
+  /** Told with every sweep by how many milliseconds its timer was late. */
+  readonly onLate: (ms: number) => void
 }
 
 /** Asks the store from time to time, and when something falls due, what is ready and forgotten. */
@@ -61,7 +63,10 @@ export class Sweeper {
     this.#nextAt = at
     const { clock, elapsed } = this.#engine
     const pauseMs = Math.max(0, this.#lastAt + SWEEP_PAUSE_MS - elapsed())
-    this.#cancel = clock.setTimer(Math.max(pauseMs, at - this.#skewMs - clock.now()), () => {
+    const waitMs = Math.max(pauseMs, at - this.#skewMs - clock.now())
+    const dueAt = elapsed() + waitMs
+    this.#cancel = clock.setTimer(waitMs, () => {
+      this.#options.onLate(elapsed() - dueAt)
       void this.#sweep()
     })
   }

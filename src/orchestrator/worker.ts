@@ -7,7 +7,6 @@ import {
   toFailure,
   type WorkerCounts,
 } from '../core/index.ts'
-import { type BlockWatch, createBlockWatch } from './block-watch.ts'
 import type { ReadyAgent } from './definition.ts'
 import { CANCEL, type Engine, MAX_DELIVERIES } from './engine.ts'
 import { createHints, type Hints } from './hints.ts'
@@ -58,8 +57,7 @@ class EngineWorker implements Worker {
   readonly #places: Places
   readonly #hints: Hints
   readonly #sweeper: Sweeper
-  readonly #blockWatch: BlockWatch
-  readonly #counts = { hints: 0, dropped: 0, claims: 0 }
+  readonly #counts = { hints: 0, dropped: 0, claims: 0, blockedMs: 0, longestBlockMs: 0 }
   readonly #consumption = new AbortController()
   #consuming: Promise<void> | undefined
   #isDraining = false
@@ -83,8 +81,8 @@ class EngineWorker implements Worker {
       room: () => this.#places.room,
       publish: (tasks) => this.#hints.publish(tasks),
       onFault: (error) => this.#fault(error, 'sweep'),
+      onLate: (ms) => this.#countBlock(ms),
     })
-    this.#blockWatch = createBlockWatch(engine.clock, engine.elapsed)
   }
 
   start(): void {
@@ -94,7 +92,6 @@ class EngineWorker implements Worker {
     this.#consuming.catch((error: unknown) => this.#fault(error, 'consume'))
     this.#leases.start()
     this.#sweeper.start()
-    this.#blockWatch.start()
   }
 
   publish(tasks: readonly TaskRef[]): void {
@@ -142,12 +139,17 @@ class EngineWorker implements Worker {
     this.#consumption.abort()
     await atMost(leftMs(), this.#consuming)
     this.#leases.stop()
-    this.#blockWatch.stop()
     return { handedBack: (await atMost(leftMs(), this.#stillOpen(held))) ?? held }
   }
 
   counts(): WorkerCounts {
-    return { ...this.#counts, ...this.#blockWatch.blocked }
+    return { ...this.#counts }
+  }
+
+  #countBlock(lateMs: number): void {
+    if (lateMs < BLOCK_MS) return
+    this.#counts.blockedMs += Math.round(lateMs)
+    this.#counts.longestBlockMs = Math.max(this.#counts.longestBlockMs, Math.round(lateMs))
   }
 
   readonly #fault = (error: unknown, where: string, runId?: string): void => {
@@ -269,6 +271,8 @@ function isPoison({ run, inbox }: Claim): boolean {
 
 /** How long a stopping worker waits, past its deadline, for what should take no time, in milliseconds. */
 const LAST_TURNS_MS = 1_000
+/** What other work alone may make a timer late by, in milliseconds: from here on the event loop was blocked. */
+const BLOCK_MS = 1_000
 
 /** Waits for work, so long; gives nothing when it takes longer or fails. */
 export async function atMost<T>(ms: number, work: Promise<T> | undefined): Promise<T | undefined> {

@@ -203,7 +203,7 @@ describe('signals (S10)', () => {
 })
 
 describe('time', () => {
-  test.each([5, 900, 10_000, 86_400_000 * 40])('a wait of %i ms ends then and not before', async (ms) => {
+  test.each([5, 900, 10_000, 86_400_000])('a wait of %i ms ends then and not before', async (ms) => {
     const timing = { sweepMs: 86_400_000, heartbeatMs: 86_400_000, leaseMs: 2 * 86_400_000 }
     const { ops, clock } = await world({ agents: [flow([time(ms)])], timing })
     const run = await ops.start('flow', 'go')
