@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Decision, Effect, Json, Outcome } from '../../core/index.ts'
 import { plannerConformance } from '../../testing/planner-conformance.ts'
-import { scriptedHistory } from '../../testing/planner-history.ts'
-import { scenarioDefinition, scriptedFailure } from '../../testing/planner-scenarios.ts'
+import { scriptedFailure } from '../../testing/planner-scenarios.ts'
 import { seededRandom } from '../../testing/seeded.ts'
+import { type CodePlay, notForCode, playCode } from '../../../test/fixtures/code-play.ts'
 import { codePlanner, defineWorkflow, type WorkflowFunction } from './index.ts'
 
 type Run = WorkflowFunction<Json, unknown>
@@ -37,42 +37,16 @@ const reasons = {
   'no-ambient': 'the function comes to rest in a turn of the event loop: setImmediate is how it is waited for',
   'failures-told': 'the function may catch a failure; the history tells of it',
 }
-const skip = Object.fromEntries(
-  [
-    'an answer that broke off',
-    'an output that is refused once',
-    'a conversation before the input, no instructions, no tools',
-    'another agent as a tool',
-    'a handoff',
-    'another agent that fails',
-    'a handoff that fails',
-    'a handoff that is denied',
-  ].map((name) => [
-    name,
-    'the scenario offers other tools than the function calls, or wants the output mended, which the same code cannot',
-  ]),
-)
 for (const [name, run] of Object.entries({ twoAndOne, loops })) {
   plannerConformance({
     test: (title, body) => test(`${name}: ${title}`, body),
     createPlanner: () => codePlanner(run),
     skipRules: reasons,
-    skip,
+    skip: notForCode('function'),
   })
 }
 
-function begin(run: Run) {
-  const planner = codePlanner(run)
-  const history = scriptedHistory(scenarioDefinition, { name: 'code', input: 'otters' })
-  const next = async (): Promise<Decision> => planner.decide(history.view)
-  const act = async (): Promise<readonly Effect[]> => {
-    const decision = await next()
-    if (decision.type !== 'act') throw new Error(`it decided ${JSON.stringify(decision)}`)
-    history.decide(decision.effects, decision.state)
-    return decision.effects
-  }
-  return { history, next, act }
-}
+const begin = (run: Run): CodePlay => playCode(codePlanner(run), 'code', 'otters')
 const done = (value: Json): Outcome => ({ status: 'completed', value })
 const failed = scriptedFailure('failed', 'TOOL_FAILED', 'x')
 

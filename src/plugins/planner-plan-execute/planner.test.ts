@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
-import type { Decision, ModelEffect, OfferedTool, Planner } from '../../core/index.ts'
+import type { Decision, ModelEffect, Planner } from '../../core/index.ts'
 import { promptOf } from '../../core/index.ts'
 import { plannerConformance } from '../../testing/planner-conformance.ts'
 import { type PlannerPlay, answered, done, playPlanner, said } from '../../testing/planner-play.ts'
 import { type ModelTurn, type PlannerDialect, type PlannerScenario, scriptedAnswer } from '../../testing/planner-scenario.ts'
+import { expert } from '../../../test/fixtures/planner-parts.ts'
 import { planExecutePlanner, planTemplate, type PlanState } from './index.ts'
 
 /** A model that writes a plan when it is asked for one, and text otherwise. */
@@ -219,15 +220,6 @@ test("the last step's output as the answer, and the model's once the engine refu
 })
 
 test('a handoff as a step: its output is the output', () => {
-  const expert: OfferedTool = {
-    name: 'expert',
-    alias: 'expert',
-    description: 'Takes over.',
-    inputSchema: {},
-    effect: 'unsafe',
-    labels: [],
-    delegate: { agent: 'expert-agent', handoff: true, text: true },
-  }
   const { step, next } = play(undefined, { definition: { tools: [expert] } })
   step(said(plan({ id: 'a', tool: 'expert', input: { input: 'why?' } }, think)))
   expect(step(done('because'))).toEqual([{ kind: 'run', key: 'step-1', agent: 'expert-agent', input: 'why?', tool: 'expert' }])

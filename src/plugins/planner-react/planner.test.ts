@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
-import type { Decision, ModelEffect, OfferedTool, Planner } from '../../core/index.ts'
+import type { Decision, ModelEffect, Planner } from '../../core/index.ts'
 import { promptOf } from '../../core/index.ts'
 import { plannerConformance } from '../../testing/planner-conformance.ts'
 import { type PlannerPlay, answered, done, playPlanner, said } from '../../testing/planner-play.ts'
 import { type PlannerDialect, type PlannerScenario, scriptedAnswer } from '../../testing/planner-scenario.ts'
+import { expert } from '../../../test/fixtures/planner-parts.ts'
 import { reactPlanner, reactTemplate, reactTexts } from './index.ts'
 
 /** A model that keeps the form; it can call one tool in a turn. */
@@ -23,15 +24,6 @@ const play = (planner: Planner = reactPlanner(), scenario: Partial<PlannerScenar
   playPlanner(planner, scenario)
 const failure = { code: 'TOOL_FAILED', message: 'no network', retryable: false }
 const output = { type: 'object', properties: { a: { type: 'number' } } }
-const expert: OfferedTool = {
-  name: 'expert',
-  alias: 'expert',
-  description: 'Takes over.',
-  inputSchema: {},
-  effect: 'unsafe',
-  labels: [],
-  delegate: { agent: 'expert-agent', handoff: true, text: true },
-}
 
 test('two tools, one after the other: both get their arguments, both results reach the model', () => {
   const { step, next, view } = play(undefined, {

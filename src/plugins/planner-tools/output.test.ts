@@ -1,28 +1,12 @@
 import { expect, test } from 'vitest'
-import type { ModelAnswer, OfferedTool, Planner } from '../../core/index.ts'
+import type { Planner } from '../../core/index.ts'
 import { type PlannerPlay, answered, done, playPlanner, said } from '../../testing/planner-play.ts'
 import type { PlannerScenario } from '../../testing/planner-scenario.ts'
+import { expert, toolCall } from '../../../test/fixtures/planner-parts.ts'
 import { repairMessage, toolsPlanner, toolsTexts } from './index.ts'
-
-const expert: OfferedTool = {
-  name: 'expert',
-  alias: 'expert',
-  description: 'Takes over.',
-  inputSchema: {},
-  effect: 'unsafe',
-  labels: [],
-  delegate: { agent: 'expert-agent', handoff: true, text: true },
-}
 
 const play = (planner: Planner = toolsPlanner(), scenario: Partial<PlannerScenario> = {}): PlannerPlay =>
   playPlanner(planner, scenario)
-const call = (toolCallId: string, toolName: string, input = '{}', more: object = {}): ModelAnswer['content'][number] => ({
-  type: 'tool-call',
-  toolCallId,
-  toolName,
-  input,
-  ...more,
-})
 
 const output = { type: 'object', properties: { a: { type: 'number' } } }
 
@@ -66,7 +50,7 @@ test('an output that the engine refused goes back to the model with the issues',
 
 test('an output of a handoff that the engine refused goes to the model that handed over', () => {
   const { step, history, promptText } = play(undefined, { definition: { output, tools: [expert] } })
-  step(answered([call('c1', 'expert')]))
+  step(answered([toolCall('c1', 'expert')]))
   step(done('text'))
   history.add({ type: 'output-reject', output: 'text', issues: [{ path: '/', message: 'must be object' }] })
   const [again] = step()

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import type { Decision, ModelAnswer, ModelEffect, OfferedTool, Planner } from '../../core/index.ts'
+import type { Decision, ModelEffect, Planner } from '../../core/index.ts'
 import { promptOf } from '../../core/index.ts'
 import { type PlannerPlay, answered, done, playPlanner, said } from '../../testing/planner-play.ts'
 import { plannerConformance } from '../../testing/planner-conformance.ts'
 import { scenarioDefinition } from '../../testing/planner-scenarios.ts'
 import type { PlannerScenario } from '../../testing/planner-scenario.ts'
+import { expert, toolCall } from '../../../test/fixtures/planner-parts.ts'
 import { toolsPlanner, toolsTexts } from './index.ts'
 
 plannerConformance({ test, createPlanner: () => toolsPlanner() })
@@ -13,25 +14,8 @@ plannerConformance({
   createPlanner: () => toolsPlanner({ sessionTranscript: 'full', allowCutAnswer: true }),
 })
 
-const expert: OfferedTool = {
-  name: 'expert',
-  alias: 'expert',
-  description: 'Takes over.',
-  inputSchema: {},
-  effect: 'unsafe',
-  labels: [],
-  delegate: { agent: 'expert-agent', handoff: true, text: true },
-}
-
 const play = (planner: Planner = toolsPlanner(), scenario: Partial<PlannerScenario> = {}): PlannerPlay =>
   playPlanner(planner, scenario)
-const call = (toolCallId: string, toolName: string, input = '{}', more: object = {}): ModelAnswer['content'][number] => ({
-  type: 'tool-call',
-  toolCallId,
-  toolName,
-  input,
-  ...more,
-})
 const failure = { code: 'TOOL_FAILED', message: 'no network', retryable: false }
 
 test('says nothing to the model but instructions, conversation, input and what tools came to', () => {
@@ -42,8 +26,8 @@ test('says nothing to the model but instructions, conversation, input and what t
   const [first] = step(
     answered([
       { type: 'reasoning', text: 'hm', providerMetadata: { p: { sign: 'x' } } },
-      call('c1', 'web_search', '{"query":"a"}'),
-      call('c2', 'note'),
+      toolCall('c1', 'web_search', '{"query":"a"}'),
+      toolCall('c2', 'note'),
     ]),
   )
   expect(first).toEqual({
@@ -111,11 +95,11 @@ test('a good call is made, each bad one is answered with what was wrong', () => 
   const { step, next, promptText } = play()
   step(
     answered([
-      call('c1', 'hammer'),
-      call('c2', 'note', '{"query":"x"}'),
-      call('c3', 'note', '[1]'),
-      call('c4', 'note', '{"a'),
-      call('c5', 'note', '{"__proto__":{"a":1}}'),
+      toolCall('c1', 'hammer'),
+      toolCall('c2', 'note', '{"query":"x"}'),
+      toolCall('c3', 'note', '[1]'),
+      toolCall('c4', 'note', '{"a'),
+      toolCall('c5', 'note', '{"__proto__":{"a":1}}'),
     ]),
   )
   expect(step(done('noted'))).toEqual([{ kind: 'tool', key: 'tool-1-0', tool: 'note', input: { query: 'x' }, callId: 'c2' }])
@@ -131,7 +115,7 @@ test('a good call is made, each bad one is answered with what was wrong', () => 
 
 test('only bad calls: the next turn comes at once', () => {
   const { step } = play()
-  step(answered([call('c1', 'hammer')]))
+  step(answered([toolCall('c1', 'hammer')]))
   expect(step()).toEqual([
     {
       kind: 'model',
@@ -159,9 +143,9 @@ test('only bad calls: the next turn comes at once', () => {
 test('provider-executed calls are left alone and go back with their results', () => {
   const { step, next, promptText } = play()
   const web = [
-    call('p1', 'web_search', '{}', { providerExecuted: true }),
+    toolCall('p1', 'web_search', '{}', { providerExecuted: true }),
     { type: 'tool-result', toolCallId: 'p1', toolName: 'web_search', result: { hits: 1 } },
-    call('c1', 'note'),
+    toolCall('c1', 'note'),
   ]
   step(answered(web))
   expect(step(done(1))).toHaveLength(1)
@@ -172,7 +156,7 @@ test('provider-executed calls are left alone and go back with their results', ()
 test('a call whose tool is another agent starts a child run', () => {
   const tool = { ...expert, delegate: { agent: 'expert-agent', handoff: false, text: true } }
   const { step } = play(undefined, { definition: { tools: [tool] } })
-  step(answered([call('c1', 'expert', '{"input":"why?"}')]))
+  step(answered([toolCall('c1', 'expert', '{"input":"why?"}')]))
   expect(step(done('because'))).toEqual([
     { kind: 'run', key: 'tool-1-0', agent: 'expert-agent', input: 'why?', tool: 'expert', callId: 'c1' },
   ])
@@ -181,25 +165,25 @@ test('a call whose tool is another agent starts a child run', () => {
 
 test('a handoff gets the conversation, and its output is the output', () => {
   const { step, next } = play(undefined, { definition: { tools: [expert] } })
-  step(answered([call('c1', 'expert', '{"input":"why?"}')]))
+  step(answered([toolCall('c1', 'expert', '{"input":"why?"}')]))
   expect(step(done({ because: 1 }))[0]).toMatchObject({ kind: 'run', continues: 'model-0' })
   expect(next()).toEqual({ type: 'finish', output: { because: 1 } })
 })
 
 test('a handoff that fails fails the run; one that is refused is told to the model', () => {
   const failing = play(undefined, { definition: { tools: [expert] } })
-  failing.step(answered([call('c1', 'expert')]))
+  failing.step(answered([toolCall('c1', 'expert')]))
   failing.step({ status: 'failed', error: failure })
   expect(failing.next()).toEqual({ type: 'fail', error: failure })
   const denied = play(undefined, { definition: { tools: [expert] } })
-  denied.step(answered([call('c1', 'expert')]))
+  denied.step(answered([toolCall('c1', 'expert')]))
   denied.step({ status: 'denied', error: failure })
   expect(denied.next()).toMatchObject({ type: 'act', effects: [{ kind: 'model', results: ['tool-1-0'] }] })
 })
 
 test('a handoff beside other calls is refused, the others are made', () => {
   const { step, next, promptText } = play(undefined, { definition: { tools: [expert, ...scenarioDefinition.tools] } })
-  step(answered([call('c1', 'expert'), call('c2', 'note')]))
+  step(answered([toolCall('c1', 'expert'), toolCall('c2', 'note')]))
   expect(step(done(1))).toMatchObject([{ kind: 'tool', tool: 'note' }])
   const decision = next() as Decision & { type: 'act' }
   expect(promptText(decision.effects[0])).toContain('call it alone')
@@ -221,7 +205,7 @@ test('a cut answer is taken when the options allow it; calls of a cut answer are
   allowed.step(said('half an ans', 'length'))
   expect(allowed.next()).toEqual({ type: 'finish', output: 'half an ans' })
   const { step, next } = play()
-  step(answered([call('c1', 'note')], 'length'))
+  step(answered([toolCall('c1', 'note')], 'length'))
   expect(next()).toMatchObject({ type: 'act', effects: [{ kind: 'tool' }] })
 })
 
@@ -244,7 +228,7 @@ test('an empty answer gets one more turn, without the empty message, then the ru
 test('the turn that mends may call tools, and a later fault gets a turn of its own', () => {
   const { step, next } = play()
   step(answered([]))
-  step(answered([call('c1', 'note')]))
+  step(answered([toolCall('c1', 'note')]))
   step(done(1))
   expect(step(answered([]))[0]).toMatchObject({ continues: 'repair-1', results: ['tool-2-0'] })
   const [again] = step(said('Now.'))
@@ -265,14 +249,14 @@ test('the full transcript leaves out the system message and what was said before
   const planner = toolsPlanner({ sessionTranscript: 'full' })
   const before = { role: 'user' as const, content: [{ type: 'text' as const, text: 'Before.' }] }
   const { step, next } = play(planner, { messages: [before], input: 'Now?' })
-  step(answered([call('c1', 'note'), call('c2', 'hammer')]))
+  step(answered([toolCall('c1', 'note'), toolCall('c2', 'hammer')]))
   step(done('noted'))
   step(said('Now.'))
   const decision = next() as Decision & { type: 'finish' }
   expect(decision.messages?.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant'])
   expect(JSON.stringify(decision.messages)).not.toContain('Before.')
   const handed = play(planner, { definition: { tools: [expert], instructions: undefined } })
-  handed.step(answered([call('c1', 'expert')]))
+  handed.step(answered([toolCall('c1', 'expert')]))
   handed.step(done({ because: 1 }))
   const end = handed.next() as Decision & { type: 'finish' }
   expect(end.messages?.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant'])
@@ -291,7 +275,7 @@ test('texts can be replaced one by one; options other than texts are part of the
 test('one decision costs the same however long the history is', () => {
   const { step, view } = play()
   for (let turn = 0; turn < 300; turn += 1) {
-    const [effect] = step(answered([call(`c${turn}`, 'note')]))
+    const [effect] = step(answered([toolCall(`c${turn}`, 'note')]))
     expect(JSON.stringify(effect).length).toBeLessThan(400)
     step(done('x'))
   }

@@ -4,6 +4,7 @@ import { plannerConformance } from '../../testing/planner-conformance.ts'
 import { scriptedHistory } from '../../testing/planner-history.ts'
 import { scenarioDefinition, scriptedFailure } from '../../testing/planner-scenarios.ts'
 import { seededRandom } from '../../testing/seeded.ts'
+import { type CodePlay, notForCode, playCode } from '../../../test/fixtures/code-play.ts'
 import { quickjsSandbox, type Sandbox, scriptPlanner, type SandboxSession } from './index.ts'
 
 vi.setConfig({ testTimeout: 240_000 })
@@ -45,21 +46,6 @@ function ofScript(code: string, used: Sandbox = sandbox): Planner {
   }
 }
 
-const skip = Object.fromEntries(
-  [
-    'an answer that broke off',
-    'an output that is refused once',
-    'a conversation before the input, no instructions, no tools',
-    'another agent as a tool',
-    'a handoff',
-    'another agent that fails',
-    'a handoff that fails',
-    'a handoff that is denied',
-  ].map((name) => [
-    name,
-    'the scenario offers other tools than the script calls, or wants the output mended, which the same script cannot',
-  ]),
-)
 for (const [name, code] of Object.entries({ twoAndOne, loops })) {
   plannerConformance({
     test: (title, body) => test(`${name}: ${title}`, body),
@@ -68,7 +54,7 @@ for (const [name, code] of Object.entries({ twoAndOne, loops })) {
       'no-ambient': 'the script runs in a thread, which is waited for, and ended by a timer when it does not come to rest',
       'failures-told': 'the script may catch a failure; the history tells of it',
     },
-    skip,
+    skip: notForCode('script'),
   })
 }
 
@@ -76,18 +62,7 @@ type History = ReturnType<typeof scriptedHistory>
 const done = (value: Json): Outcome => ({ status: 'completed', value })
 const failed = scriptedFailure('failed', 'TOOL_FAILED', 'x')
 
-function begin(code: string, used: Sandbox = sandbox) {
-  const planner = ofScript(code, used)
-  const history = scriptedHistory(scenarioDefinition, { name: 'script', input: 'x' })
-  const next = async (): Promise<Decision> => planner.decide(history.view)
-  const act = async (): Promise<readonly Effect[]> => {
-    const decision = await next()
-    if (decision.type !== 'act') throw new Error(`it decided ${JSON.stringify(decision)}`)
-    history.decide(decision.effects, decision.state)
-    return decision.effects
-  }
-  return { history, next, act }
-}
+const begin = (code: string, used: Sandbox = sandbox): CodePlay => playCode(ofScript(code, used), 'script', 'x')
 
 /** A sandbox whose code can be taken away between decisions. */
 function forgetful(): { readonly used: Sandbox; readonly forget: () => number } {

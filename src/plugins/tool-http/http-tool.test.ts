@@ -1,33 +1,14 @@
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Json, type Schema, type Tool, toFailure } from '../../core/index.ts'
+import { type Schema, type Tool, toFailure } from '../../core/index.ts'
 import { requireTool } from '../../orchestrator/checks/tool.ts'
 import { toolConformance } from '../../testing/tool-conformance.ts'
 import { toolContext } from '../../testing/tool-context.ts'
 import { json, type StubServer, stubServer } from '../../../test/fixtures/hostile-http.ts'
+import { answering, callTool, toolAt, UNSAFE } from '../../../test/fixtures/http-tools.ts'
 import { httpTool, type HttpToolOptions, secret } from './index.ts'
 
 const KEY = 'sk-live-0123456789'
-
-/** A tool for any object, at a server of the test. */
-function toolAt(server: StubServer, request: object, more: object = {}): Tool<never, Json> {
-  return httpTool({
-    name: 'endpoint',
-    description: 'An endpoint.',
-    input: { type: 'object' } as Schema,
-    request: { url: `${server.origin}/`, ...request },
-    allow: [server.host],
-    ...more,
-  }) as Tool<never, Json>
-}
-
-const call = async (tool: Tool<never, Json>, input: object = {}, context = toolContext()): Promise<Json> =>
-  tool.execute(input as never, context)
-
-const answering = (value: Json, status = 200, headers: Record<string, string> = {}): Promise<StubServer> =>
-  stubServer((_request, response) => json(response, value, status, headers))
-
-const unsafe = { method: 'POST', body: 'input' }
 
 test.each<[object, object, string]>([
   [{}, {}, 'pure'],
@@ -85,7 +66,7 @@ describe('what is sent', () => {
     await using server = await answering('done')
     const url = `${server.origin}/a/{city}/v{n}.json?fixed=1&day={day}&tag={tags}&mixed=x-{n}`
     const tool = toolAt(server, { url, query: { limit: 5, q: '{city}' } })
-    await call(tool, { city: 'Ål & 100%?#', n: 2, tags: ['a b', 'ü'] })
+    await callTool(tool, { city: 'Ål & 100%?#', n: 2, tags: ['a b', 'ü'] })
     expect(server.arrivals.map(({ path }) => path)).toEqual([
       '/a/%C3%85l%20%26%20100%25%3F%23/v2.json?fixed=1&tag=a+b&tag=%C3%BC&mixed=x-2&limit=5&q=%C3%85l+%26+100%25%3F%23',
     ])
@@ -108,7 +89,7 @@ describe('what is sent', () => {
   ])('a value %j never changes the structure of the path: nothing is sent', async (value) => {
     await using server = await answering('done')
     const tool = toolAt(server, { url: `${server.origin}/users/{id}/secrets` })
-    await expect(call(tool, { id: value })).rejects.toMatchObject({ code: 'TOOL_INPUT_INVALID' })
+    await expect(callTool(tool, { id: value })).rejects.toMatchObject({ code: 'TOOL_INPUT_INVALID' })
     expect(server.connections).toBe(0)
   })
 
@@ -117,7 +98,7 @@ describe('what is sent', () => {
     async (value) => {
       await using server = await answering('done')
       const tool = toolAt(server, { url: `${server.origin}/x.{id}/end` })
-      const isRefused = await call(tool, { id: value }).catch(() => 'refused')
+      const isRefused = await callTool(tool, { id: value }).catch(() => 'refused')
       const paths = server.arrivals.map(({ path, headers }) => [headers.host, path])
       expect(paths).toEqual(isRefused === 'refused' ? [] : [[server.host, `/x.${encodeURIComponent(value)}/end`]])
     },
@@ -125,7 +106,7 @@ describe('what is sent', () => {
 
   test('a dot before a place does not make two', async () => {
     await using server = await answering('done')
-    await expect(call(toolAt(server, { url: `${server.origin}/a/.{id}/b` }), { id: '.' })).rejects.toMatchObject({
+    await expect(callTool(toolAt(server, { url: `${server.origin}/a/.{id}/b` }), { id: '.' })).rejects.toMatchObject({
       code: 'TOOL_INPUT_INVALID',
     })
     expect(server.connections).toBe(0)
@@ -133,10 +114,10 @@ describe('what is sent', () => {
 
   test('a body of the input, of a function, of form fields', async () => {
     await using server = await answering('done')
-    await call(toolAt(server, { method: 'POST', body: 'input' }), { a: 'ü' })
-    await call(toolAt(server, { method: 'PUT', body: ({ a }: { a: number }) => ({ doubled: a * 2 }) }), { a: 2 })
-    await call(toolAt(server, { method: 'POST', body: ({ a }: { a: string }) => new URLSearchParams({ a }) }), { a: 'b c' })
-    await call(toolAt(server, { method: 'DELETE' }))
+    await callTool(toolAt(server, { method: 'POST', body: 'input' }), { a: 'ü' })
+    await callTool(toolAt(server, { method: 'PUT', body: ({ a }: { a: number }) => ({ doubled: a * 2 }) }), { a: 2 })
+    await callTool(toolAt(server, { method: 'POST', body: ({ a }: { a: string }) => new URLSearchParams({ a }) }), { a: 'b c' })
+    await callTool(toolAt(server, { method: 'DELETE' }))
     expect(server.arrivals.map(({ method, body, headers }) => [method, body, headers['content-type']])).toEqual([
       ['POST', '{"a":"ü"}', 'application/json'],
       ['PUT', '{"doubled":4}', 'application/json'],
@@ -147,8 +128,8 @@ describe('what is sent', () => {
 
   test("the idempotency key is the call's", async () => {
     await using server = await answering('done')
-    const tool = toolAt(server, unsafe, { idempotencyHeader: 'Idempotency-Key' })
-    await call(tool, {}, toolContext({ idempotencyKey: 'key-7' }))
+    const tool = toolAt(server, UNSAFE, { idempotencyHeader: 'Idempotency-Key' })
+    await callTool(tool, {}, toolContext({ idempotencyKey: 'key-7' }))
     expect(server.arrivals).toMatchObject([{ headers: { 'idempotency-key': 'key-7' } }])
   })
 })
@@ -159,7 +140,7 @@ describe('secrets', () => {
   test('are read for each call, of whom it is, and sent', async () => {
     await using server = await answering('done')
     const tool = toolAt(server, { headers, query: { key: secret(async () => KEY) } })
-    for (const tenant of ['a', 'b']) await call(tool, {}, toolContext({ tenant }))
+    for (const tenant of ['a', 'b']) await callTool(tool, {}, toolContext({ tenant }))
     expect(server.arrivals.map((one) => [one.headers.authorization, one.headers['x-plain'], one.path])).toEqual([
       [`Bearer ${KEY}-a`, 'plain', `/?key=${KEY}`],
       [`Bearer ${KEY}-b`, 'plain', `/?key=${KEY}`],
@@ -171,8 +152,8 @@ describe('secrets', () => {
       const echoed = { header: request.headers.authorization, words: String(request.headers.authorization).split(' ') }
       json(response, echoed, request.url === '/bad' ? 400 : 200)
     })
-    expect(await call(toolAt(server, { headers }))).toEqual({ header: '[secret]', words: ['Bearer', '[secret]'] })
-    const failure = await call(toolAt(server, { url: `${server.origin}/bad`, headers })).catch((error: unknown) => error)
+    expect(await callTool(toolAt(server, { headers }))).toEqual({ header: '[secret]', words: ['Bearer', '[secret]'] })
+    const failure = await callTool(toolAt(server, { url: `${server.origin}/bad`, headers })).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'TOOL_FAILED', message: expect.stringContaining('[secret]') })
     expect(JSON.stringify(toFailure(failure, 'INTERNAL'))).not.toContain(KEY)
   })
@@ -189,7 +170,7 @@ describe('secrets', () => {
     ['has one with a line end', () => `${KEY}\n`],
   ])('whose function %s: nothing is sent, and nothing told', async (_what, read) => {
     await using server = await answering('done')
-    const error = await call(toolAt(server, { headers: { authorization: secret(read) } })).catch((thrown: unknown) => thrown)
+    const error = await callTool(toolAt(server, { headers: { authorization: secret(read) } })).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({
       code: 'TOOL_FAILED',
       message: expect.stringContaining('header "authorization"'),
