@@ -1,86 +1,26 @@
 // The child process of `lancedb`: a part of it as JSON. `lancedb-child.ts <part> <folder> [rows] [dims]`; the caller removes the folder.
-import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, Index, rerankers, type Table } from '@lancedb/lancedb'
-import { Field, FixedSizeList, Float32, Schema, Utf8 } from 'apache-arrow'
-import { lancedbMemory } from 'opspawn/plugins/memory-lancedb'
-import type { Memory, MemoryHandle } from 'opspawn'
-import { seeded } from './seeded.ts'
-import { cloudOf, embedderOf, sentence, tenNearest, wordless, type Cloud } from './lancedb-data.ts'
-import { quantile } from './statistics.ts'
-
-const [, , part = '', folder = '', rowsText = '10000', dimsText = '384'] = process.argv
-const rows = Number(rowsText)
-const dims = Number(dimsText)
-/** Rows that are given to LanceDB at once, raw or ours. */
-const STEP = 5_000
-const ASKED = 60
-const WARM = 10
-const MANY_ASKED = 300
-const TENANTS = 1_000
-/** Numbers of queries, beyond those of rows. */
-const QUERIES = 50_000_000
-
-const random = seeded(20_261_121)
-const textOf = (at: number): string => `${at} ${sentence(random, 10, 30)}`
-
-interface Row extends Record<string, unknown> {
-  readonly key: string
-  readonly tenant: string
-  readonly text: string
-  readonly vector: Float32Array
-}
-
-const median = (values: readonly number[]): number => quantile(values, 0.5)
-
-async function milliseconds(work: () => Promise<unknown>): Promise<number> {
-  const from = performance.now()
-  await work()
-  return performance.now() - from
-}
-
-/** Medians of some ways to answer, asked in turn. */
-async function answering(ways: Readonly<Record<string, (at: number) => Promise<unknown>>>): Promise<Record<string, number>> {
-  const times = new Map(Object.keys(ways).map((name) => [name, [] as number[]]))
-  for (let at = 0; at < ASKED; at += 1)
-    for (const [name, ask] of Object.entries(ways)) {
-      const took = await milliseconds(() => ask(at))
-      if (at >= WARM) times.get(name)?.push(took)
-    }
-  return Object.fromEntries([...times].map(([name, all]) => [name, median(all)]))
-}
-
-async function rawTable(): Promise<Table> {
-  const schema = new Schema([
-    ...['key', 'tenant', 'text'].map((name) => new Field(name, new Utf8(), false)),
-    new Field('vector', new FixedSizeList(dims, new Field('item', new Float32(), true)), true),
-  ])
-  return (await connect(join(folder, 'raw'))).createEmptyTable('rows', schema)
-}
-
-async function fillRaw(table: Table, count: number, make: (at: number) => Row): Promise<void> {
-  for (let from = 0; from < count; from += STEP)
-    await table.add(Array.from({ length: Math.min(STEP, count - from) }, (_, at) => make(from + at)))
-}
-
-function ourMemory(cloud: Cloud): Memory & AsyncDisposable {
-  return lancedbMemory({ path: join(folder, 'ours'), embedder: embedderOf(cloud) })
-}
-
-async function fillOurs(handle: MemoryHandle, count: number, text: (at: number) => string): Promise<void> {
-  for (let from = 0; from < count; from += STEP)
-    await handle.append(
-      Array.from(
-        { length: Math.min(STEP, count - from) },
-        (_, at) => ({ id: `row-${from + at}`, kind: 'fact', text: text(from + at) }) as const,
-      ),
-    )
-}
-
-function sizeOf(path: string): { readonly files: number; readonly bytes: number } {
-  const all = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return { files: all.length, bytes: all.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0) }
-}
+import { Index, rerankers } from '@lancedb/lancedb'
+import { cloudOf, sentence, tenNearest, wordless } from './lancedb-data.ts'
+import {
+  ASKED,
+  QUERIES,
+  answering,
+  dims,
+  fillOurs,
+  fillRaw,
+  folder,
+  milliseconds,
+  ourMemory,
+  part,
+  random,
+  rawTable,
+  rows,
+  sizeOf,
+  textOf,
+} from './lancedb-setup.ts'
+import { million, tenants } from './lancedb-tenants.ts'
+import { median } from './statistics.ts'
 
 /** P3, P7: words and vectors over all rows. */
 async function hybrid(): Promise<Record<string, number>> {
@@ -118,6 +58,17 @@ async function hybrid(): Promise<Record<string, number>> {
   }
 }
 
+/** On a busy machine LanceDB gives up where several add at once: whoever uses it tries again. */
+async function insistently(work: () => Promise<unknown>): Promise<void> {
+  for (;;)
+    try {
+      await work()
+      return
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes('Commit conflict'))) throw error
+    }
+}
+
 /** P4: single appends, sixteen in flight. */
 async function appends(): Promise<Record<string, number>> {
   const cloud = cloudOf(dims, true)
@@ -140,7 +91,7 @@ async function appends(): Promise<Record<string, number>> {
   }
   const figures: Record<string, number> = {}
   figures['floor lance-appends'] = await inFlight((at) =>
-    raw.add([{ key: `row-${at}`, tenant: 't', text: texts[at] as string, vector: cloud.vector(at) }]),
+    insistently(() => raw.add([{ key: `row-${at}`, tenant: 't', text: texts[at] as string, vector: cloud.vector(at) }])),
   )
   figures['opspawn lance-appends'] = await inFlight((at) => handle.append([{ kind: 'fact', text: texts[at] as string }]))
   const note = (name: string, path: string, kind: string): void => {
@@ -169,106 +120,6 @@ async function appends(): Promise<Record<string, number>> {
   note('opspawn', 'ours', '-kept')
   return figures
 }
-
-/** P5: recall of one tenant of very many. */
-async function tenants(): Promise<Record<string, number>> {
-  const cloud = cloudOf(dims, true)
-  const raw = await rawTable()
-  const each = rows / TENANTS
-  const tenantOf = (at: number): string => `tenant-${Math.floor(at / each)}`
-  await fillRaw(raw, rows, (at) => ({ key: `row-${at}`, tenant: tenantOf(at), text: textOf(at), vector: cloud.vector(at) }))
-  await raw.createIndex('tenant', { config: Index.btree() })
-  await raw.optimize()
-  await using memory = ourMemory(cloud)
-  const figures = await fillAndKeep(memory)
-  const times = await answering({
-    opspawn: (at: number) => oneTenant(memory, at),
-    floor: (at: number) =>
-      raw
-        .query()
-        .nearestTo(cloud.vector(QUERIES + at))
-        .distanceType('cosine')
-        .where(`tenant = 'tenant-${(at * 37) % TENANTS}'`)
-        .select(['key', 'text', '_distance'])
-        .limit(10)
-        .toArray(),
-  })
-  for (const [name, value] of Object.entries(times)) figures[`${name} lance-tenant`] = value
-  return { ...figures, ...sizes() }
-}
-
-/** The large table, ours alone: also while upkeep is at work, and opened again. */
-async function million(): Promise<Record<string, number>> {
-  const cloud = cloudOf(dims, true)
-  let figures: Record<string, number>
-  {
-    await using memory = ourMemory(cloud)
-    figures = await fillAndKeep(memory)
-    await tell(figures, 'tenant', memory)
-  }
-  const again = ourMemory(cloud)
-  figures['opspawn lance-open'] = await milliseconds(() => oneTenant(again, 1))
-  await tell(figures, 'reopened', again)
-  await again[Symbol.asyncDispose]()
-  return { ...figures, ...sizes() }
-}
-
-/** Takes in the rows of all tenants, eight tenants at a time, and recalls before, during and after upkeep. */
-async function fillAndKeep(memory: Memory): Promise<Record<string, number>> {
-  const figures: Record<string, number> = {}
-  const each = rows / TENANTS
-  let next = 0
-  const began = performance.now()
-  async function fill(): Promise<void> {
-    while (next < TENANTS) {
-      const tenant = next++
-      const entries = Array.from({ length: each }, (_, at) => ({ kind: 'fact', text: textOf(tenant * each + at) }) as const)
-      await memory.bind({ tenant: `tenant-${tenant}` }).append(entries)
-      const done = (tenant + 1) * each
-      const seconds = (performance.now() - began) / 1_000
-      if (tenant % 50 === 49) console.error(`${done.toLocaleString('en')} rows, ${Math.round(seconds)} s, ${mebibytes()} MiB`)
-    }
-  }
-  await Promise.all(Array.from({ length: 8 }, fill))
-  figures['opspawn lance-insert'] = (performance.now() - began) / 1_000
-  figures['opspawn lance-filled'] = mebibytes()
-  await tell(figures, 'unkept', memory)
-  const from = performance.now()
-  let isKept = false
-  const keeping = memory.maintain().finally(() => (isKept = true))
-  const during: number[] = []
-  while (!isKept) during.push(await milliseconds(() => oneTenant(memory, during.length)))
-  await keeping
-  figures['opspawn lance-maintain'] = (performance.now() - from) / 1_000
-  noteTimes(figures, 'during', during)
-  return figures
-}
-
-async function tell(figures: Record<string, number>, row: string, memory: Memory): Promise<void> {
-  const times: number[] = []
-  for (let at = 0; at < WARM + MANY_ASKED; at += 1) times.push(await milliseconds(() => oneTenant(memory, at)))
-  noteTimes(figures, row, times.slice(WARM))
-}
-
-function noteTimes(figures: Record<string, number>, row: string, times: readonly number[]): void {
-  figures[`opspawn lance-${row}`] = median(times)
-  figures[`opspawn lance-${row}-p99`] = quantile(times, 0.99)
-}
-
-function sizes(): Record<string, number> {
-  return {
-    'opspawn lance-disk': sizeOf(join(folder, 'ours')).bytes / (rows * dims * 4),
-    'opspawn lance-rss': mebibytes(),
-    'opspawn lance-peak': Math.round(process.resourceUsage().maxRSS / 1_024),
-  }
-}
-
-async function oneTenant(memory: Memory, at: number): Promise<void> {
-  const { items } = await memory.bind({ tenant: `tenant-${(at * 37) % TENANTS}` }).recall(wordless(QUERIES + at))
-  if (items.length !== 10) throw new Error(`a recall gave ${items.length} records instead of 10`)
-}
-
-const mebibytes = (): number => Math.round(process.memoryUsage.rss() / 2 ** 20)
 
 /** A1, A2: what a recall by vectors alone finds of the ten nearest, with the defaults. */
 async function neighbours(isClustered: boolean, row: string): Promise<Record<string, number>> {

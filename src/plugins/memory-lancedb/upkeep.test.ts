@@ -40,7 +40,7 @@ test('28: work that fails waits longer each time, is counted, and one success en
   expect(calls).toBe(5)
 })
 
-test('after work that took long it rests four times as long, unless very much waits; who only looks starts what is due', async () => {
+test('after work that took long it rests twice as long, unless very much waits; who only looks starts what is due', async () => {
   let time = 0
   let runs = 0
   let takes = 5000
@@ -61,7 +61,7 @@ test('after work that took long it rests four times as long, unless very much wa
   expect(await notes(31)).toBe(1)
   expect(await notes(1)).toBe(2)
   expect(await notes(2)).toBe(2)
-  time += 19_999
+  time += 9999
   background.look()
   await background.idle()
   expect(runs).toBe(2)
@@ -69,7 +69,7 @@ test('after work that took long it rests four times as long, unless very much wa
   background.look()
   await background.idle()
   expect(runs).toBe(3)
-  time += 20_000
+  time += 10_000
   background.look()
   await background.idle()
   expect(runs).toBe(3)

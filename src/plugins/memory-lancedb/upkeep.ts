@@ -101,7 +101,7 @@ export interface BackgroundOptions {
 
 /** After work that took longer it rests, so many times as long: folding a large table writes all of it anew. */
 const SHORT_MS = 1000
-const REST = 4
+const REST = 2
 /** So many times as many notes, and it rests no more: files would become too many to search. */
 const PRESSING = 16
 const FIRST_PAUSE_MS = 1000
