@@ -1,4 +1,5 @@
 import type { Clock } from '../../../core/index.ts'
+import { untilAborted } from '../../../remembering/index.ts'
 
 /** A limit of time, as a signal. */
 export interface Deadline {
@@ -50,17 +51,6 @@ export function deadline(clock: Clock, ms: number, outer: AbortSignal | undefine
 
 /** What `work` gives, or the signal's reason, whichever comes first; the work goes on for whoever else waits for it. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([aborted, work])
-  } finally {
-    signal.removeEventListener('abort', stop!)
-    work.catch(() => undefined)
-  }
+  work.catch(() => undefined) // Told to whoever else waits for it.
+  return untilAborted(work, signal)
 }
