@@ -39,6 +39,9 @@ const REFUSED: ReadonlySet<string> = new Set([
   'auth/iss-unexpected',
   'auth/iss-normalized',
   'auth/metadata-issuer-mismatch',
+  'sep-2640-client-verify-digest',
+  'sep-2640-client-verify-size',
+  'sep-2640-client-verify-frontmatter',
 ])
 
 const SERVER = 'conformance'
@@ -213,6 +216,17 @@ function requireAudited(events: readonly RunEvent[], calls: readonly Call[]): vo
   if (odd.length > 0) throw new Error(`The audit has records of another kind: ${JSON.stringify(odd)}`)
 }
 
+/** Looks what skills there are; where one was tampered with, loads it, and what belongs to it only if that is as it was listed. */
+async function readSkills(handle: Mcp): Promise<void> {
+  const skills = await handle.skills(SERVER)
+  if (skills.length === 0) throw new Error('there is no skill')
+  if (scenario.endsWith('no-prefetch')) return
+  for (const { uri } of skills) {
+    await handle.readSkill(SERVER, uri)
+    await handle.readSkill(SERVER, uri, 'references/FORMS.md')
+  }
+}
+
 async function perform(): Promise<void> {
   const isAuth = scenario.startsWith('auth/')
   await using handle: Mcp = mcp({
@@ -222,6 +236,7 @@ async function perform(): Promise<void> {
     handlers: () => (isAuth ? {} : handlers),
     pins: { mode: 'tofu', store: mcpMemoryPins() },
   })
+  if (scenario.startsWith('sep-2640')) return await readSkills(handle)
   if (NOT_CALLED.has(scenario)) return void (await handle.list())
   const tools = (await handle.tools({ mode: 'direct', principal: PRINCIPAL })).filter(({ name }) => name !== 'mcp_more')
   await callAll(tools)

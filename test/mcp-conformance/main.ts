@@ -51,6 +51,10 @@ const SETS: readonly ScenarioSet[] = [
       'auth/wif-jwt-bearer',
       'auth/dpop',
       'auth/dpop-nonce',
+      'sep-2640-client-no-prefetch',
+      'sep-2640-client-verify-digest',
+      'sep-2640-client-verify-size',
+      'sep-2640-client-verify-frontmatter',
     ],
   },
 ]

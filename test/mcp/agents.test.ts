@@ -411,6 +411,22 @@ describe('calls', () => {
     expect(await asks('own__mail', 'web__page')).toBe(0)
   })
 
+  test('reach the one of two tools of a name that is meant, and one whose names are too long together', async () => {
+    const long = 't'.repeat(60)
+    const servers = fakeServers({
+      a: { tools: [definition('same')] },
+      b: { tools: [definition('same')] },
+      ['s'.repeat(30)]: { tools: [definition(long)] },
+    })
+    const mcp = made(servers, { access: Object.fromEntries(servers.names.map((name) => [name, quiet])) })
+    const [short] = (await mcp.tools({ mode: 'direct' })).map(({ name }) => name).filter((name) => name.startsWith('ss'))
+    expect(short).toHaveLength(64)
+    const calls = ['b__same', 'a__same', short ?? ''].map((name) => ({ name, input: {} }))
+    const { results } = await play(mcp, calls, { mode: 'direct' })
+    expect(results).toMatchObject([{ status: 'completed' }, { status: 'completed' }, { status: 'completed' }])
+    expect(servers.calls).toEqual(['b same', 'a same', `${'s'.repeat(30)} ${long}`])
+  })
+
   test('carry on whose behalf they are made', async () => {
     const who: unknown[] = []
     const servers = one({ isPersonal: true, answer: (_name, _input, _options, caller) => (who.push(caller), textResult('x')) })

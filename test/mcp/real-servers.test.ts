@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createOrchestrator, defineAgent, type JsonObject, type RunEvent } from '../../src/index.ts'
-import { mcp, type Mcp, type McpElicitation } from '../../src/plugins/tool-mcp/index.ts'
-import { scriptedModel } from '../../src/testing/index.ts'
+import { mcp, type Mcp, type McpCompletionTarget, type McpElicitation } from '../../src/plugins/tool-mcp/index.ts'
+import { promptText, scriptedModel } from '../../src/testing/index.ts'
 import { overStdio } from '../fixtures/mcp/real-servers.ts'
 
 const SLOW = 120_000
@@ -99,12 +99,23 @@ describe('real servers', { timeout: SLOW }, () => {
     expect([resources.items.length, templates.items.length, prompts.items.length]).toEqual([7, 2, 4])
     const uri = resources.items[0]?.uri ?? ''
     expect((await handle.readResource('everything', uri))[0]?.text?.length).toBeGreaterThan(0)
-    const input = { city: 'Bergen', state: 'Vestland' }
-    const prompt = await handle.prompt('everything', prompts.items.find(({ name }) => name.includes('args'))?.name ?? '', input)
-    expect(JSON.stringify(prompt.messages)).toContain('Bergen')
-    const of = { prompt: prompts.items.find(({ name }) => name.includes('completable'))?.name ?? '' }
-    const completed = await handle.complete('everything', { of, argument: 'department', value: 'E' })
-    expect(completed.values).toContain('Engineering')
+    const [dynamicText] = await handle.readResource('everything', 'demo://resource/dynamic/text/7')
+    const [dynamicBlob] = await handle.readResource('everything', 'demo://resource/dynamic/blob/7')
+    expect([dynamicText?.text, typeof dynamicBlob?.blob]).toEqual([expect.stringContaining('7'), 'string'])
+    const said = async (name: string, input: Readonly<Record<string, string>>): Promise<string> =>
+      JSON.stringify((await handle.prompt('everything', name, input)).messages)
+    expect(await said('simple-prompt', {})).toContain('simple prompt')
+    expect(await said('args-prompt', { city: 'Bergen', state: 'Vestland' })).toContain('Bergen, Vestland')
+    expect(await said('completable-prompt', { department: 'Sales', name: 'Eve' })).toContain('Eve')
+    expect(await said('resource-prompt', { resourceType: 'Text', resourceId: '3' })).toContain('demo://resource/dynamic/text/3')
+    const typed = async (of: McpCompletionTarget['of'], argument: string, value: string, known = {}): Promise<unknown> =>
+      (await handle.complete('everything', { of, argument, value, known })).values
+    expect([
+      await typed({ prompt: 'completable-prompt' }, 'department', 'E'),
+      await typed({ prompt: 'completable-prompt' }, 'name', 'B', { department: 'Engineering' }),
+      await typed({ prompt: 'resource-prompt' }, 'resourceType', 'B'),
+      await typed({ resource: templates.items[0]?.uriTemplate ?? '' }, 'resourceId', '4'),
+    ]).toEqual([['Engineering'], ['Bob'], ['Blob'], ['4']])
     expect((await handle.instructions())['everything']?.length).toBeLessThanOrEqual(512)
   })
 
@@ -117,6 +128,59 @@ describe('real servers', { timeout: SLOW }, () => {
     await end()
     const read = await handle.call('memory', 'read_graph', {})
     expect(JSON.stringify(read.structuredContent)).toContain('likes tea')
+  })
+
+  test('a change is told by the everything server too, at its own pace', async () => {
+    const told: string[] = []
+    const uri = 'demo://resource/dynamic/text/1'
+    const end = await handle.subscribe('everything', uri, (changed) => void told.push(changed))
+    await handle.call('everything', 'toggle-subscriber-updates', {})
+    await expect.poll(() => told, { timeout: 60_000 }).toContain(uri)
+    await handle.call('everything', 'toggle-subscriber-updates', {})
+    await end()
+  })
+
+  test('a model finds, looks at and uses tools of three servers through one, reads a resource, and goes on with a cut result', async () => {
+    const book = join(folder, 'notes', 'book.txt')
+    const text = Array.from({ length: 20_000 }, (_, at) => String(at).padStart(7)).join(' ')
+    writeFileSync(book, text)
+    const asked = (
+      input: JsonObject,
+    ): { readonly toolCalls: readonly { readonly name: string; readonly input: JsonObject }[] } => ({
+      toolCalls: [{ name: 'mcp', input }],
+    })
+    const model = scriptedModel([
+      asked({ action: 'list', query: 'read a text file' }),
+      asked({ action: 'describe', tool: 'files__read_text_file' }),
+      asked({ action: 'call', tool: 'files__read_text_file', arguments: { path: book } }),
+      (request: Parameters<typeof promptText>[0]) => {
+        const [, id = '', offset] = /"more":\{"id":"([^"]+)","offset":(\d+)/.exec(promptText(request)) ?? []
+        return asked({ action: 'more', id, offset: Number(offset) })
+      },
+      asked({ action: 'call', tool: 'everything__get-sum', arguments: { a: 2, b: 3 } }),
+      asked({ action: 'read', server: 'memory', uri: 'memory://knowledge-graph' }),
+      'done',
+    ])
+    const agent = defineAgent({ name: 'clerk', model, tools: await handle.tools({ mode: 'proxy' }) })
+    await using ops = await createOrchestrator({ agents: [agent], announce: false })
+    const run = await ops.start(agent, 'go')
+    const values: unknown[] = []
+    for await (const event of run) {
+      if (event.type === 'approval-request') await run.approve(event.key, { by: 'eve' })
+      if (event.type === 'effect-end' && event.key.startsWith('tool') && event.outcome.status === 'completed') {
+        values.push(event.outcome.value)
+      }
+    }
+    const [list, described, first, rest, sum, graph] = values
+    expect([list, described]).toEqual([
+      expect.stringContaining('files__read_text_file: '),
+      expect.stringContaining('files__read_text_file(path: string, '),
+    ])
+    expect(`${(first as { text: string }).text}${(rest as { text: string }).text}`).toBe(text.slice(0, 131_072))
+    expect([JSON.stringify(sum), JSON.stringify(graph)]).toEqual([
+      expect.stringContaining('5'),
+      expect.stringContaining('memory://'),
+    ])
   })
 
   test('progress is told in order, a limit ends a call, an abort ends it otherwise, and the next call works', async () => {

@@ -43,6 +43,8 @@ export interface McpToolOptions {
   readonly auto?: McpAutoOptions
   /** A file, or a store of your own, for definitions: tools are then there before a connection. @default none */
   readonly catalog?: string | McpCatalogStore
+  /** Definitions of servers that know their users are kept too, for each principal alone, under their names. @default false */
+  readonly catalogPersonal?: boolean
   /** Where the rest of cut results, and binary ones, are kept. @default in this process, 64 MiB */
   readonly artifacts?: McpArtifacts
   /** Text of a result that becomes a tool's value, in bytes. @default 65_536 */
@@ -78,6 +80,7 @@ export const TOOL_OPTION_CHECKS: Readonly<
   pins: object,
   auto: object,
   catalog: place,
+  catalogPersonal: ['true or false', (value) => typeof value === 'boolean'],
   artifacts: object,
   maxResultBytes: whole,
   maxCallMs: whole,

@@ -158,8 +158,49 @@ export interface McpConnection {
   ): Promise<{ readonly values: readonly string[]; readonly total?: number; readonly hasMore?: boolean }>
   subscribe(uri: string, options?: OperationOptions): Promise<void>
   unsubscribe(uri: string, options?: OperationOptions): Promise<void>
+  /** Absent: the driver does not know that extension. */
+  readonly skills?: McpSkills | undefined
   /** Ends the transport, and with it the process of a stdio server and all that it started. Never throws. */
   close(): Promise<void>
+}
+
+/** Skills of a server: folders of instructions (extension `io.modelcontextprotocol/skills`, not yet stable). Nothing is read ahead of need. */
+export interface McpSkills {
+  /** What there is; none where the server does not know the extension. @throws OpspawnError `TOOL_OUTPUT_INVALID` for entries that are not as they should be */
+  list(options?: OperationOptions): Promise<readonly McpSkill[]>
+  /**
+   * One file of a skill, by its path in it; without, its `SKILL.md`. What differs from the entry of the skill in size, digest
+   * or frontmatter is not given.
+   *
+   * @throws OpspawnError `TOOL_OUTPUT_INVALID` for such a file, or one that the entry does not have; `TOOL_FAILED`
+   */
+  read(uri: string, file?: string, options?: OperationOptions): Promise<McpSkillFile>
+}
+
+/**
+ * A skill, as its server lists it.
+ *
+ * @property uri Of its `SKILL.md`.
+ * @property name For people and models.
+ * @property description What it is for.
+ */
+export interface McpSkill {
+  readonly uri: string
+  readonly name: string
+  readonly description: string
+}
+
+/**
+ * A file of a skill.
+ *
+ * @property uri Where it stands.
+ * @property bytes All of it.
+ */
+export interface McpSkillFile {
+  readonly uri: string
+  readonly bytes: Uint8Array
+  /** Size and digest are those of the entry; false where the server makes the files up as they are read. */
+  readonly isVerified: boolean
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type OperationOptions, toFailure } from '../../core/index.ts'
+import { type OperationOptions, OpspawnError, toFailure } from '../../core/index.ts'
 import { requireServer } from './operator.ts'
 import type {
   McpCompletionTarget,
@@ -9,6 +9,9 @@ import type {
   McpPromptResult,
   McpResource,
   McpResourceTemplate,
+  McpSkill,
+  McpSkillFile,
+  McpSkills,
 } from './port.ts'
 import { askServer, resourcesOf } from './resources.ts'
 import type { Workshop } from './tools/workshop.ts'
@@ -41,6 +44,10 @@ export interface McpSessions {
   ): Promise<McpPromptResult>
   /** What could be typed on, for an argument of a prompt or of a resource template. */
   complete(server: string, of: McpCompletionTarget, options?: McpAskOptions): ReturnType<McpConnection['complete']>
+  /** Skills of a server; none where it has none. @throws OpspawnError `TOOL_FAILED` where the driver does not know them */
+  skills(server: string, options?: McpAskOptions): Promise<readonly McpSkill[]>
+  /** A file of a skill, checked; without `file` its `SKILL.md`. @throws OpspawnError `TOOL_OUTPUT_INVALID` where it is not as it was listed */
+  readSkill(server: string, uri: string, file?: string, options?: McpAskOptions): Promise<McpSkillFile>
   /**
    * Tells of each change of a resource, over new connections too. Gives a function that ends it. `onProblem` is told where a
    * subscription could not be made again.
@@ -78,6 +85,9 @@ export function createSessions(workshop: Workshop): McpSessions {
     prompt: async (server, name, input = {}, options = {}) =>
       ask(server, options, `give prompt ${JSON.stringify(name)}`, (on, inner) => on.getPrompt(name, input, inner)),
     complete: async (server, of, options = {}) => ask(server, options, 'complete', (on, inner) => on.complete(of, inner)),
+    skills: async (server, options = {}) => ask(server, options, 'list its skills', (on, inner) => skillsOn(on).list(inner)),
+    readSkill: async (server, uri, file, options = {}) =>
+      ask(server, options, `give skill ${JSON.stringify(uri)}`, (on, inner) => skillsOn(on).read(uri, file, inner)),
     async subscribe(server, uri, listener, { onProblem, ...options } = {}) {
       const partition = servers.partition(server, options)
       const key = JSON.stringify([server, partition, uri])
@@ -109,4 +119,9 @@ export function createSessions(workshop: Workshop): McpSessions {
       }
     },
   }
+}
+
+function skillsOn({ skills }: McpConnection): McpSkills {
+  if (skills !== undefined) return skills
+  throw new OpspawnError('TOOL_FAILED', 'skills need mcpDriverV2: the older library does not know them')
 }

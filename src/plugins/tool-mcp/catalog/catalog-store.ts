@@ -18,9 +18,10 @@ export interface StoredCatalog {
 }
 
 /**
- * Where catalogs are kept, by server. Those of servers that know their users are never kept.
+ * Where catalogs are kept, by server; those of servers that know their users are kept only where `catalogPersonal` says so,
+ * by server and principal.
  *
- * @property read All that is kept, by server.
+ * @property read All that is kept, in the order in which it was written.
  * @property write Puts all in the place of what was kept.
  */
 export interface McpCatalogStore {
@@ -50,7 +51,8 @@ export function mcpCatalogFile(path: string): McpCatalogStore {
     async write(catalogs) {
       const other = `${path}.${randomUUID()}`
       try {
-        await writeFile(other, JSON.stringify(catalogs))
+        // It may tell what a single user is shown.
+        await writeFile(other, JSON.stringify(catalogs), { mode: 0o600 })
         await rename(other, path)
       } catch (error) {
         await rm(other, { force: true })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -181,6 +181,40 @@ describe('the catalog of a handle', () => {
     expect((await mcp.tools({ principal: 'bob', mode: 'direct' }))[0]?.name).toBe('s__two')
     expect((await mcp.tools({ principal: 'ada', mode: 'direct' }))[0]?.name).toBe('s__one')
     expect(() => readFileSync(path)).toThrow('ENOENT')
+  })
+
+  test('has tools of each principal before a connection, for that principal alone, where that is wanted', async () => {
+    const path = join(folder, 'catalog.json')
+    const server = { tools: [definition('one')], isPersonal: true }
+    const options = { catalog: path, catalogPersonal: true }
+    const first = fakeServers({ s: server, t: { tools: [definition('shared')] } })
+    await using before = createMcp(first, options)
+    await before.tools({ principal: 'ada' })
+    ;(first.servers['s'] as FakeServer).tools = [definition('two')]
+    await before.tools({ principal: 'bob of s' })
+    const later = fakeServers({ s: { ...server, tools: [definition('three')] }, t: { tools: [] } })
+    await using mcp = createMcp(later, options)
+    const names = async (principal: string): Promise<readonly string[]> =>
+      (await mcp.tools({ principal, mode: 'direct' })).map(({ name }) => name)
+    expect(await names('ada')).toEqual(['s__one', 't__shared', 'mcp_more'])
+    expect(await names('bob of s')).toEqual(['s__two', 't__shared', 'mcp_more'])
+    expect(later.lists).toEqual([])
+    expect(await names('eve')).toEqual(['s__three', 't__shared', 'mcp_more'])
+    // What was kept is no leave to call: the first call asks the server as that principal.
+    await expect(mcp.call('s', 'one', {}, { principal: 'ada' })).rejects.toMatchObject({ code: 'TOOL_CHANGED' })
+    await using careful = createMcp(later, { catalog: path })
+    await careful.tools({ principal: 'ada' })
+    expect(later.lists).toEqual(['s', 's', 's'])
+    if (process.platform !== 'win32') expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  test('keeps all servers that are read at once', async () => {
+    const path = join(folder, 'catalog.json')
+    const names = ['a', 'b', 'c', 'd']
+    const servers = fakeServers(Object.fromEntries(names.map((name) => [name, { tools: [definition('x')] }])))
+    await using mcp = createMcp(servers, { catalog: path })
+    await mcp.list()
+    expect(Object.keys(JSON.parse(readFileSync(path, 'utf8')) as object).toSorted()).toEqual(names)
   })
 
   test('tells problems once, and of a server that is away there is never an empty list', async () => {

@@ -28,6 +28,8 @@ export interface CatalogParts {
   readonly servers: McpServers
   readonly pins: PinKeeper
   readonly store: McpCatalogStore | undefined
+  /** Whether what a server shows to a single principal is kept too. */
+  readonly keepsPersonal: boolean
   readonly clock: Clock
   /** Told once for each problem that is new. Must not throw. */
   readonly onProblem: (problem: McpProblem) => void
@@ -54,6 +56,8 @@ export class Catalog {
   readonly #shelves = new Map<string, Shelf>()
   readonly #joins = new Map<string, { readonly of: readonly (ServerCatalog | undefined)[]; readonly made: Joined }>()
   readonly #stop: () => void
+  /** One after the other: each reads what is kept, and puts it back with its own. */
+  #keeping: Promise<void> = Promise.resolve()
 
   constructor(parts: CatalogParts) {
     this.#parts = parts
@@ -107,12 +111,14 @@ export class Catalog {
 
   /** Takes what was kept for servers that have not been asked yet. @throws OpspawnError `STORE_FAILED` */
   async restore(): Promise<void> {
-    const { store, servers, pins } = this.#parts
+    const { store, servers, pins, keepsPersonal } = this.#parts
     const stored = (await store?.read()) ?? {}
-    for (const server of servers.names) {
-      const kept = Object.hasOwn(stored, server) ? stored[server] : undefined
-      const shelf = this.#shelfOf(server, '')
-      if (kept === undefined || shelf.catalog !== undefined || !isOf(kept, servers.identity(server))) continue
+    for (const [key, kept] of Object.entries(stored)) {
+      const [server = '', ...rest] = key.split(' ')
+      const partition = rest.join(' ')
+      if (!servers.names.includes(server) || (partition !== '' && !keepsPersonal)) continue
+      const shelf = this.#shelfOf(server, partition)
+      if (shelf.catalog !== undefined || !isOf(kept, servers.identity(server))) continue
       const judged = await pins.judge(catalogOf(server, kept))
       // The first connection says how it is now.
       if (shelf.catalog === undefined) {
@@ -147,7 +153,8 @@ export class Catalog {
   }
 
   async #read(shelf: Shelf, server: string, caller: McpCaller): Promise<ServerCatalog> {
-    const { servers, pins } = this.#parts
+    const { servers, pins, keepsPersonal } = this.#parts
+    const partition = servers.partition(server, caller)
     try {
       for (let reads = 1; ; reads += 1) {
         const read = await servers.use(server, caller, (connection) => {
@@ -155,7 +162,9 @@ export class Catalog {
           shelf.isStale = false
           return readCatalog(this.#parts, server, connection)
         })
-        if (servers.partition(server, caller) === '') await keep(this.#parts, read)
+        if (partition === '' || keepsPersonal) {
+          await (this.#keeping = this.#keeping.then(() => keep(this.#parts, partition, read)))
+        }
         const catalog = this.#put(shelf, await pins.judge(read.catalog))
         if (!shelf.isStale || reads === MOST_READS) return catalog
       }
@@ -230,11 +239,15 @@ function catalogOf(server: string, { identity, instructions, tools }: StoredCata
   return serverCatalog(server, { items: tools, broken: [] }, { identity, instructions: instructions ?? undefined })
 }
 
-/** Kept for the next start. A store that fails costs a connection then, and is told. */
-async function keep({ store, onProblem }: CatalogParts, { catalog: { server }, stored }: ReadCatalog): Promise<void> {
+/** Kept for the next start, what was kept longest ago given up. A store that fails costs a connection then, and is told. */
+async function keep(parts: CatalogParts, partition: string, { catalog: { server }, stored }: ReadCatalog): Promise<void> {
+  const { store, onProblem } = parts
   if (store === undefined) return
   try {
-    await store.write({ ...(await store.read()), [server]: stored })
+    // No name of a server has a blank.
+    const key = partition === '' ? server : `${server} ${partition}`
+    const others = Object.entries(await store.read()).filter(([other]) => other !== key)
+    await store.write(Object.fromEntries([...others.slice(1 - MOST_SHELVES), [key, stored]]))
   } catch (error) {
     onProblem({ server, problem: toFailure(error, 'STORE_FAILED').message })
   }

@@ -2,7 +2,7 @@ import { OpspawnError, type Clock, type OperationOptions } from '../../../core/i
 import type { GuardedFetchOptions } from '../../../fetching/index.ts'
 import type { McpServer } from '../config/servers.ts'
 import type { McpAuth, McpConnection, McpDriver, McpEndpoint, McpEvent, McpHandlers } from '../port.ts'
-import type { Deadline } from './deadline.ts'
+import type { Deadline } from '../deadline.ts'
 import { mcpLink, type McpLink, type McpLinkEvent } from './link.ts'
 import { masking } from './masking.ts'
 import { serverFetches } from './server-fetches.ts'

@@ -128,6 +128,29 @@ describe.each([
   )
 
   it(
+    'tells its server of a call that is aborted, and goes on with the next',
+    async () => {
+      let arrived: (() => void) | undefined
+      const server = await stub((request) => {
+        if (request.method !== 'tools/call' || arrived === undefined) return false
+        arrived()
+        return true
+      })
+      const link = linkTo(makeDriver(), server.url)
+      await link.use((connection) => connection.listTools())
+      const [control, reason] = [new AbortController(), new Error('changed my mind')]
+      arrived = () => control.abort(reason)
+      const { signal } = control
+      await expect(link.use((connection) => connection.callTool('act', {}, { signal }), { signal })).rejects.toBe(reason)
+      arrived = undefined
+      await expect.poll(() => server.seen.map(({ method }) => method)).toContain('notifications/cancelled')
+      expect(await link.use((connection) => connection.callTool('act', {}))).toMatchObject({ isError: false })
+      expect(server.calls()).toBe(2)
+    },
+    SLOW,
+  )
+
+  it(
     'carries no header across a redirect, and says nothing secret about it',
     async () => {
       const other = await stub()

@@ -1,7 +1,7 @@
 import { OpspawnError, type Clock, type OperationOptions } from '../../../core/index.ts'
 import type { McpServer } from '../config/servers.ts'
 import type { McpConnection, McpEvent } from '../port.ts'
-import { deadline, orAborted, type Deadline } from './deadline.ts'
+import { deadline, orAborted, type Deadline } from '../deadline.ts'
 import { retirement, type Held } from './held.ts'
 import { closedFailure, lossOf, neverArrived, prefix, slowFailure } from './link-failures.ts'
 import type { Masking } from './masking.ts'
@@ -180,7 +180,7 @@ async function openOne(
   const { server, clock } = parts
   box.become('connecting')
   const { connectTimeoutMs: ms } = server.limits
-  const limit = deadline(clock, ms, life, () => slowFailure(ms))
+  const limit = deadline(clock, { ms }, life, () => slowFailure(ms))
   let held: Held | undefined
   let early: (McpEvent & { readonly type: 'closed' }) | undefined
   const onEvent = (event: McpEvent): void => {

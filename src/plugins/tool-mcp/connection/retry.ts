@@ -1,6 +1,6 @@
 import type { Clock, OpspawnError } from '../../../core/index.ts'
 import { backoffMs, MAX_ATTEMPTS } from './backoff.ts'
-import { deadline } from './deadline.ts'
+import { deadline } from '../deadline.ts'
 import { closedFailure, earlyFailure } from './link-failures.ts'
 import type { StateBox } from './state.ts'
 
@@ -57,7 +57,7 @@ export function retryOf({ clock, random, box, life, again }: RetryParts): Retry 
       const ms = (state.retryAt ?? 0) - clock.now()
       if (ms <= 0) return
       if (ms > PATIENCE_MS) throw earlyFailure(state, ms)
-      const limit = deadline(clock, ms, signal, () => undefined)
+      const limit = deadline(clock, { ms }, signal, () => undefined)
       const over = AbortSignal.any([limit.signal, life])
       await new Promise<void>((resolve) => {
         if (over.aborted) resolve()

@@ -1,7 +1,7 @@
 import { OpspawnError, type Clock } from '../../../core/index.ts'
 import type { DpopMaker } from '../auth/dpop-key.ts'
 import { oauthFlow, type OAuthFlow } from '../auth/oauth-flow.ts'
-import { orAborted } from '../connection/deadline.ts'
+import { orAborted } from '../deadline.ts'
 import { systemClock } from '../connection/system-clock.ts'
 import type { McpConnectOptions, McpConnection, McpEndpoint } from '../port.ts'
 import { wireFailures } from '../transports/wire-failures.ts'

@@ -39,7 +39,7 @@ export function connectionOver(parts: ConnectionParts): McpConnection {
   const definitions = new Map<string, McpToolDefinition>()
   const send = sender(parts)
   const list = lister(parts, send)
-  const { protocolVersion, serverInfo, capabilities, instructions } = client
+  const { protocolVersion, serverInfo, capabilities, instructions, skills } = client
   const has = (name: string): boolean => capabilities[name] !== undefined
 
   return {
@@ -79,6 +79,10 @@ export function connectionOver(parts: ConnectionParts): McpConnection {
     },
     subscribe: (uri, options) => send('resources/subscribe', () => parts.subscriptions.add(uri, options), options),
     unsubscribe: (uri, options) => send('resources/unsubscribe', () => parts.subscriptions.remove(uri, options), options),
+    skills: skills && {
+      list: (options) => send('skills/list', () => skills.list(options), options),
+      read: (uri, file, options) => send('skills/read', () => skills.read(uri, file, options), options),
+    },
     close: parts.close,
   }
 

@@ -5,6 +5,7 @@ import { connectWith, type ClientFactory, type ConnectContext } from './connect.
 import { eraVerdicts, isDeadProbe } from './eras.ts'
 import { ACCEPTS_ALL, NO_LIMIT_MS, type RawClient } from './raw-client.ts'
 import { answerTo, capabilitiesOf, eventOf } from './server-requests.ts'
+import { skillsOf } from './skills.ts'
 import type { OpenedTransport } from './wire.ts'
 import type * as Library from '@modelcontextprotocol/client'
 import type { Client, ClientOptions, StandardSchemaV1 } from '@modelcontextprotocol/client'
@@ -127,6 +128,7 @@ async function opened(client: Client, transport: OpenedTransport, isLegacy: bool
     instructions: client.getInstructions(),
     mirrorsHeaders: isModern && transport.kind === 'http',
     listen: isModern ? (filter) => listening(client, filter) : undefined,
+    skills: skillsOf(client),
     request: (method, params, { signal, onProgress }) =>
       client.request({ method, params }, AS_IT_CAME, { ...limits, ...given({ signal, onprogress: onProgress as never }) }),
     callTool(params, definition, { signal, onProgress }) {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../core/index.ts'
-import type { McpCallOptions, McpToolDefinition } from '../port.ts'
+import type { McpCallOptions, McpSkills, McpToolDefinition } from '../port.ts'
 
 /**
  * What remains of a library once its own reading of answers is left out: one request, one answer as it came. Answers are
@@ -14,6 +14,8 @@ export interface RawClient {
   readonly listen: ((filter: JsonObject) => Promise<RawSubscription>) | undefined
   /** Whether definitions with a wrong `x-mcp-header` have to be left out. */
   readonly mirrorsHeaders: boolean
+  /** Absent: the library does not know them. */
+  readonly skills?: McpSkills
   /** Rejects with whatever the library throws. */
   request(method: string, params: JsonObject, options: RawRequestOptions): Promise<unknown>
   callTool(params: JsonObject, definition: McpToolDefinition | undefined, options: RawRequestOptions): Promise<unknown>

@@ -44,7 +44,7 @@ export function workshopOf(servers: McpServers, options: McpToolOptions): Worksh
   return {
     name: options.name ?? 'mcp',
     servers,
-    catalog: new Catalog({ servers, pins, store, clock, onProblem }),
+    catalog: new Catalog({ servers, pins, store, clock, onProblem, keepsPersonal: options.catalogPersonal === true }),
     pins,
     checker: schemaChecker(clock, checkMs),
     shelf: new ArtifactShelf(artifacts),
