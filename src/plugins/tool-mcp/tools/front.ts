@@ -1,4 +1,12 @@
-import { defineTool, type Json, type JsonObject, jsonSchema, type RouteContext, type Tool, type ToolContext } from '../../../core/index.ts'
+import {
+  defineTool,
+  type Json,
+  type JsonObject,
+  jsonSchema,
+  type RouteContext,
+  type Tool,
+  type ToolContext,
+} from '../../../core/index.ts'
 import { isObject } from '../faults.ts'
 import type { CatalogTool } from '../catalog/server-catalog.ts'
 import type { Bench } from './bench.ts'
