@@ -1,5 +1,6 @@
 import type { Effect, Failure, Outcome, RunEvent, RunOrigin } from '../core/index.ts'
 import { approvalHash } from './approved.ts'
+import { taskPath } from './task-path.ts'
 
 /**
  * One call of a tool or of another agent, or its refusal, as an audit needs it: no arguments, no results, no texts.
@@ -123,7 +124,6 @@ function recordOf(origin: RunOrigin, call: OpenCall, end: RunEvent & { type: 'ef
   const { effect, at, retries, isStarted, notes } = call
   const { outcome, durationMs } = end
   const { runId, rootId, tenant, agent, session, caller, actsFor } = origin
-  const task = [origin.task, effect.task].filter((name) => name !== undefined).join('/')
   const name = effect.kind === 'tool' ? effect.tool : effect.agent
   const code = outcome.status === 'completed' ? undefined : outcome.error.code
   const wasMade = outcome.status !== 'denied' && !(code !== undefined && NOT_ENTERED.includes(code))
@@ -138,7 +138,7 @@ function recordOf(origin: RunOrigin, call: OpenCall, end: RunEvent & { type: 'ef
     agent,
     ...(actsFor === undefined ? undefined : { actsFor }),
     key: effect.key,
-    ...(task === '' ? undefined : { task }),
+    ...taskPath(origin, effect),
     kind: effect.kind,
     tool: name,
     verdict: 'allow',

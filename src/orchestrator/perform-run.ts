@@ -27,6 +27,7 @@ import type { RunContext } from './run-context.ts'
 import { idempotencyKey } from './perform-tool.ts'
 import { describeIssues } from './schema.ts'
 import { childLimits } from './spending.ts'
+import { taskPath } from './task-path.ts'
 
 /**
  * Starts a child run. Its id follows from the parent's and the effect's key, so a second try finds the first one's child.
@@ -78,9 +79,8 @@ export async function performRun(context: RunContext, effect: RunEffect, executi
 
 /** The tasks that a child is part of, and their rules: those of the run, and that of the effect. */
 function partOf(origin: RunOrigin, effect: RunEffect): Pick<RunOrigin, 'task' | 'rules'> {
-  const names = [origin.task, effect.task].filter((name) => name !== undefined)
   const rules = [...(origin.rules ?? []), ...(effect.rules ?? [])]
-  return { ...(names.length === 0 ? undefined : { task: names.join('/') }), ...(rules.length === 0 ? undefined : { rules }) }
+  return { ...taskPath(origin, effect), ...(rules.length === 0 ? undefined : { rules }) }
 }
 
 /**

@@ -95,3 +95,45 @@ test('inspect shows what the rules of a dry run would have said', { timeout: 180
   const shown = await opspawn(cwd, 'inspect', 'order-1')
   expect(shown.stdout).toContain('dry run: deny by no lookups; ')
 })
+
+test(
+  'explain knows the rules of a task, by the name of a workflow or its file, and validate what is wrong with them',
+  {
+    timeout: 180_000,
+  },
+  async () => {
+    const base = pathToFileURL(join(import.meta.dirname, 'programs/config.ts')).href
+    const plugin = pathToFileURL(join(import.meta.dirname, '../../src/plugins/planner-workflow/index.ts')).href
+    const flow = (rule: string): string => `name: bills\ntasks:\n  settle: { agent: cashier, rules: [${rule}] }\n`
+    const config = `import base from '${base}'
+import { loadWorkflow } from '${plugin}'
+export default async () => {
+  const options = await base()
+  const flow = await loadWorkflow({ name: 'flow', tasks: { one: { tool: 'lookup', rules: [{ verdict: 'ask' }] } } })
+  return { ...options, agents: [...options.agents, flow] }
+}
+`
+    const cwd = project({
+      'opspawn.config.ts': config,
+      'bills.yaml': flow('{ verdict: deny, tool: pay, reason: not here }'),
+      'wrong.yaml': flow('{ verdict: deny, tool: pay }, { verdict: deny, tool: payy }'),
+    })
+    const explain = ['policy', 'explain']
+    const file = await opspawn(cwd, ...explain, 'cashier', 'pay', '{"amount":3}', '--workflow', 'bills.yaml', '--task', 'settle')
+    expect(file.stderr).toBe('')
+    expect(file.stdout).toContain('deny, decided by settle rule 1\npay: deny by settle rule 1; models are not shown it')
+    expect(await json(cwd, ...explain, 'flow', 'lookup', '{}', '--task', 'one')).toMatchObject({
+      verdict: 'ask',
+      decidedBy: 'one rule 1',
+    })
+    const refused = async (...more: readonly string[]) => (await opspawn(cwd, ...explain, 'cashier', 'pay', '{}', ...more)).stderr
+    expect(await refused('--workflow', 'bills.yaml')).toContain('--workflow needs --task')
+    expect(await refused('--task', 'settle')).toContain('there is no workflow "cashier"')
+    expect(await refused('--workflow', 'bills.yaml', '--task', 'setle')).toContain('has no task "setle"; did you mean "settle"?')
+    const { code, stdout } = await opspawn(cwd, 'validate', 'wrong.yaml')
+    expect(code).toBe(78)
+    expect(stdout).toContain(
+      'wrong.yaml:3:90 the rule protects nothing: the task calls no "payy"; did you mean "pay"? (/tasks/settle/rules/1/tool)',
+    )
+  },
+)

@@ -53,6 +53,39 @@ describe('explainPolicy', () => {
   })
 })
 
+describe('rules of a task', () => {
+  const own = [
+    { verdict: 'deny', tool: 'refund', arguments: { '/amount': { above: 100 } }, reason: 'no refunds here' },
+    { name: 'helpers', verdict: 'ask', agent: 'helper' },
+  ] as const
+
+  test('are told behind those of the policy, and decide where they are stricter', () => {
+    const explained = explainPolicy(policy, { ...call, input: { amount: 200 }, rules: own })
+    expect(explained).toMatchObject({ verdict: 'deny', rule: 'task rule 1', reason: 'no refunds here', isHidden: false })
+    expect(explained.rules.slice(-2)).toEqual([
+      { rule: 'task rule 1', verdict: 'deny', applies: true, decides: true, reason: 'no refunds here' },
+      { rule: 'helpers', verdict: 'ask', applies: false, decides: false, failed: 'agent is not "helper"' },
+    ])
+    expect(explained.rules.filter(({ decides }) => decides)).toHaveLength(1)
+  })
+
+  test('do not decide where the policy, or its default, is as strict', () => {
+    const deciding = (of: Policy) => {
+      const { rule, rules } = explainPolicy(of, { ...call, rules: own })
+      return [rule, rules.filter(({ decides }) => decides).map(({ rule: name }) => name)]
+    }
+    expect(deciding(policy)).toEqual(['big', ['big']])
+    expect(deciding({ rules: [], otherwise: 'deny' })).toEqual(['otherwise', []])
+    expect(deciding({ rules: [], otherwise: 'ask' })).toEqual(['task rule 1', ['task rule 1']])
+  })
+
+  test('hide what they always deny, and one that allows is refused', () => {
+    expect(explainPolicy(policy, { ...call, rules: [{ verdict: 'deny', tool: 'refund' }] }).isHidden).toBe(true)
+    const loose = { ...call, rules: [{ verdict: 'allow' as never, tool: 'refund' }] }
+    expect(() => explainPolicy(policy, loose)).toThrow(/task rule 1: .*not allow/)
+  })
+})
+
 describe('explainCall', () => {
   const refund = defineTool({
     name: 'refund',

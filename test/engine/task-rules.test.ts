@@ -1,5 +1,6 @@
 /** Rules of tasks: they make a call stricter, and with it everything that is done for it. */
 import { afterEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import {
   type Agent,
   auditOf,
@@ -102,6 +103,16 @@ describe('rules of a call of a tool', () => {
     const { outcome, events } = await ran([agentOf('clerk', [noting('pay')], effects)])
     expect(outcome).toEqual(completed('pay done', 'denied: POLICY_DENIED'))
     expect(ofType(events, 'policy-verdict')).toMatchObject([{ key: 'of7', rule: 'task rule 1' }])
+  })
+
+  test('hold for what the schema makes of the arguments', async () => {
+    const pay = { ...noting('pay'), input: z.object({ amount: z.number().default(700) }) } as unknown as NotingTool
+    const rules: readonly TaskRule[] = [{ verdict: 'deny', tool: 'pay', arguments: { '/amount': { above: 500 } } }]
+    const { outcome } = await ran([agentOf('clerk', [pay], [under(call('pay', {}, 'it'), rules)])])
+    expect(outcome).toEqual(completed('denied: POLICY_DENIED'))
+    const below = await ran([boss('clerk', rules), agentOf('clerk', [pay], [call('pay', {}, 'it')])])
+    expect(below.outcome).toEqual(asText('denied: POLICY_DENIED'))
+    expect(pay.calls).toEqual([])
   })
 
   test('are only tried in a dry run', async () => {

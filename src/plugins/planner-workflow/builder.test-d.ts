@@ -21,5 +21,10 @@ one.task('search', { sleep: '1s' })
 one.task('read', { agent: 'reader', onFailure: 'undo' })
 // @ts-expect-error Not a policy.
 one.task('read', { agent: 'reader', failure: 'ignore' })
+one.task('read', { agent: 'reader', rules: [{ verdict: 'ask', tool: 'search' }] })
+// @ts-expect-error Rules of tasks allow nothing.
+one.task('read', { agent: 'reader', rules: [{ verdict: 'allow', tool: 'search' }] })
+// @ts-expect-error No member of a rule.
+one.task('read', { agent: 'reader', rules: [{ verdict: 'deny', tol: 'search' }] })
 // @ts-expect-error Not added.
 one.onFailure('undo')

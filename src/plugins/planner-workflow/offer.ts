@@ -73,12 +73,15 @@ export class Offer {
       const value = waiting.pop()
       if (value === undefined || ('route' in value && value.route !== undefined)) return undefined
       for (const name of namesOf(value)) tools.add(name)
-      if (value.spec !== 'agent/1' || agents.has(value.name)) continue
-      agents.add(value.name)
-      for (const tool of value.tools) waiting.push(typeof tool === 'string' ? this.#tools?.get(tool)?.value : tool)
-      for (const { agent } of value.delegates) waiting.push(this.#agents?.get(agent)?.value)
+      if (value.spec === 'agent/1' && !agents.has(value.name)) waiting.push(...this.#partsOf(value))
+      if (value.spec === 'agent/1') agents.add(value.name)
     }
     return { tools: [...tools], agents: [...agents] }
+  }
+
+  #partsOf({ tools, delegates }: Agent): readonly (Tool | Agent | undefined)[] {
+    const own = tools.map((tool) => (typeof tool === 'string' ? this.#tools?.get(tool)?.value : tool))
+    return [...own, ...delegates.map(({ agent }) => this.#agents?.get(agent)?.value)]
   }
 
   /** A way from an agent back to the workflow that is being loaded, by the agents that each may call. */

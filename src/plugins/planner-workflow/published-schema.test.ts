@@ -31,6 +31,12 @@ describe('the published schema', () => {
     ['too many attempts', one({ tool: 't', retry: 1000 })],
     ['half an attempt', one({ tool: 't', retry: 1.5 })],
     ['a bad policy', one({ sleep: '1s', failure: 'ignore' })],
+    ['rules that are no list', one({ tool: 't', rules: { verdict: 'deny' } })],
+    ['a rule that allows', one({ tool: 't', rules: [{ verdict: 'allow' }] })],
+    ['a rule without a verdict', one({ tool: 't', rules: [{ tool: 't' }] })],
+    ['an unknown member of a rule', one({ tool: 't', rules: [{ verdict: 'deny', tol: 't' }] })],
+    ['a rule about arguments that names no pointer', one({ tool: 't', rules: [{ verdict: 'deny', arguments: { to: {} } }] })],
+    ['an unknown condition', one({ tool: 't', rules: [{ verdict: 'deny', arguments: { '/to': { over: 3 } } }] })],
     ['a bad join', one({ sleep: '1s', join: 'one' })],
     ['empty needs', one({ sleep: '1s', needs: [] })],
     ['needs of numbers', one({ sleep: '1s', needs: [1] })],
@@ -51,7 +57,7 @@ describe('the published schema', () => {
     const { properties } = WORKFLOW_SCHEMA as {
       properties: { tasks: { additionalProperties: { properties: JsonObject } } } & JsonObject
     }
-    expect(Object.keys(properties.tasks.additionalProperties.properties)).toHaveLength(17)
+    expect(Object.keys(properties.tasks.additionalProperties.properties)).toHaveLength(18)
     expect(Object.keys(properties satisfies Json)).toHaveLength(8)
   })
 })
