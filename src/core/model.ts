@@ -287,7 +287,7 @@ export function answerText(answer: ModelAnswer): string {
 export function answerToolCalls(answer: ModelAnswer): readonly AnswerToolCall[] {
   const { content, finishReason } = answer
   if (finishReason === 'interrupted' || finishReason === 'error') return []
-  return content.filter(isOurCall) as unknown as AnswerToolCall[]
+  return (content.every(isOurCall) ? content : content.filter(isOurCall)) as unknown as readonly AnswerToolCall[]
 }
 
 const isOurCall = (part: AnswerPart): boolean => part.type === 'tool-call' && part['providerExecuted'] !== true

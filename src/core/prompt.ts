@@ -98,12 +98,12 @@ function toolResult(run: RunView, key: string): ToolResultPart {
 export function addedMessages(run: RunView, effect: ModelEffect): readonly Message[] {
   const { continues, results, messages = [] } = effect
   if (continues === undefined && results === undefined) return messages
-  const added: Message[] = []
+  let added: Message[] = []
   if (continues !== undefined) {
     const answer = modelAnswer(requireEffect(run, continues))
     if (answer === undefined) throw invalid(`model effect "${effect.key}" continues "${continues}", which has no answer`)
     // An answer without content is no message to any provider.
-    if (answer.content.length > 0) added.push(assistantMessage(answer, (callId) => inputOf(run, results, callId)))
+    if (answer.content.length > 0) added = [assistantMessage(answer, (callId) => inputOf(run, results, callId))]
   }
   let rest = messages
   if (results !== undefined && results.length > 0) {
@@ -111,9 +111,9 @@ export function addedMessages(run: RunView, effect: ModelEffect): readonly Messa
     // All that is said about one turn's calls is one message, as several providers require.
     const [next] = rest
     if (next?.role === 'tool') {
-      added.push({ ...told, content: [...told.content, ...next.content] })
+      added = [...added, { ...told, content: [...told.content, ...next.content] }]
       rest = rest.slice(1)
-    } else added.push(told)
+    } else added = [...added, told]
   }
   return rest.length === 0 ? added : added.concat(rest)
 }

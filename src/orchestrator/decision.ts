@@ -95,7 +95,9 @@ function checkAct(planner: Planner, view: RunView, decision: Decision & { type: 
     throw invalid(planner, `has ${effects.length} effects; the limit is ${view.limits.effects}`)
   const list = effects as readonly Effect[]
   const checked = list.length === 1 ? [checkEffect(planner, view, list[0])] : checkEffects(planner, view, list)
-  return { type: 'act', effects: checked, ...copyState(planner, view, decision) }
+  return decision.state === undefined
+    ? { type: 'act', effects: checked }
+    : { type: 'act', effects: checked, ...copyState(planner, view, decision) }
 }
 
 function copyState(planner: Planner, view: RunView, { state }: { readonly state?: Json }): { readonly state: Json } | undefined {
@@ -211,10 +213,9 @@ function requirePositive(planner: Planner, key: string, member: string, value: u
 function checkModel(planner: Planner, view: RunView, effect: ModelEffect): Effect {
   const { key, continues, messages, model, results, tools } = effect
   requirePrompt(planner, view, effect)
-  const checked: ModelEffectInWork = { kind: 'model', key }
-  if (continues !== undefined) checked.continues = continues
-  if (results !== undefined) checked.results = copyNames(planner, key, 'results', results)
-  if (tools !== undefined) checked.tools = tools === 'all' ? tools : copyNames(planner, key, 'tools', tools)
+  const shown = tools === undefined || tools === 'all' ? tools : copyNames(planner, key, 'tools', tools)
+  const told = results === undefined ? undefined : copyNames(planner, key, 'results', results)
+  const checked: ModelEffectInWork = startOf(key, continues, told, shown)
   if (messages !== undefined) checked.messages = copyMessages(planner, view, messages)
   if (model !== undefined) {
     requireText(planner, key, 'model', model)
@@ -222,6 +223,22 @@ function checkModel(planner: Planner, view: RunView, effect: ModelEffect): Effec
   }
   copyWishes(planner, view, effect, checked)
   return checked
+}
+
+/** What a turn after the first has is written out at once: members that are added later stand in a list of their own. */
+function startOf(
+  key: string,
+  continues: ModelEffect['continues'],
+  results: ModelEffect['results'],
+  tools: ModelEffect['tools'],
+): ModelEffectInWork {
+  const kind = 'model'
+  if (continues !== undefined && results !== undefined && tools !== undefined) return { kind, key, continues, results, tools }
+  const started: ModelEffectInWork = { kind, key }
+  if (continues !== undefined) started.continues = continues
+  if (results !== undefined) started.results = results
+  if (tools !== undefined) started.tools = tools
+  return started
 }
 
 type ModelEffectInWork = { -readonly [K in keyof ModelEffect]: ModelEffect[K] }

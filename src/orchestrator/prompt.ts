@@ -57,14 +57,18 @@ export interface PromptCache {
  * What a model is shown of these messages. The run's conversation, which may be most of them, is not looked at again where
  * it is shown as it is.
  */
-function shownAll(messages: readonly Message[], conversation: readonly Message[]): ModelMessage[] {
-  const prompt = messages.slice() as unknown as ModelMessage[]
+function shownAll(messages: readonly Message[], conversation: readonly Message[]): readonly ModelMessage[] {
+  let prompt: ModelMessage[] | undefined
   const from = conversation.length === 0 ? 0 : messages.indexOf(conversation[0] as Message)
   for (let index = 0; index < messages.length; index += 1) {
     const message = messages[index] as Message
-    if (message !== conversation[index - from]) prompt[index] = shown(message)
+    if (message === conversation[index - from]) continue
+    const made = shown(message)
+    if (made === (message as unknown)) continue
+    prompt ??= messages.slice() as unknown as ModelMessage[]
+    prompt[index] = made
   }
-  return prompt
+  return prompt ?? (messages as unknown as readonly ModelMessage[])
 }
 
 /**
@@ -74,15 +78,19 @@ function shownAll(messages: readonly Message[], conversation: readonly Message[]
  */
 export function createPromptCache(isPlain: (messages: readonly Message[]) => boolean): PromptCache {
   let key: string | undefined
-  let cached: ModelMessage[] = []
+  /** The prompt that others go on from, and what they added. */
+  let begun: readonly ModelMessage[] = []
+  let added: ModelMessage[] = []
   return {
     promptFor(run, effect) {
-      const added = key !== undefined && effect.continues === key ? addedMessages(run, effect) : undefined
-      if (added === undefined) cached = shownAll(promptOf(run, effect), isPlain(run.messages) ? run.messages : NONE)
-      else cached.push(...added.map(shown))
+      const more = key !== undefined && effect.continues === key ? addedMessages(run, effect) : undefined
+      if (more === undefined) {
+        begun = shownAll(promptOf(run, effect), isPlain(run.messages) ? run.messages : NONE)
+        added = []
+      } else for (const message of more) added.push(shown(message))
       key = effect.key
-      // The model gets an array of its own: it may change it, and whoever keeps it must not see later calls grow it.
-      return cached.slice()
+      // The model gets a list of its own: it may change it, and whoever keeps it must not see later calls grow it.
+      return begun.concat(added)
     },
   }
 }

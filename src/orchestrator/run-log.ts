@@ -76,7 +76,7 @@ export class RunLog {
   }
 
   record(body: RunEventBody): void {
-    const event: RunEvent = { ...body, version: 1, seq: this.view.seq + 1, at: this.#now }
+    const event = this.draft(body)
     applyEvent(this.view, event)
     if (this.#batch.length === 0) this.#batch = [event]
     else this.#batch.push(event)
@@ -128,7 +128,7 @@ export class RunLog {
 
   /** An event that is not in the view yet: one that a transaction may take back. */
   draft(body: RunEventBody): RunEvent {
-    return { ...body, version: 1, seq: this.view.seq + 1, at: this.#now }
+    return placed(body, this.view.seq + 1, this.#now)
   }
 
   /** Sends a draft to the store; nothing else may be waiting to be written. */
@@ -184,4 +184,20 @@ export class RunLog {
     if (this.#end !== undefined) changes.end = this.#end
     return changes
   }
+}
+
+/**
+ * An event at its place. The two that every step has are written out: what a spread adds to a copy stands in a list of its
+ * own, in each of the objects that live as long as the run.
+ */
+function placed(body: RunEventBody, seq: number, at: number): RunEvent {
+  if (body.type === 'effect-end' && body.labels === undefined) {
+    const { type, key, outcome, durationMs } = body
+    return { type, key, outcome, durationMs, version: 1, seq, at }
+  }
+  if (body.type === 'decision' && body.state === undefined && body.reserved === undefined) {
+    const { type, effects } = body
+    return { type, effects, version: 1, seq, at }
+  }
+  return { ...body, version: 1, seq, at }
 }

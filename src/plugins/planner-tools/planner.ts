@@ -88,7 +88,7 @@ function firstTurn(run: RunView, settings: Settings): ModelEffect {
   const instructions = run.instructions === undefined ? [] : [systemMessage(run.instructions)]
   // Joining arrays alone takes a tenth of the time that an item between them costs.
   const messages = instructions.concat(pastMessages(run, settings.memory), [inputMessage(run.input)])
-  return { kind: 'model', key: `model-${run.decisions}`, ...shape(run, settings), messages }
+  return Object.assign(shape(run, settings), { messages })
 }
 
 /** The next turn of the conversation: the last answer, what became of its calls, and a message if there is one. */
@@ -103,22 +103,22 @@ function nextTurn(run: RunView, settings: Settings, message?: Message): ModelEff
     if (refusal !== undefined) added.push(refusal)
   }
   if (message !== undefined) added.push(message)
-  return {
-    kind: 'model',
-    key: `model-${run.decisions}`,
-    ...shape(run, settings),
-    continues: asked.effect.key,
-    ...(results.length > 0 ? { results } : undefined),
-    ...(added.length > 0 ? { messages: added } : undefined),
-  }
+  const turn = shape(run, settings)
+  turn.continues = asked.effect.key
+  if (results.length > 0) turn.results = results
+  if (added.length > 0) turn.messages = added
+  return turn
 }
 
-function shape(run: RunView, { model }: Settings): Pick<ModelEffect, 'model' | 'tools' | 'responseFormat'> {
-  return {
-    ...(model === undefined ? undefined : { model }),
-    ...(run.tools.length > 0 ? { tools: 'all' as const } : undefined),
-    ...outputFormat(run),
-  }
+/** A turn while it is put together. */
+type Turn = { -readonly [K in keyof ModelEffect]: ModelEffect[K] }
+
+/** What every turn has. */
+function shape(run: RunView, { model }: Settings): Turn {
+  const turn: Turn = { kind: 'model', key: `model-${run.decisions}` }
+  if (model !== undefined) turn.model = model
+  if (run.tools.length > 0) turn.tools = 'all'
+  return run.output === undefined ? turn : Object.assign(turn, outputFormat(run))
 }
 
 function afterAnswer(run: RunView, settings: Settings, record: ModelRecord): Decision {

@@ -69,6 +69,42 @@ test('so do tasks that a handler publishes', async () => {
   await consumer.stop()
 })
 
+test('a short burst is handed out in one turn, a long one by fours until it is short', async () => {
+  const scheduler = fastqScheduler()
+  const log: string[] = []
+  const consumer = consume(scheduler, (one) => log.push(one.runId), ['q'], 100)
+  const burst = (length: number) => Array.from({ length }, (_, index) => task(`${index}`))
+  await scheduler.publish(burst(32))
+  await turn()
+  expect(log).toHaveLength(32)
+  log.length = 0
+  await scheduler.publish(burst(40))
+  const counts: number[] = []
+  while (log.length < 40) {
+    await turn()
+    counts.push(log.length)
+  }
+  expect(counts).toEqual([4, 8, 40])
+  expect(log).toEqual(burst(40).map(({ runId }) => runId))
+  await consumer.stop()
+})
+
+test('what is left of a long burst waits for the next consumer, in order', async () => {
+  const scheduler = fastqScheduler()
+  const seen: string[] = []
+  const names = Array.from({ length: 50 }, (_, index) => `${index}`)
+  const first = consume(scheduler, (one) => seen.push(one.runId), ['q'], 100)
+  await scheduler.publish(names.map((name) => task(name)))
+  await turn()
+  await first.stop()
+  expect([seen.length, await scheduler.depth('q')]).toEqual([4, 46])
+  const second = consume(scheduler, (one) => seen.push(one.runId), ['q'], 100)
+  await scheduler.publish([task('last')])
+  while (seen.length < 51) await turn()
+  expect(seen).toEqual([...names, 'last'])
+  await second.stop()
+})
+
 test('a queue has one consumer at a time', async () => {
   const scheduler = fastqScheduler()
   const first = consume(scheduler, () => {}, ['q', 'q', 'r'])

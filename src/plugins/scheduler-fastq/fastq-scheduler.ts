@@ -17,7 +17,8 @@ export interface FastqSchedulerOptions {
  * Carries tasks inside this process, first in, first out, over fastq. Tasks that nobody consumes yet are kept.
  *
  * A handler never sees a task in the turn of the event loop in which it was published: tasks of one burst are handed
- * out together in the next one. So whoever awaits the call that published can attach listeners before the work begins.
+ * out together in the next one, and those of a burst of more than 32 by fours, turn by turn. So whoever awaits the call that
+ * published can attach listeners before the work begins.
  *
  * A queue has one consumer at a time; a second is refused with `OPTIONS_INVALID`. When a consumer's signal fires, what
  * it has not handed to its handler goes back to the head of the queue. After `drain` nothing is handed out any more.
@@ -46,12 +47,22 @@ function checkOptions(options: FastqSchedulerOptions): void {
   throw new OpspawnError('LIMIT_INVALID', text, { details: { member: 'capacity' } })
 }
 
+/** A burst of so many tasks is handed out in one turn: what their runs write then shares commits. */
+const SHORT_BURST = 32
+/**
+ * Of a longer one so many in each turn. Runs that begin together get on together: each holds what it works with until the
+ * last has come as far, and nothing else has a turn meanwhile.
+ */
+const IN_ONE_TURN = 4
+
 interface Queue {
   readonly name: string
   /** Published and not yet handed to a handler: the backlog, and what waits in the consumer's line. */
   waiting: number
   /** Published and not yet passed on to a consumer. */
   backlog: TaskRef[]
+  /** So many of these, from the first on, have been. */
+  passed: number
   consumer: Consumer | undefined
 }
 
@@ -160,7 +171,7 @@ class FastqScheduler implements Scheduler {
 
   #queue(name: string): Queue {
     let queue = this.#queues.get(name)
-    if (queue === undefined) this.#queues.set(name, (queue = { name, waiting: 0, backlog: [], consumer: undefined }))
+    if (queue === undefined) this.#queues.set(name, (queue = { name, waiting: 0, backlog: [], passed: 0, consumer: undefined }))
     return queue
   }
 
@@ -176,9 +187,13 @@ class FastqScheduler implements Scheduler {
     for (const queue of burst) {
       // The consumer may have gone since; then the backlog waits for the next one.
       if (queue.consumer === undefined) continue
-      const tasks = queue.backlog
-      queue.backlog = []
-      for (const task of tasks) queue.consumer.line.push(task)
+      const { backlog, passed, consumer } = queue
+      const isShort = backlog.length - passed <= SHORT_BURST
+      const end = isShort ? backlog.length : passed + IN_ONE_TURN
+      queue.passed = isShort ? 0 : end
+      if (isShort) queue.backlog = []
+      else this.#schedule(queue)
+      for (const task of backlog.slice(passed, end)) consumer.line.push(task)
     }
   }
 
@@ -210,7 +225,8 @@ class FastqScheduler implements Scheduler {
     consumer.line.kill()
     for (const queue of consumer.queues) {
       queue.consumer = undefined
-      queue.backlog = [...left.filter((task) => task.queue === queue.name), ...queue.backlog]
+      queue.backlog = [...left.filter((task) => task.queue === queue.name), ...queue.backlog.slice(queue.passed)]
+      queue.passed = 0
     }
     if (consumer.running === 0) consumer.onEnd()
   }

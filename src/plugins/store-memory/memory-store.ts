@@ -296,11 +296,8 @@ class MemoryStore implements Store {
     run.place = BEGUN
     addEvent(run, { type: 'run-claim', epoch: run.epoch, worker: query.workerId }, now)
     this.#agenda.settle(run, now, false)
-    return {
-      fence: { runId: run.origin.runId, epoch: run.epoch, workerId: query.workerId },
-      run: toRecord(run),
-      inbox: [...run.inbox],
-    }
+    const fence = { runId: run.origin.runId, epoch: run.epoch, workerId: query.workerId }
+    return { fence, run: toRecord(run), inbox: run.inbox.slice() }
   }
 
   /** Sends the signals of the append, behind what is left for a successor; gives the tasks of runs that are ready with it. */

@@ -15,6 +15,9 @@ export interface Readiness {
 
 /** See {@link Readiness}. */
 export function prepareReadiness(db: DatabaseSync, called: Called, gates: Gates): Readiness {
+  const next = db.prepare(`
+    SELECT (SELECT min(due_at) FROM runs WHERE ready = 0 AND due_at IS NOT NULL) AS due,
+      (SELECT min(lease_until) FROM runs WHERE ready = 0 AND status = 'running') AS lease`)
   const due = db.prepare(`
     SELECT ordinal, epoch, queue, definition, priority, tenant, gates FROM runs WHERE ready = 0 AND due_at <= ? ORDER BY due_at LIMIT ?`)
   const wake = db.prepare(`
@@ -32,17 +35,24 @@ export function prepareReadiness(db: DatabaseSync, called: Called, gates: Gates)
   const orphaned = db.prepare(`
     UPDATE runs SET ready = 1, hint_at = :now, hints = 0, ready_since = :now, owner = NULL
     WHERE status = 'running' AND owner = :owner`)
+
+  function wakeDue(now: number, limit: number): void {
+    for (const row of due.all(now, limit) as unknown as DueRow[]) {
+      const { ordinal } = row
+      if (row.gates === null) wake.run({ now, ordinal, place: row.epoch === 0 ? placeOf(row) : BEGUN })
+      else {
+        queue.run({ now, ordinal })
+        gates.ask(ordinal, now)
+      }
+    }
+  }
+
   return {
     makeReady({ now, mono }, limit) {
-      for (const row of due.all(now, limit) as unknown as DueRow[]) {
-        const { ordinal } = row
-        if (row.gates === null) wake.run({ now, ordinal, place: row.epoch === 0 ? placeOf(row) : BEGUN })
-        else {
-          queue.run({ now, ordinal })
-          gates.ask(ordinal, now)
-        }
-      }
-      expired.run({ now, mono, limit })
+      // Mostly there is nothing: one look costs a quarter of what both statements do.
+      const first = next.get() as { readonly due: number | null; readonly lease: number | null }
+      if (first.due !== null && first.due <= now) wakeDue(now, limit)
+      if (first.lease !== null && first.lease <= mono) expired.run({ now, mono, limit })
     },
     orphan(owner, { now }) {
       orphaned.run({ now, owner })
