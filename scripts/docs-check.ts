@@ -312,14 +312,18 @@ async function runSnippet(folder: string, name: string, { place, output }: Snipp
   return isAsSaid ? [] : [`${place} prints\n${stdout.trim()}\nbut the page says\n${output.trim()}`]
 }
 
+/** No program takes a second: this only ends what hangs, also on a machine that does ten other things. */
+const LONGEST_MS = 120_000
+
 /** Never rejects: a program that fails is a finding. */
 function start(command: string, args: readonly string[], cwd: string): Promise<{ code: number; stdout: string; stderr: string }> {
   const { PATH, HOME, TMPDIR } = process.env
-  const options = { cwd, timeout: 20_000, killSignal: 'SIGKILL', env: { PATH, HOME, TMPDIR } } as const
+  const options = { cwd, timeout: LONGEST_MS, killSignal: 'SIGKILL', env: { PATH, HOME, TMPDIR } } as const
   return new Promise((resolve) => {
     execFile(command, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
-      resolve({ code, stdout, stderr: error !== null && stdout + stderr === '' ? error.message : stderr })
+      if (error?.killed === true) resolve({ code, stdout, stderr: `${stderr}\nit was ended after ${LONGEST_MS} ms` })
+      else resolve({ code, stdout, stderr: error !== null && stdout + stderr === '' ? error.message : stderr })
     })
   })
 }
