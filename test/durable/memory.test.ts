@@ -3,22 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Memory, MemoryRecord } from '../../src/core/index.ts'
+import type { MemoryRecord } from '../../src/core/index.ts'
 import { sqliteMemory } from '../../src/plugins/memory-sqlite/index.ts'
 import { seededRandom } from '../../src/testing/index.ts'
 import { fact, listAll, testEmbedder, textsOf } from '../../src/testing/memory-world.ts'
+import { using } from '../fixtures/file-memories.ts'
 import { newFolder, start } from './processes.ts'
 
 const scope = { tenant: 't', session: 's' }
 const wait = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
-
-async function using<T>(memory: Memory & AsyncDisposable, work: (memory: Memory) => Promise<T>): Promise<T> {
-  try {
-    return await work(memory)
-  } finally {
-    await memory[Symbol.asyncDispose]()
-  }
-}
 
 /** What SQLite, and the index of words, think of themselves. */
 function expectSound(path: string): void {

@@ -1,5 +1,6 @@
-import type { Orchestrator, RunFilter, RunRecord } from '../../core/index.ts'
+import type { Orchestrator, RunRecord } from '../../core/index.ts'
 import type { AuditRecord } from '../../orchestrator/index.ts'
+import { chosenRuns } from '../chosen-runs.ts'
 import type { Call, CliCommand } from '../command.ts'
 import { showDuration, showTime } from '../duration.ts'
 import { eachRun, readHistory } from '../history.ts'
@@ -31,19 +32,16 @@ export const audit: CliCommand = {
     }),
 }
 
-async function chosen({ args, options }: Call, runs: Orchestrator): Promise<readonly RunRecord[]> {
+/** The run that is named with those below it, or all that the options choose. */
+async function chosen(call: Call, runs: Orchestrator): Promise<readonly RunRecord[]> {
+  const { args, options } = call
   const [runId] = args
-  const isAll = options.flag('all')
-  if ((runId === undefined) !== isAll) throw usageError('name a run, or say --all', 'one of the two is needed')
-  const [tenant, agent] = [options.text('tenant'), options.text('agent')]
-  const all: RunFilter = { ...(tenant === undefined ? undefined : { tenant }), ...(agent === undefined ? undefined : { agent }) }
-  const records: RunRecord[] = []
-  const first = runId === undefined ? undefined : await runs.record(runId)
-  if (first !== undefined) records.push(first)
-  if (first !== undefined && first.rootId !== first.runId) return records
-  for await (const record of eachRun(runs, first === undefined ? all : { rootId: first.runId })) {
-    if (record.runId !== first?.runId) records.push(record)
-  }
+  if ((runId === undefined) !== options.flag('all')) throw usageError('name a run, or say --all', 'one of the two is needed')
+  if (runId === undefined) return chosenRuns(call, runs)
+  const first = await runs.record(runId)
+  const records: RunRecord[] = [first]
+  if (first.rootId !== runId) return records
+  for await (const record of eachRun(runs, { rootId: runId })) if (record.runId !== runId) records.push(record)
   return records
 }
 

@@ -1,8 +1,9 @@
-import { type Orchestrator, RUN_TRANSITIONS, type RunFilter, type RunRecord, type RunStatus } from '../../core/index.ts'
-import type { Call, CliCommand } from '../command.ts'
+import type { Orchestrator, RunRecord } from '../../core/index.ts'
+import { chosenRuns, STATUS_OPTION, WHOSE_OPTIONS } from '../chosen-runs.ts'
+import type { CliCommand } from '../command.ts'
 import { type LineFile, openLines } from '../line-file.ts'
 import { EXPORT_FORMAT } from '../export-file.ts'
-import { eachRun, eventsUntil } from '../history.ts'
+import { eventsUntil } from '../history.ts'
 import { withRuns } from '../open.ts'
 import { ProgressBar } from '../progress-bar.ts'
 
@@ -13,21 +14,17 @@ export const eventsExport: CliCommand = {
   arguments: [{ name: '[runs...]', meaning: 'ids of the runs (default: all that fit)' }],
   options: [
     { flags: '-o, --output <file>', meaning: 'write to a new file (default: standard output)' },
-    { flags: '--agent <name>', meaning: 'only runs of this agent' },
-    { flags: '--tenant <name>', meaning: 'only runs of this tenant' },
-    {
-      flags: '--status <status>',
-      meaning: 'only runs in this status; may be repeated',
-      isRepeatable: true,
-      choices: Object.keys(RUN_TRANSITIONS),
-    },
+    ...WHOSE_OPTIONS,
+    STATUS_OPTION,
   ],
   needs: ['config', 'store'],
   json: 'with -o { file: string; runs: number; events: number }; else the lines: { format: string }, then for each run { run: RunRecord } and { runId: string; event: RunEvent } for each of its events',
   run: (call) =>
     withRuns(call, async (runs) => {
       const sink = openLines(call)
-      const records = await chosen(call, runs)
+      const chosen = await chosenRuns(call, runs)
+      // Oldest first, so that a parent comes before its children; runs that are named come as they were named.
+      const records = call.args.length > 0 ? chosen : chosen.toReversed()
       const bar = new ProgressBar(call.output, 'exporting', records.length)
       let events = 0
       try {
@@ -53,19 +50,4 @@ async function exportRun(runs: Orchestrator, record: RunRecord, sink: LineFile):
   const events = await eventsUntil(runs, record.runId, 0, record.seq)
   for (const event of events) await sink.write({ runId: record.runId, event })
   return events.length
-}
-
-/** Oldest first, so that a parent comes before its children. */
-async function chosen({ args, options }: Call, runs: Orchestrator): Promise<readonly RunRecord[]> {
-  if (args.length > 0) return Promise.all(args.map((runId) => runs.record(runId)))
-  const [agent, tenant] = [options.text('agent'), options.text('tenant')]
-  const status = options.list('status') as readonly RunStatus[]
-  const filter: RunFilter = {
-    ...(agent === undefined ? undefined : { agent }),
-    ...(tenant === undefined ? undefined : { tenant }),
-    ...(status.length === 0 ? undefined : { status }),
-  }
-  const records: RunRecord[] = []
-  for await (const record of eachRun(runs, filter)) records.push(record)
-  return records.reverse()
 }

@@ -1,5 +1,6 @@
-import { type Orchestrator, type PendingApproval, RUN_TRANSITIONS, type RunFilter, type RunStatus } from '../../core/index.ts'
+import type { Orchestrator, PendingApproval, RunStatus } from '../../core/index.ts'
 import { type Attention, attentionOf, attentionText, definitionsToday } from '../attention.ts'
+import { filterOf, STATUS_OPTION, WHOSE_OPTIONS } from '../chosen-runs.ts'
 import type { Call, CliCommand } from '../command.ts'
 import type { LoadedConfig } from '../config-file.ts'
 import { showDuration, showTime } from '../duration.ts'
@@ -10,7 +11,6 @@ import { table } from '../table.ts'
 import { type RunSummary, summaryOf } from '../timeline.ts'
 import { oneLine } from '../visible.ts'
 
-const STATUSES = Object.keys(RUN_TRANSITIONS) as RunStatus[]
 /** A worker that died while it asked has left its run as running. */
 const MAY_WAIT: readonly RunStatus[] = ['waiting', 'running', 'queued']
 const MOST = 20
@@ -22,10 +22,9 @@ export const list: CliCommand = {
   name: 'list',
   summary: 'Lists runs, newest first.',
   options: [
-    { flags: '--status <status>', meaning: 'only runs in this status; may be repeated', isRepeatable: true, choices: STATUSES },
+    STATUS_OPTION,
     { flags: '--waiting', meaning: 'only runs that wait, each with the approvals that it waits for' },
-    { flags: '--agent <name>', meaning: 'only runs of this agent' },
-    { flags: '--tenant <name>', meaning: 'only runs of this tenant' },
+    ...WHOSE_OPTIONS,
     { flags: '--session <name>', meaning: 'only runs of this session' },
     { flags: '--parent <run>', meaning: 'only children of this run' },
     { flags: '--limit <count>', meaning: `at most so many (default: ${MOST})` },
@@ -38,17 +37,6 @@ export const list: CliCommand = {
       if (!call.options.flag('waiting')) return listPage(call, runs, config)
       return listWaiting(call, runs)
     }),
-}
-
-function filterOf({ options }: Call): RunFilter {
-  const status = options.list('status') as readonly RunStatus[]
-  const texts = { agent: options.text('agent'), tenant: options.text('tenant'), session: options.text('session') }
-  const parentId = options.text('parent')
-  return {
-    ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined)),
-    ...(parentId === undefined ? undefined : { parentId }),
-    ...(status.length === 0 ? undefined : { status }),
-  }
 }
 
 async function listPage(call: Call, runs: Orchestrator, config: LoadedConfig | undefined): Promise<number> {

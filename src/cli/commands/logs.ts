@@ -6,6 +6,7 @@ import {
   type RunRecord,
   type RunStreamEvent,
 } from '../../core/index.ts'
+import { filterOf, WHOSE_OPTIONS } from '../chosen-runs.ts'
 import type { Call, CliCommand } from '../command.ts'
 import { eventText, type Level, LEVELS } from '../event-text.ts'
 import { eachRun, eventsUntil } from '../history.ts'
@@ -23,8 +24,7 @@ export const logs: CliCommand = {
   arguments: [{ name: '[run]', meaning: `id of a run (default: the ${MOST_RUNS} newest that fit)` }],
   options: [
     { flags: '-f, --follow', meaning: 'go on until the run ends, or until interrupted' },
-    { flags: '--agent <name>', meaning: 'only runs of this agent' },
-    { flags: '--tenant <name>', meaning: 'only runs of this tenant' },
+    ...WHOSE_OPTIONS,
     { flags: '--type <type>', meaning: 'only events of this type; may be repeated', isRepeatable: true },
     { flags: '--level <level>', meaning: 'only events of this level and above (default: info)', choices: LEVELS },
     { flags: '--since <time>', meaning: 'only events since then: 10m, 2h, or a date' },
@@ -99,12 +99,6 @@ async function printNews(runs: Orchestrator, filter: RunFilter, seen: Map<string
     for (const event of await eventsUntil(runs, record.runId, seen.get(record.runId) ?? 0, record.seq)) print(record, event)
     seen.set(record.runId, record.seq)
   }
-}
-
-function filterOf({ options }: Call): RunFilter {
-  const agent = options.text('agent')
-  const tenant = options.text('tenant')
-  return { ...(agent === undefined ? undefined : { agent }), ...(tenant === undefined ? undefined : { tenant }) }
 }
 
 const STYLES: Readonly<Record<Level, Style>> = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' }

@@ -1,17 +1,9 @@
-import {
-  type Agent,
-  errorInfo,
-  OpspawnError,
-  type Orchestrator,
-  RUN_TRANSITIONS,
-  type RunFilter,
-  type RunRecord,
-  type RunStatus,
-} from '../../core/index.ts'
+import { type Agent, errorInfo, OpspawnError, type Orchestrator, type RunRecord, type RunStatus } from '../../core/index.ts'
 import type { ReplayResult } from '../../orchestrator/index.ts'
+import { chosenRuns, STATUS_OPTION, WHOSE_OPTIONS } from '../chosen-runs.ts'
 import type { Call, CliCommand } from '../command.ts'
 import { type LoadedConfig, readConfig } from '../config-file.ts'
-import { eachRun, eventsUntil } from '../history.ts'
+import { eventsUntil } from '../history.ts'
 import { withRuns } from '../open.ts'
 import { ProgressBar } from '../progress-bar.ts'
 import { usageError } from '../report-error.ts'
@@ -32,14 +24,8 @@ export const replay: CliCommand = {
   summary: 'Asks the agents of today at every decision that runs have on record, and tells the first that is another now.',
   arguments: [{ name: '[runs...]', meaning: `ids of the runs (default: the ${MOST} newest that fit)` }],
   options: [
-    { flags: '--agent <name>', meaning: 'only runs of this agent' },
-    { flags: '--tenant <name>', meaning: 'only runs of this tenant' },
-    {
-      flags: '--status <status>',
-      meaning: 'only runs in this status; may be repeated',
-      isRepeatable: true,
-      choices: Object.keys(RUN_TRANSITIONS),
-    },
+    ...WHOSE_OPTIONS,
+    STATUS_OPTION,
     { flags: '--limit <count>', meaning: `at most so many (default: ${MOST})` },
     { flags: '--workflow <file>', meaning: 'also runs of this workflow document; may be repeated', isRepeatable: true },
   ],
@@ -58,7 +44,7 @@ export const replay: CliCommand = {
 }
 
 async function replayAll(call: Call, runs: Orchestrator, today: Today): Promise<readonly Replayed[]> {
-  const records = await chosen(call, runs)
+  const records = await chosenRuns(call, runs, call.options.count('limit') ?? MOST)
   const bar = new ProgressBar(call.output, 'replaying', records.length)
   const results: Replayed[] = []
   try {
@@ -71,20 +57,6 @@ async function replayAll(call: Call, runs: Orchestrator, today: Today): Promise<
     bar.end()
   }
   return results
-}
-
-async function chosen({ args, options }: Call, runs: Orchestrator): Promise<readonly RunRecord[]> {
-  if (args.length > 0) return Promise.all(args.map((runId) => runs.record(runId)))
-  const [agent, tenant] = [options.text('agent'), options.text('tenant')]
-  const status = options.list('status') as readonly RunStatus[]
-  const filter: RunFilter = {
-    ...(agent === undefined ? undefined : { agent }),
-    ...(tenant === undefined ? undefined : { tenant }),
-    ...(status.length === 0 ? undefined : { status }),
-  }
-  const records: RunRecord[] = []
-  for await (const record of eachRun(runs, filter, options.count('limit') ?? MOST)) records.push(record)
-  return records
 }
 
 async function replayOne(runs: Orchestrator, record: RunRecord, today: Today, isNamed: boolean): Promise<Replayed> {

@@ -1,30 +1,18 @@
-import { appendFileSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Memory } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
-import { manualClock } from '../../testing/clock.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
-import { fact, linesOf, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
+import { fact, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
+import { keepsWhatWasAcknowledged, memoryPaths, using as usingMemory } from '../../../test/fixtures/file-memories.ts'
 import { inProcessMemory, type InProcessMemoryOptions } from './index.ts'
 
-let folder = ''
-let files = 0
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'opspawn-memory-'))
-})
-afterAll(() => rmSync(folder, { recursive: true }))
-const newPath = (): string => join(folder, `memory-${(files += 1)}.jsonl`)
+const paths = memoryPaths('.jsonl')
+const { newPath } = paths
 
-async function using<T>(options: InProcessMemoryOptions, work: (memory: Memory) => Promise<T>): Promise<T> {
-  const memory = inProcessMemory(options)
-  try {
-    return await work(memory)
-  } finally {
-    await memory[Symbol.asyncDispose]?.()
-  }
-}
+const using = <T>(options: InProcessMemoryOptions, work: (memory: Memory) => Promise<T>): Promise<T> =>
+  usingMemory(inProcessMemory(options), work)
 
 describe('memory/1, in memory alone', () => {
   memoryConformance({ test, createMemory: (setup) => inProcessMemory(setup) })
@@ -61,28 +49,7 @@ test.each([
 
 test('what was acknowledged is there after it was opened again, vectors and places included', async () => {
   const path = newPath()
-  const clock = manualClock()
-  const embedder = testEmbedder()
-  const scope = { tenant: 't', session: 's' }
-  const before = await using({ path, clock, embedder }, async (memory) => {
-    const handle = memory.bind(scope)
-    await handle.append(['zebra', 'apple', 'melon'].map((id) => fact(`${id} one`, { id })))
-    await handle.append([fact('zinc two', { id: 'new', supersedes: 'zebra' })])
-    await handle.update('apple', { metadata: { n: 1 } })
-    await handle.forget({ ids: ['melon'] }, 'soft')
-    return linesOf(memory.export('t'))
-  })
-  let calls = 0
-  embedder.fault = (vectors) => {
-    calls += 1
-    return vectors
-  }
-  await using({ path, clock, embedder }, async (memory) => {
-    expect(await linesOf(memory.export('t'))).toEqual(before)
-    expect((await memory.stats()).pending).toBe(0)
-    expect(calls).toBe(0)
-    expect(textsOf(await memory.bind(scope).recall('zany'))[0]).toBe('zinc two')
-  })
+  await keepsWhatWasAcknowledged((parts) => inProcessMemory({ path, ...parts }))
 })
 
 test('a torn last line is taken off, and everything before it stays', async () => {
@@ -127,7 +94,7 @@ test('a line that was damaged, and a file of somebody else, are refused and left
 })
 
 test('a folder that is not there is told, and the next call tries again', async () => {
-  const path = join(folder, 'missing', 'memory.jsonl')
+  const path = join(paths.folder, 'missing', 'memory.jsonl')
   await using({ path }, async (memory) => {
     await expect(memory.stats()).rejects.toMatchObject({ code: 'MEMORY_FAILED', retryable: true })
     await expect(memory.bind({ tenant: 't' }).append([fact('x')])).rejects.toMatchObject({ code: 'MEMORY_FAILED' })
@@ -135,7 +102,7 @@ test('a folder that is not there is told, and the next call tries again', async 
 })
 
 test('23: after an erasure the bytes are nowhere in the folder, and a soft forgetting is completed by upkeep', async () => {
-  const own = mkdtempSync(join(folder, 'erase-'))
+  const own = mkdtempSync(join(paths.folder, 'erase-'))
   const bytes = (): string =>
     readdirSync(own)
       .map((name) => readFileSync(join(own, name), 'utf8'))

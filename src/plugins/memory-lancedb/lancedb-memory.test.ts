@@ -1,35 +1,23 @@
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Memory, MemoryFilter } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { matches } from '../../remembering/index.ts'
-import { manualClock } from '../../testing/clock.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
 import { hostileTexts } from '../../testing/memory-hostile.ts'
 import { asLines, fact, idsOf, linesOf, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
 import { seededRandom } from '../../testing/seeded.ts'
+import { keepsWhatWasAcknowledged, memoryPaths, using as usingMemory } from '../../../test/fixtures/file-memories.ts'
 import { lancedbMemory, type LancedbMemoryOptions } from './index.ts'
 
 // Every call goes to the disk, and the machine may be busy.
 vi.setConfig({ testTimeout: 120_000 })
-let folder = ''
-let count = 0
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'opspawn-lancedb-'))
-})
-afterAll(() => rmSync(folder, { recursive: true }))
-const newPath = (): string => join(folder, `memory-${(count += 1)}`)
+const paths = memoryPaths()
+const { newPath } = paths
 
-async function using<T>(options: Partial<LancedbMemoryOptions>, work: (memory: Memory) => Promise<T>): Promise<T> {
-  const memory = lancedbMemory({ path: newPath(), ...options })
-  try {
-    return await work(memory)
-  } finally {
-    await memory[Symbol.asyncDispose]()
-  }
-}
+const using = <T>(options: Partial<LancedbMemoryOptions>, work: (memory: Memory) => Promise<T>): Promise<T> =>
+  usingMemory(lancedbMemory({ path: newPath(), ...options }), work)
 
 describe('memory/1', () => {
   memoryConformance({
@@ -72,28 +60,7 @@ test.each([
 
 test('what was acknowledged is there after it was opened again, vectors and places included', async () => {
   const path = newPath()
-  const clock = manualClock()
-  const embedder = testEmbedder()
-  const scope = { tenant: 't', session: 's' }
-  const before = await using({ path, clock, embedder }, async (memory) => {
-    const handle = memory.bind(scope)
-    await handle.append(['zebra', 'apple', 'melon'].map((id) => fact(`${id} one`, { id })))
-    await handle.append([fact('zinc two', { id: 'new', supersedes: 'zebra' })])
-    await handle.update('apple', { metadata: { n: 1 } })
-    await handle.forget({ ids: ['melon'] }, 'soft')
-    return linesOf(memory.export('t'))
-  })
-  let calls = 0
-  embedder.fault = (vectors) => {
-    calls += 1
-    return vectors
-  }
-  await using({ path, clock, embedder }, async (memory) => {
-    expect(await linesOf(memory.export('t'))).toEqual(before)
-    expect((await memory.stats()).pending).toBe(0)
-    expect(calls).toBe(0)
-    expect(textsOf(await memory.bind(scope).recall('zany'))[0]).toBe('zinc two')
-  })
+  await keepsWhatWasAcknowledged((parts) => lancedbMemory({ path, ...parts }))
 })
 
 test('3: hostile texts and long trees in filters on columns mean what the reference says', async () => {

@@ -1,15 +1,15 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import * as sqlite from 'node:sqlite'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Memory, MemoryFilter } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { manualClock } from '../../testing/clock.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
-import { fact, linesOf, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
+import { fact, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
 import { inProcessMemory } from '../memory-in-process/index.ts'
 import { sqliteStore } from '../store-sqlite/index.ts'
+import { keepsWhatWasAcknowledged, memoryPaths, using as usingMemory } from '../../../test/fixtures/file-memories.ts'
 import { fromRefusal, toRefusal } from './failures.ts'
 import { sqliteMemory, type SqliteMemoryOptions } from './index.ts'
 import type { StartThread } from './lane.ts'
@@ -18,13 +18,8 @@ import { migrate, MIGRATIONS } from './schema.ts'
 import { openServed, type Served } from './serve.ts'
 import { createSqliteMemory } from './sqlite-memory.ts'
 
-let folder = ''
-let files = 0
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'opspawn-memory-'))
-})
-afterAll(() => rmSync(folder, { recursive: true }))
-const newPath = (): string => join(folder, `memory-${(files += 1)}.db`)
+const paths = memoryPaths('.db')
+const { newPath } = paths
 
 /** Does the work of the thread in this one, so that hundreds of memories start at once, and a test gets at the connection. */
 function inline(data: ThreadData, module: Pick<typeof sqlite, 'DatabaseSync'> = sqlite): StartThread {
@@ -52,14 +47,8 @@ function inline(data: ThreadData, module: Pick<typeof sqlite, 'DatabaseSync'> = 
   }
 }
 
-async function using<T>(options: SqliteMemoryOptions, work: (memory: Memory) => Promise<T>): Promise<T> {
-  const memory = createSqliteMemory(options, inline)
-  try {
-    return await work(memory)
-  } finally {
-    await memory[Symbol.asyncDispose]()
-  }
-}
+const using = <T>(options: SqliteMemoryOptions, work: (memory: Memory) => Promise<T>): Promise<T> =>
+  usingMemory(createSqliteMemory(options, inline), work)
 
 describe('memory/1, in one thread', () => {
   memoryConformance({
@@ -102,27 +91,7 @@ test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, '5'])('busyMs %s is refu
 
 test('what was acknowledged is there after it was opened again, vectors and places included', async () => {
   const path = newPath()
-  const clock = manualClock()
-  const embedder = testEmbedder()
-  const before = await using({ path, clock, embedder }, async (memory) => {
-    const handle = memory.bind({ tenant: 't', session: 's' })
-    await handle.append(['zebra', 'apple', 'melon'].map((id) => fact(`${id} one`, { id })))
-    await handle.append([fact('zinc two', { id: 'new', supersedes: 'zebra' })])
-    await handle.update('apple', { metadata: { n: 1 } })
-    await handle.forget({ ids: ['melon'] }, 'soft')
-    return linesOf(memory.export('t'))
-  })
-  let calls = 0
-  embedder.fault = (vectors) => {
-    calls += 1
-    return vectors
-  }
-  await using({ path, clock, embedder }, async (memory) => {
-    expect(await linesOf(memory.export('t'))).toEqual(before)
-    expect(await memory.stats()).toEqual({ records: 3, pending: 0, failures: 0 })
-    expect(calls).toBe(0)
-    expect(textsOf(await memory.bind({ tenant: 't', session: 's' }).recall('zany'))[0]).toBe('zinc two')
-  })
+  await keepsWhatWasAcknowledged((parts) => createSqliteMemory({ path, ...parts }, inline))
 })
 
 test('it ranks as the memory of one process does, to the last digit', async () => {
@@ -208,8 +177,8 @@ describe('a file that cannot be used is refused with a reason, and left as it is
     db.exec(sql)
     db.close()
   }
-  test('no folder', () => refused(join(folder, 'nowhere', 'memory.db'), reason('no-folder')))
-  test('a folder in its place', () => refused(folder, reason('cannot-open')))
+  test('no folder', () => refused(join(paths.folder, 'nowhere', 'memory.db'), reason('no-folder')))
+  test('a folder in its place', () => refused(paths.folder, reason('cannot-open')))
   test('no database', async () => {
     const path = newPath()
     writeFileSync(path, 'This is a text, and long enough not to be taken for an empty database file. '.repeat(20))
@@ -349,7 +318,7 @@ describe('23: erasure', () => {
       .join('')
 
   test('the bytes are nowhere in the folder, and a soft forgetting is completed by upkeep', async () => {
-    const own = mkdtempSync(join(folder, 'erase-'))
+    const own = mkdtempSync(join(paths.folder, 'erase-'))
     const path = join(own, 'memory.db')
     const embedder = testEmbedder()
     await using({ path, embedder }, async (memory) => {
@@ -376,7 +345,7 @@ describe('23: erasure', () => {
   })
 
   test('what expired goes with the next upkeep, byte by byte', async () => {
-    const own = mkdtempSync(join(folder, 'expire-'))
+    const own = mkdtempSync(join(paths.folder, 'expire-'))
     const clock = manualClock()
     await using({ path: join(own, 'memory.db'), clock }, async (memory) => {
       await memory.bind({ tenant: 't' }).append([fact('markerexpired', { expiresAt: clock.now() + 5 }), fact('stays')])
@@ -388,7 +357,7 @@ describe('23: erasure', () => {
   })
 
   test('an erasure that a reader holds up says so, and the next one ends it', async () => {
-    const own = mkdtempSync(join(folder, 'held-'))
+    const own = mkdtempSync(join(paths.folder, 'held-'))
     const path = join(own, 'memory.db')
     await using({ path, busyMs: 100 }, async (memory) => {
       const handle = memory.bind({ tenant: 't' })
