@@ -10,7 +10,7 @@ export interface Driving {
   readonly driver: RunDriver
   readonly fence: Fence
   readonly done: Promise<void>
-  /** By what has elapsed here (S9); moved on by every heartbeat that arrives. */
+  /** By what has elapsed here (S9); moved on by every heartbeat that arrives. `Infinity` once it was given up. */
   aliveUntil: number
 }
 
@@ -103,6 +103,7 @@ export class Leases {
     const { clock, elapsed } = this.#engine
     let first = Infinity
     for (const { aliveUntil } of this.#drivings.values()) first = Math.min(first, aliveUntil)
+    if (first === Infinity) return
     this.#cancelWatch = clock.setTimer(Math.max(0, first - elapsed()), () => {
       this.#cancelWatch = undefined
       const now = elapsed()
@@ -112,12 +113,14 @@ export class Leases {
   }
 
   #giveUpLate(now: number): void {
-    for (const { driver, aliveUntil } of this.#drivings.values()) {
-      if (aliveUntil <= now)
-        driver.lose(new OpspawnError('LEASE_LOST', 'the store could not be reached before the lease ran out'))
+    for (const driving of this.#drivings.values()) {
+      if (driving.aliveUntil > now) continue
+      driving.driver.lose(new OpspawnError('LEASE_LOST', 'the store could not be reached before the lease ran out'))
+      // It ends by itself, which may take as long as the store does: there is nothing more to look at.
+      driving.aliveUntil = Infinity
     }
-    // Those that were lost end by themselves; the others are looked at again when it is their time.
-    if ([...this.#drivings.values()].some(({ aliveUntil }) => aliveUntil > now)) this.#watch()
+    // The others are looked at again when it is their time.
+    this.#watch()
   }
 
   /** The event loop was blocked. A store may have kept the leases meanwhile, so it is asked first. */

@@ -1,7 +1,7 @@
 // `npm run simulate -- --seeds 5000 --from 1 --store memory`: plays seeds one after the other until one breaks a promise.
 import { parseArgs } from 'node:util'
 import type { BackendName } from './backends.ts'
-import { report, simulate } from './simulate.ts'
+import { replayCommand, report, simulate } from './simulate.ts'
 
 const { values } = parseArgs({
   options: {
@@ -24,10 +24,18 @@ if (stores === undefined || !Number.isSafeInteger(seeds) || seeds < 1 || !Number
   process.exit(2)
 }
 
+let playing = { seed: from, store: stores[0] ?? 'memory' }
+// What is thrown where nobody waits ends the process; the seed is told all the same.
+process.on('uncaughtException', (error) => {
+  console.error(`seed ${playing.seed} over ${playing.store}:`, error, `\nagain: ${replayCommand(playing)}`)
+  process.exit(1)
+})
+
 const counts: Record<string, number> = {}
 const began = performance.now()
 for (let seed = from; seed < from + seeds; seed += 1) {
   for (const store of stores) {
+    playing = { seed, store }
     const verdict = await simulate(seed, store)
     if (verdict.violations.length > 0) {
       console.error(report(verdict))

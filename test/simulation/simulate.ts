@@ -1,12 +1,12 @@
 import type { RunEvent, RunRecord } from '../../src/index.ts'
-import { checkHistories, manualClock, type Violation } from '../../src/testing/index.ts'
+import { checkHistories, type Violation } from '../../src/testing/index.ts'
 import { ofType } from '../engine/support/world.ts'
 import type { BackendName } from './backends.ts'
 import { FLOW_WAIT_MS, UNSAFE } from './cast.ts'
 import { move, takePlace } from './moves.ts'
 import type { Plant } from './plants.ts'
 import { closeStory, hire, openStory, type Story } from './story.ts'
-import { withVirtualTimers } from './virtual-time.ts'
+import { restlessClock, withVirtualTimers } from './virtual-time.ts'
 
 /** What a seed came to. */
 export interface Verdict {
@@ -32,7 +32,7 @@ const CALM_STEPS: readonly number[] = [...Array<number>(120).fill(1_000), ...Arr
 
 /** Plays one seed: a storm, the calm behind it, and the judgement. The same seed plays the same story every time. */
 export async function simulate(seed: number, store: BackendName, plant?: Plant): Promise<Verdict> {
-  const clock = manualClock()
+  const clock = restlessClock()
   return withVirtualTimers(clock, async () => {
     const story = await openStory(seed, store, plant, clock)
     try {

@@ -1,6 +1,27 @@
-import type { ManualClock } from '../../src/testing/index.ts'
+import { manualClock, type ManualClock } from '../../src/testing/index.ts'
 
 const NAMES = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const
+
+/** Timers that may be set within one millisecond of the simulation. */
+const MOST_TIMERS = 20_000
+
+/** A clock for a story that may never come to rest: who sets one timer after the other for now is found, and told with the seed. */
+export function restlessClock(): ManualClock {
+  const inner = manualClock()
+  let [now, timers] = [0, 0]
+  return {
+    ...inner,
+    get pending() {
+      return inner.pending
+    },
+    setTimer(ms, callback) {
+      timers = inner.elapsed() === now ? timers + 1 : 1
+      now = inner.elapsed()
+      if (timers > MOST_TIMERS) throw new Error(`more than ${MOST_TIMERS} timers were set at ${now} ms: time does not go on`)
+      return inner.setTimer(ms, callback)
+    },
+  }
+}
 
 /**
  * Has every timer of this process go by a clock of the simulation while `work` is under way. The engine and the SQLite

@@ -27,15 +27,15 @@ async function compete(): Promise<void> {
   const from = Math.round(monotonicNow())
   await Promise.all(Array.from({ length: Number(runs) }, (_, index) => write(`${name}-${index}`)))
   console.log(`times ${JSON.stringify({ from, acknowledged })}`)
-  await store[Symbol.asyncDispose]()
 }
 
 await store.open()
 console.log('open')
+let competing: Promise<void> | undefined
 for await (const line of createInterface({ input: process.stdin })) {
-  if (line === 'go') compete().catch((error: unknown) => Promise.reject(error))
-  if (line === 'stop') {
-    isOver = true
-    break
-  }
+  if (line === 'go') competing = compete()
+  else break
 }
+isOver = true
+await competing
+await store[Symbol.asyncDispose]()
