@@ -8,7 +8,8 @@ export function figuresOf(program: string, given: readonly string[], flags: read
   const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, path, ...given], {
     env: quietEnvironment,
     encoding: 'utf8',
-    timeout: 300_000,
+    // So that what hangs ends; on a busy machine the largest tables take minutes.
+    timeout: 900_000,
   })
   if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr.slice(-2_000)}`)
   return JSON.parse(stdout) as Record<string, number>

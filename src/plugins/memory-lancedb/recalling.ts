@@ -3,7 +3,7 @@ import { assembleRecall, embedQuery, encodeScope, type Leg, type RecallCall } fr
 import { VECTOR } from './arrow-table.ts'
 import { markedWords, placeOf } from './columns.ts'
 import type { LancedbParts } from './options.ts'
-import { all, ofTenant } from './predicate.ts'
+import { ofTenant } from './predicate.ts'
 import { createSearch, gather, recordsBy, type Search } from './search.ts'
 import type { RecordTable } from './table.ts'
 import type { SearchPlan } from './vector-plan.ts'
@@ -89,12 +89,12 @@ async function byVector(search: Search, { parts, plan }: RecallContext, vector: 
     throw new OpspawnError('MEMORY_MISMATCH', `${parts.path} ${problem}`)
   }
   const isMany = plan !== undefined && (await table.count(ofTenant(call.scope.tenant))) > parts.exactUpTo
-  const condition = all(where, `${VECTOR} IS NOT NULL`)
   const hits = await gather(
     search,
     (columns, limit) =>
       table.read((query) => {
-        const nearest = query.nearestTo(vector).column(VECTOR).distanceType('cosine').where(condition)
+        // Rows without a vector are never given; to ask for those that have one would be to read all vectors first.
+        const nearest = query.nearestTo(vector).column(VECTOR).distanceType('cosine').where(where)
         const how = isMany ? nearest.nprobes(plan.probes).refineFactor(plan.refine) : nearest.bypassVectorIndex()
         return how.select([...columns, '_distance']).limit(limit)
       }),

@@ -12,7 +12,7 @@ export interface Upkeep {
   noteCommit(): void
   /** Folds in the background what is due by now. */
   look(): void
-  /** Folds what was written into few files and the indexes, now, unless that has just been done. @throws OpspawnError `MEMORY_FAILED` */
+  /** Folds what was written into few files and the indexes, now, unless that has just been done and took long. @throws OpspawnError `MEMORY_FAILED` */
   fold(): Promise<void>
   /**
    * Removes what is no record any more from data, indexes and old versions. Whoever calls it holds both locks.
@@ -43,9 +43,10 @@ export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbPar
   async function fold(keepMs: number): Promise<void> {
     await table.tidying.hold(async () => {
       if ((await table.version()) === folded) return
+      const began = performance.now()
       await table.optimize(keepMs)
       plan = await planVectors(table, exactUpTo)
-      folded = await table.version()
+      folded = performance.now() - began > SHORT_MS ? await table.version() : undefined
     })
   }
   const background = createBackground({ work: () => fold(KEEP_MS), every: COMMITS, now: () => performance.now() })
