@@ -44,7 +44,7 @@ export interface PolicyRule extends Readonly<
 }
 
 /** A rule for one task of a workflow, and for all that is done for it: it asks or denies on top of the policy, and allows nothing. */
-export type TaskRule = PolicyRule & { readonly verdict: 'ask' | 'deny' }
+export type TaskRule = PolicyRule & Readonly<Record<'verdict', 'ask' | 'deny'>>
 
 /**
  * Rules about what agents may do. Of those that apply, `deny` beats `ask` beats `allow`, wherever they stand; where none

@@ -2,14 +2,9 @@ import type { Failure } from './failure.ts'
 import type { RunRecord } from './run.ts'
 
 /**
- * What the runs of a schedule are started with, as in the options of `start`.
- *
- * @property tenant Whose runs they are; absent: `default`.
- * @property session The one that they all belong to.
- * @property caller Who is behind them, for rules and tools; absent: nobody.
- * @property limits Tighter limits than the agent's.
- * @property priority Higher first.
- * @property metadata `schedule` is set to `{ name, slot }`, the slot in ISO 8601.
+ * What the runs of a schedule are started with, as in the options of `start`: the tenant (absent: `default`), the session that
+ * they all belong to, the caller behind them (absent: nobody), limits tighter than the agent's, and the priority. In their
+ * metadata `schedule` is set to `{ name, slot }`, the slot in ISO 8601.
  */
 export type ScheduleStart = Partial<Pick<RunRecord, 'tenant' | 'session' | 'limits' | 'priority' | 'caller' | 'metadata'>>
 

@@ -176,17 +176,18 @@ function checkRemember(planner: Planner, { key, memory, entries }: RememberEffec
 function checkTool(planner: Planner, view: RunView, effect: ToolEffect): Effect {
   const { key, tool, input, callId, timeoutMs, attempts, task, rules } = effect
   requireText(planner, key, 'tool', tool)
-  const checked: ToolEffectInWork = { kind: 'tool', key, tool, input: copy(planner, `input of "${key}"`, input, view) }
-  if (callId !== undefined) {
-    requireText(planner, key, 'callId', callId)
-    checked.callId = callId
-  }
-  requirePositive(planner, key, 'timeoutMs', timeoutMs)
-  if (timeoutMs !== undefined) checked.timeoutMs = timeoutMs
-  requirePositive(planner, key, 'attempts', attempts)
-  if (attempts !== undefined) checked.attempts = attempts
+  const copied = copy(planner, `input of "${key}"`, input, view)
   requireTask(planner, effect)
+  if (callId === undefined && timeoutMs === undefined && attempts === undefined && rules === undefined)
+    return task === undefined ? { kind: 'tool', key, tool, input: copied } : { kind: 'tool', key, tool, input: copied, task }
+  if (callId !== undefined) requireText(planner, key, 'callId', callId)
+  requirePositive(planner, key, 'timeoutMs', timeoutMs)
+  requirePositive(planner, key, 'attempts', attempts)
+  const checked: ToolEffectInWork = { kind: 'tool', key, tool, input: copied }
   if (task !== undefined) checked.task = task
+  if (callId !== undefined) checked.callId = callId
+  if (timeoutMs !== undefined) checked.timeoutMs = timeoutMs
+  if (attempts !== undefined) checked.attempts = attempts
   if (rules !== undefined) checked.rules = copy(planner, `rules of "${key}"`, rules, view)
   return checked
 }

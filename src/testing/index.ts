@@ -21,6 +21,16 @@ export { nativeDialect, scriptedAnswer } from './planner-scenario.ts'
 export type { ModelTurn, PlannerDialect, PlannerScenario, ScenarioTurn, ScriptedCall } from './planner-scenario.ts'
 export { lastToolResults, lastUserText, promptText, systemText, type ToldResult } from './prompt-text.ts'
 export { providerError, type ProviderError, type ProviderErrorOptions } from './provider-error.ts'
+export { SANDBOX_CASES, sandboxConformance, type SandboxConformanceOptions } from './sandbox-conformance.ts'
+export type {
+  SandboxApi,
+  SandboxCode,
+  SandboxEnd,
+  SandboxLimitName,
+  SandboxPause,
+  SandboxSteps,
+  TestedSandbox,
+} from './sandbox-conformance.ts'
 export { SCHEDULER_CASES, schedulerConformance, type SchedulerConformanceOptions } from './scheduler-conformance.ts'
 export type { CallExpectation, CallMatcher, PartialExpectation, TextPattern } from './scripted-expect.ts'
 export { scriptedModel } from './scripted-model.ts'

@@ -12,6 +12,7 @@ export function taskEffect(task: GraphTask, key: string, input: Json, scope: Sco
   const rules = task.rules === undefined ? undefined : { rules: task.rules }
   switch (task.kind) {
     case 'tool': {
+      if (ms === undefined && !retry.isGiven && rules === undefined) return { kind: 'tool', key, tool: target, input, task: name }
       // The document's retries are made here: the tool's own policy would multiply them.
       const once = retry.isGiven ? { attempts: 1 } : undefined
       return { kind: 'tool', key, tool: target, input, task: name, ...timeout, ...once, ...rules }
