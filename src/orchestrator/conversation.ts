@@ -16,11 +16,16 @@ export interface Conversations {
   isPlain(copies: readonly Message[]): boolean
 }
 
-/** What a caller passed, each message's recorded form, and its text where it has no more than that. */
+/**
+ * What a caller passed, each message's recorded form, its role, its text where it has no more than that, and the size of all
+ * up to it. Lists of their own, so that a thousand messages are compared without a look at each copy and each text.
+ */
 interface Conversation {
   readonly messages: readonly Message[]
   readonly copies: readonly Message[]
+  readonly roles: readonly string[]
   readonly texts: readonly (string | undefined)[]
+  readonly sizes: readonly number[]
 }
 
 /** Makes an empty {@link Conversations}. */
@@ -32,9 +37,10 @@ export function createConversations(): Conversations {
       const [first] = messages
       const last = typeof first === 'object' && first !== null ? known.get(first) : undefined
       const { length } = messages
-      const { same, size } = compare(last, messages, maxSize)
+      const same = countSame(last, messages)
+      if ((last?.sizes[same - 1] ?? 0) > maxSize) throw tooLarge(maxSize)
       if (last !== undefined && same === length && same === last.copies.length) return last.copies
-      const made = continued(last, messages, { same, size }, maxSize)
+      const made = continued(last, messages, same, maxSize)
       if (same < length) known.set(first as Message, { messages: messages.slice(), ...made })
       if (!made.texts.includes(undefined)) plain.add(made.copies)
       return made.copies
@@ -43,42 +49,43 @@ export function createConversations(): Conversations {
   }
 }
 
-/** How many messages from the first on still say what they said, and how much that is. */
-function compare(known: Conversation | undefined, messages: readonly Message[], maxSize: number): { same: number; size: number } {
+/** How many messages from the first on still say what they said. */
+function countSame(known: Conversation | undefined, messages: readonly Message[]): number {
+  if (known === undefined) return 0
+  const { messages: before, roles, texts } = known
   let same = 0
-  let size = 0
-  if (known === undefined) return { same, size }
-  const { messages: before, copies, texts } = known
   for (; same < messages.length && before[same] === messages[same]; same += 1) {
     const text = texts[same]
     const message = messages[same] as Message
     // Only texts, which are nearly all, are compared; another is copied again, and what follows with it.
-    if (text === undefined || text !== plainText(message) || message.role !== copies[same]?.role) break
-    size += text.length
-    if (size > maxSize) throw tooLarge(maxSize)
+    if (text === undefined || text !== plainText(message) || message.role !== roles[same]) break
   }
-  return { same, size }
+  return same
 }
 
 /** The first copies as they are, and copies of the rest. */
 function continued(
   known: Conversation | undefined,
   messages: readonly Message[],
-  { same, size: before }: { readonly same: number; readonly size: number },
+  same: number,
   maxSize: number,
-): Pick<Conversation, 'copies' | 'texts'> {
+): Omit<Conversation, 'messages'> {
   const copies = known?.copies.slice(0, same) ?? []
+  const roles = known?.roles.slice(0, same) ?? []
   const texts = known?.texts.slice(0, same) ?? []
-  let size = before
+  const sizes = known?.sizes.slice(0, same) ?? []
+  let size = sizes.at(-1) ?? 0
   for (let index = same; index < messages.length; index += 1) {
     const copy = frozen(copyMessage(messages[index] as Message, index))
     const text = plainText(copy)
     size += text?.length ?? JSON.stringify(copy.content).length
     if (size > maxSize) throw tooLarge(maxSize)
     copies.push(copy)
+    roles.push(copy.role)
     texts.push(text)
+    sizes.push(size)
   }
-  return { copies, texts }
+  return { copies, roles, texts, sizes }
 }
 
 function tooLarge(maxSize: number): OpspawnError {

@@ -78,19 +78,22 @@ function shownAll(messages: readonly Message[], conversation: readonly Message[]
  */
 export function createPromptCache(isPlain: (messages: readonly Message[]) => boolean): PromptCache {
   let key: string | undefined
-  /** The prompt that others go on from, and what they added. */
   let begun: readonly ModelMessage[] = []
-  let added: ModelMessage[] = []
+  /** What was begun and what calls that go on from it have added; absent: nothing yet. */
+  let grown: ModelMessage[] | undefined
   return {
     promptFor(run, effect) {
-      const more = key !== undefined && effect.continues === key ? addedMessages(run, effect) : undefined
-      if (more === undefined) {
+      const added = key !== undefined && effect.continues === key ? addedMessages(run, effect) : undefined
+      if (added === undefined) {
         begun = shownAll(promptOf(run, effect), isPlain(run.messages) ? run.messages : NONE)
-        added = []
-      } else for (const message of more) added.push(shown(message))
+        grown = undefined
+      } else {
+        grown ??= begun.slice()
+        for (const message of added) grown.push(shown(message))
+      }
       key = effect.key
       // The model gets a list of its own: it may change it, and whoever keeps it must not see later calls grow it.
-      return begun.concat(added)
+      return (grown ?? begun).slice()
     },
   }
 }
