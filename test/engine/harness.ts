@@ -35,6 +35,7 @@ export { type ManualClock, manualClock }
 export { providerError } from '../../src/testing/provider-error.ts'
 export { scriptedModel } from '../../src/testing/scripted-model.ts'
 export { seededRandom } from '../../src/testing/seeded.ts'
+export { gate } from './support/parts.ts'
 
 /** Everything that was opened in a test; closed after it, however it went. */
 let opened: Orchestrator[] = []
@@ -312,15 +313,6 @@ export function expectFailure(outcome: Outcome | RunOutcome, code: ErrorCode, ..
   const error = errorOf(outcome)
   expect(`${error.code}: ${error.message}`).toMatch(new RegExp(`^${code}: `))
   for (const text of texts) expect(error.message).toMatch(text)
-}
-
-/** A promise to be settled by hand. */
-export function gate<T = void>(): { readonly promise: Promise<T>; open(value: T): void } {
-  let open: (value: T) => void = () => {}
-  const promise = new Promise<T>((resolve) => {
-    open = resolve
-  })
-  return { promise, open }
 }
 
 /** Counts how many are inside at once. */
