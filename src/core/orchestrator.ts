@@ -136,7 +136,7 @@ export interface AgentState extends Readonly<Record<'runs' | 'capabilities', rea
  * @property hints Tasks that the scheduler brought.
  * @property dropped Those that led to nothing: a hint of a run that is unknown, has ended or is worked on elsewhere.
  * @property claims Runs that were taken up.
- * @property blockedMs How long the event loop was held up, in milliseconds; less than a second at a time does not count.
+ * @property blockedMs How long the event loop was held up while runs were worked on, in milliseconds; less than a second at a time does not count.
  * @property longestBlockMs The longest time of these.
  */
 export type WorkerCounts = Readonly<{ hints: number; dropped: number; claims: number; blockedMs: number; longestBlockMs: number }>

@@ -13,13 +13,19 @@ export interface Blocked {
 
 /** Looks whether the event loop is blocked; a process that was stopped, or a machine that slept, counts as well. */
 export interface BlockWatch {
+  /** Looks from now on, as long as there is work. */
   start(): void
   stop(): void
   readonly blocked: Blocked
 }
 
-/** See {@link BlockWatch}. @param elapsed milliseconds of this process */
-export function createBlockWatch(clock: Clock, elapsed: () => number): BlockWatch {
+/**
+ * See {@link BlockWatch}.
+ *
+ * @param elapsed milliseconds of this process
+ * @param isAtWork whether there is anything that could be held up; without it a process that is idle sleeps
+ */
+export function createBlockWatch(clock: Clock, elapsed: () => number, isAtWork: () => boolean): BlockWatch {
   let blockedMs = 0
   let longestBlockMs = 0
   let cancel: (() => void) | undefined
@@ -27,18 +33,24 @@ export function createBlockWatch(clock: Clock, elapsed: () => number): BlockWatc
   function look(): void {
     const dueAt = elapsed() + LOOK_MS
     cancel = clock.setTimer(LOOK_MS, () => {
+      cancel = undefined
       const lateMs = Math.round(elapsed() - dueAt)
       if (lateMs >= LATE_MS) {
         blockedMs += lateMs
         longestBlockMs = Math.max(longestBlockMs, lateMs)
       }
-      look()
+      if (isAtWork()) look()
     })
   }
 
   return {
-    start: look,
-    stop: () => cancel?.(),
+    start() {
+      if (cancel === undefined) look()
+    },
+    stop() {
+      cancel?.()
+      cancel = undefined
+    },
     get blocked() {
       return { blockedMs, longestBlockMs }
     },

@@ -82,7 +82,7 @@ class EngineWorker implements Worker {
       publish: (tasks) => this.#hints.publish(tasks),
       onFault: (error) => this.#fault(error, 'sweep'),
     })
-    this.#blockWatch = createBlockWatch(engine.clock, engine.elapsed)
+    this.#blockWatch = createBlockWatch(engine.clock, engine.elapsed, () => this.#leases.drivings.size > 0)
   }
 
   start(): void {
@@ -92,7 +92,6 @@ class EngineWorker implements Worker {
     this.#consuming.catch((error: unknown) => this.#fault(error, 'consume'))
     this.#leases.start()
     this.#sweeper.start()
-    this.#blockWatch.start()
   }
 
   publish(tasks: readonly TaskRef[]): void {
@@ -218,6 +217,7 @@ class EngineWorker implements Worker {
     const release = this.#options.hold()
     const done = this.#drive(driver, claim, ready).finally(release)
     this.#leases.add(driver, claim.fence, done, sentAt)
+    this.#blockWatch.start()
     try {
       await done
     } finally {

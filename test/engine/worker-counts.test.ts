@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { type Clock, createOrchestrator, defineAgent, type TaskRef } from '../../src/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
-import { call, noting, stepsPlanner } from './support/parts.ts'
+import { call, never, noting, stepsPlanner } from './support/parts.ts'
 import { closeAll, outcomeOf, settle, world } from './support/world.ts'
 import { fastqScheduler } from './support/wrappers.ts'
 
@@ -40,8 +40,14 @@ test('how long the event loop is held up is counted from a second on, until the 
     elapsed: () => inner.now() + heldUpMs,
     setTimer: (ms, callback) => inner.setTimer(ms, callback),
   }
-  const ops = await createOrchestrator({ agents: [walker()], clock, announce: false })
-  await inner.advance(60_000)
+  const busy = defineAgent({ name: 'busy', tools: [noting('step', never)], planner: stepsPlanner([call('step')]) })
+  const ops = await createOrchestrator({ agents: [busy], clock, announce: false })
+  await inner.advance(10_000)
+  // While there is no work, nothing can be held up, and nobody looks.
+  heldUpMs += 5_000
+  await inner.advance(2_000)
+  await ops.start(busy, 'go')
+  await inner.advance(20_000)
   heldUpMs += 900
   await inner.advance(2_000)
   expect(ops.counts()).toMatchObject({ blockedMs: 0, longestBlockMs: 0 })
