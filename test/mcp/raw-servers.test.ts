@@ -1,14 +1,13 @@
 /** The whole handle over servers that are not as they should be, and over one of the newest protocol version. */
-import { getEventListeners } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Clock, Json, JsonObject, Tool } from '../../src/index.ts'
+import type { Json, JsonObject, Tool } from '../../src/index.ts'
 import { mcp, type Mcp, type McpElicitation, type McpOptions } from '../../src/plugins/tool-mcp/index.ts'
 import { toolContext } from '../../src/testing/index.ts'
 import { httpStub } from '../fixtures/mcp/http-stub.ts'
+import { modernServer } from '../fixtures/mcp/modern-server.ts'
 import { overStdio } from '../fixtures/mcp/real-servers.ts'
 
 const SLOW = 240_000
@@ -36,16 +35,6 @@ const overPipes = (program: string, ...args: readonly string[]): JsonObject => (
   args: [join(FIXTURES, program), ...args],
   limits,
 })
-
-/** A server of the newest protocol version, in this process: it is reached by its fetch. */
-function modernServer(): { readonly fetch: typeof fetch; readonly close: () => Promise<void> } {
-  const handler = createMcpHandler(() => {
-    const server = new McpServer({ name: 'modern', version: '1' }, { capabilities: { tools: {} } })
-    server.registerTool('greet', { description: 'Greets.' }, () => ({ content: [{ type: 'text', text: 'hello' }] }))
-    return server
-  })
-  return { fetch: async (input, init) => handler.fetch(new Request(input, init)), close: handler.close }
-}
 
 describe('large results', { timeout: SLOW }, () => {
   test('of 5 MB are cut, and the rest is given byte for byte; one of 12 MB fails alone', async () => {
@@ -101,51 +90,6 @@ describe.skipIf(process.platform !== 'linux')('processes', { timeout: SLOW }, ()
     await expect.poll(() => lines(pids).filter(isAlive), { timeout: 6_000 }).toEqual([])
   })
 })
-
-test(
-  '1,000 connections that were opened and closed leave no handle, no timer and no listener',
-  async () => {
-    const modern = modernServer()
-    const { signal } = new AbortController()
-    let timers = 0
-    const clock: Clock = {
-      now: () => Date.now(),
-      setTimer(ms, act) {
-        timers += 1
-        const stop = systemTimer(ms, () => {
-          stop()
-          act()
-        })
-        return stop
-      },
-    }
-    const systemTimer = (ms: number, act: () => void): (() => void) => {
-      const timer = setTimeout(act, ms)
-      let isOpen = true
-      return () => {
-        clearTimeout(timer)
-        if (isOpen) timers -= 1
-        isOpen = false
-      }
-    }
-    const cycle = async (): Promise<void> => {
-      await using handle = mcp({ servers: { modern: { url: 'https://modern.example/mcp' } }, fetch: modern.fetch, clock })
-      await handle.call('modern', 'greet', {}, { signal })
-    }
-    const left = (): readonly unknown[] => [
-      process.getActiveResourcesInfo().toSorted(),
-      process.eventNames().map((name) => [name, process.listenerCount(name)]),
-      getEventListeners(signal, 'abort').length,
-      timers,
-    ]
-    await cycle()
-    const before = left()
-    for (let done = 0; done < 1_000; done += 20) await Promise.all(Array.from({ length: 20 }, cycle))
-    await expect.poll(left, { timeout: 30_000 }).toEqual(before)
-    await modern.close()
-  },
-  SLOW,
-)
 
 describe('protocol versions', { timeout: SLOW }, () => {
   test('are found out by the same configuration for a server of the newest and three of the one before', async () => {
