@@ -205,7 +205,9 @@ describe('the catalog of a handle', () => {
     await using careful = createMcp(later, { catalog: path })
     await careful.tools({ principal: 'ada' })
     expect(later.lists).toEqual(['s', 's', 's'])
-    expect(statSync(path).mode & 0o077).toEqual(process.platform === 'win32' ? expect.anything() : 0)
+    const wanted = process.platform === 'win32' ? statSync(path).mode : 0
+    // Windows has no such rights.
+    expect(statSync(path).mode & 0o077).toBe(wanted & 0o077)
   })
 
   test('keeps all servers that are read at once', async () => {
