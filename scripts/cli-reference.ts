@@ -1,7 +1,7 @@
 /** The generated parts of docs/reference/cli.md, from the definitions of the commands. */
 import ts from 'typescript'
 import { COMMANDS } from '../src/cli/commands.ts'
-import { optionsOf } from '../src/cli/common-options.ts'
+import { optionsOf } from '../src/cli/calling/common-options.ts'
 
 /** A section for each command. */
 export function commandPages(): string {

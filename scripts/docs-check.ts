@@ -80,8 +80,8 @@ const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>
     commands: commandPages,
     shapes: () =>
       [
-        ...['RunSummary', 'RunResult', 'Step'].map((name) => shapeOf(read('src/cli/timeline.ts'), name)),
-        ...['Paused', 'Quarantined', 'Parked'].map((name) => shapeOf(read('src/cli/attention.ts'), name)),
+        ...['RunSummary', 'RunResult', 'Step'].map((name) => shapeOf(read('src/cli/showing/timeline.ts'), name)),
+        ...['Paused', 'Quarantined', 'Parked'].map((name) => shapeOf(read('src/cli/runs/attention.ts'), name)),
       ].join('\n\n'),
   },
   'docs/reference/status.md': {

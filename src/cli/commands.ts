@@ -1,4 +1,4 @@
-import type { CliCommand } from './command.ts'
+import type { CliCommand } from './calling/command.ts'
 import { agents } from './commands/agents.ts'
 import { approve } from './commands/approve.ts'
 import { audit } from './commands/audit.ts'

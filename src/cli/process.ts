@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { runCli } from './program.ts'
-import type { InterruptName } from './surroundings.ts'
+import type { InterruptName } from './terminal/surroundings.ts'
 
 const NAMES: readonly InterruptName[] = ['SIGINT', 'SIGTERM']
 

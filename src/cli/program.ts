@@ -1,11 +1,11 @@
 import { Command, CommanderError, Option } from 'commander'
-import type { CliCommand, CliOption } from './command.ts'
+import type { CliCommand, CliOption } from './calling/command.ts'
 import { COMMANDS } from './commands.ts'
-import { optionsOf } from './common-options.ts'
-import { OptionReader } from './option-reader.ts'
-import { Output } from './output.ts'
-import { reportError, usageError } from './report-error.ts'
-import type { Surroundings } from './surroundings.ts'
+import { optionsOf } from './calling/common-options.ts'
+import { OptionReader } from './calling/option-reader.ts'
+import { Output } from './terminal/output.ts'
+import { reportError, usageError } from './calling/report-error.ts'
+import type { Surroundings } from './terminal/surroundings.ts'
 
 /** Exit code of who writes to a reader that is gone, as a shell counts it. */
 const READER_GONE = 141

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/commands.ts'
-import { optionsOf } from '../../src/cli/common-options.ts'
+import { optionsOf } from '../../src/cli/calling/common-options.ts'
 import { type Listed, call, callJson, emptyFolder, project } from './support.ts'
 
 describe('help', () => {

@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { afterEach } from 'vitest'
 import { runCli } from '../../src/cli/program.ts'
-import type { InterruptName, OutputStream } from '../../src/cli/surroundings.ts'
+import type { InterruptName, OutputStream } from '../../src/cli/terminal/surroundings.ts'
 import { type Ended, node, root } from '../examples/run-example.ts'
 
 /** The command while it runs. */

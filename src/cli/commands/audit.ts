@@ -1,13 +1,13 @@
 import type { Orchestrator, RunRecord } from '../../core/index.ts'
 import type { AuditRecord } from '../../orchestrator/index.ts'
-import { chosenRuns } from '../chosen-runs.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { showDuration, showTime } from '../duration.ts'
-import { eachRun, readHistory } from '../history.ts'
-import { withRuns } from '../open.ts'
-import { usageError } from '../report-error.ts'
-import { table } from '../table.ts'
-import { oneLine } from '../visible.ts'
+import { chosenRuns } from '../runs/chosen-runs.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { showDuration, showTime } from '../terminal/duration.ts'
+import { eachRun, readHistory } from '../runs/history.ts'
+import { withRuns } from '../opening/open.ts'
+import { usageError } from '../calling/report-error.ts'
+import { table } from '../terminal/table.ts'
+import { oneLine } from '../terminal/visible.ts'
 
 /** `opspawn audit` */
 export const audit: CliCommand = {

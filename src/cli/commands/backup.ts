@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { CliCommand } from '../command.ts'
-import { whileShown } from '../progress-bar.ts'
-import { withSqliteFile } from '../sqlite-file.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { whileShown } from '../terminal/progress-bar.ts'
+import { withSqliteFile } from '../opening/sqlite-file.ts'
 
 /** `opspawn backup` */
 export const backup: CliCommand = {

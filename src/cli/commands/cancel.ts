@@ -1,5 +1,5 @@
-import { ASKED_JSON, askRuns } from '../ask-runs.ts'
-import type { CliCommand } from '../command.ts'
+import { ASKED_JSON, askRuns } from '../runs/ask-runs.ts'
+import type { CliCommand } from '../calling/command.ts'
 
 /** `opspawn cancel` */
 export const cancel: CliCommand = {

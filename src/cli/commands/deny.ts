@@ -1,5 +1,5 @@
-import { answer, ANSWER_ARGUMENTS, ANSWER_JSON, ANSWER_OPTIONS } from '../answer.ts'
-import type { CliCommand } from '../command.ts'
+import { answer, ANSWER_ARGUMENTS, ANSWER_JSON, ANSWER_OPTIONS } from '../runs/answer.ts'
+import type { CliCommand } from '../calling/command.ts'
 
 /** `opspawn deny` */
 export const deny: CliCommand = {

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { errorInfo, type Orchestrator, type RunRecord, toFailure } from '../../core/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { type LoadedConfig, readConfig } from '../config-file.ts'
-import { eachRun } from '../history.ts'
-import { pinnedText } from '../pinned-text.ts'
-import { configuredStore, isShared, storeFile, withAgents, withRuns } from '../open.ts'
-import { oneLine } from '../visible.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { type LoadedConfig, readConfig } from '../opening/config-file.ts'
+import { eachRun } from '../runs/history.ts'
+import { pinnedText } from '../showing/pinned-text.ts'
+import { configuredStore, isShared, storeFile, withAgents, withRuns } from '../opening/open.ts'
+import { oneLine } from '../terminal/visible.ts'
 
 /** Runs counted; more would take long. */
 const MOST_RUNS = 10_000

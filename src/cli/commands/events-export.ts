@@ -1,11 +1,11 @@
 import type { Orchestrator, RunRecord } from '../../core/index.ts'
-import { chosenRuns, STATUS_OPTION, WHOSE_OPTIONS } from '../chosen-runs.ts'
-import type { CliCommand } from '../command.ts'
-import { type LineFile, openLines } from '../line-file.ts'
-import { EXPORT_FORMAT } from '../export-file.ts'
-import { eventsUntil } from '../history.ts'
-import { withRuns } from '../open.ts'
-import { ProgressBar } from '../progress-bar.ts'
+import { chosenRuns, STATUS_OPTION, WHOSE_OPTIONS } from '../runs/chosen-runs.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { type LineFile, openLines } from '../opening/line-file.ts'
+import { EXPORT_FORMAT } from '../opening/export-file.ts'
+import { eventsUntil } from '../runs/history.ts'
+import { withRuns } from '../opening/open.ts'
+import { ProgressBar } from '../terminal/progress-bar.ts'
 
 /** `opspawn events export` */
 export const eventsExport: CliCommand = {

@@ -1,10 +1,10 @@
 import { errorInfo, isFinal, toFailure } from '../../core/index.ts'
 import type { SqliteStore } from '../../plugins/store-sqlite/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { type ExportedRun, type ExportFile, openExport } from '../export-file.ts'
-import { ProgressBar } from '../progress-bar.ts'
-import { withSqliteFile } from '../sqlite-file.ts'
-import { oneLine } from '../visible.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { type ExportedRun, type ExportFile, openExport } from '../opening/export-file.ts'
+import { ProgressBar } from '../terminal/progress-bar.ts'
+import { withSqliteFile } from '../opening/sqlite-file.ts'
+import { oneLine } from '../terminal/visible.ts'
 
 interface Imported {
   imported: number

@@ -1,8 +1,8 @@
 import type { ForkOptions } from '../../core/index.ts'
-import { ATTEND_JSON } from '../attend.ts'
-import { AGAIN_OPTIONS, beginAgain } from '../begin-again.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { readInput } from '../read-input.ts'
+import { ATTEND_JSON } from '../runs/attend.ts'
+import { AGAIN_OPTIONS, beginAgain } from '../runs/begin-again.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { readInput } from '../opening/read-input.ts'
 
 /** `opspawn fork` */
 export const fork: CliCommand = {

@@ -1,12 +1,12 @@
 import { type Agent, OpspawnError, type RunEvent } from '../../core/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { requireConfig } from '../config-file.ts'
-import { readHistory } from '../history.ts'
-import { nearest } from '../nearest.ts'
-import { withRuns } from '../open.ts'
-import { withParts } from '../parts.ts'
-import { usageError } from '../report-error.ts'
-import { isWorkflowFile, loadWorkflowFile } from '../workflow-file.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { requireConfig } from '../opening/config-file.ts'
+import { readHistory } from '../runs/history.ts'
+import { nearest } from '../calling/nearest.ts'
+import { withRuns } from '../opening/open.ts'
+import { withParts } from '../opening/parts.ts'
+import { usageError } from '../calling/report-error.ts'
+import { isWorkflowFile, loadWorkflowFile } from '../opening/workflow-file.ts'
 
 /** `opspawn graph` */
 export const graph: CliCommand = {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { CliCommand } from '../command.ts'
-import { usageError } from '../report-error.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { usageError } from '../calling/report-error.ts'
 
 // Line by line, so that no line of ours begins like an import.
 const CONFIG = [

@@ -7,16 +7,16 @@ import {
   type RunOutcome,
   type RunRecord,
 } from '../../core/index.ts'
-import { type Attention, attentionOf, byWhom, type Definitions, definitionsToday, parkedText } from '../attention.ts'
-import type { Call, CliCommand } from '../command.ts'
-import type { LoadedConfig } from '../config-file.ts'
-import { showDuration, showTime } from '../duration.ts'
-import { pinnedText } from '../pinned-text.ts'
-import { eachRun, readHistory } from '../history.ts'
-import { withRuns } from '../open.ts'
-import { table } from '../table.ts'
-import { type RunSummary, type Step, stepsOf, summaryOf, viewOf } from '../timeline.ts'
-import { brief, oneLine, visible } from '../visible.ts'
+import { type Attention, attentionOf, byWhom, type Definitions, definitionsToday, parkedText } from '../runs/attention.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import type { LoadedConfig } from '../opening/config-file.ts'
+import { showDuration, showTime } from '../terminal/duration.ts'
+import { pinnedText } from '../showing/pinned-text.ts'
+import { eachRun, readHistory } from '../runs/history.ts'
+import { withRuns } from '../opening/open.ts'
+import { table } from '../terminal/table.ts'
+import { type RunSummary, type Step, stepsOf, summaryOf, viewOf } from '../showing/timeline.ts'
+import { brief, oneLine, visible } from '../terminal/visible.ts'
 
 /** Children shown; `list --parent` shows the rest. */
 const MOST_CHILDREN = 100

@@ -6,12 +6,12 @@ import {
   type RunRecord,
   type RunStreamEvent,
 } from '../../core/index.ts'
-import { filterOf, WHOSE_OPTIONS } from '../chosen-runs.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { eventText, type Level, LEVELS } from '../event-text.ts'
-import { eachRun, eventsUntil } from '../history.ts'
-import { withRuns } from '../open.ts'
-import type { Output, Style } from '../output.ts'
+import { filterOf, WHOSE_OPTIONS } from '../runs/chosen-runs.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { eventText, type Level, LEVELS } from '../showing/event-text.ts'
+import { eachRun, eventsUntil } from '../runs/history.ts'
+import { withRuns } from '../opening/open.ts'
+import type { Output, Style } from '../terminal/output.ts'
 
 const LOOK_MS = 250
 /** Runs looked through when no time is given. */

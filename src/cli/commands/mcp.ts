@@ -1,10 +1,10 @@
 import type { Plugin } from '../../core/index.ts'
 import type { Mcp } from '../../plugins/tool-mcp/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { requireConfig } from '../config-file.ts'
-import { usageError } from '../report-error.ts'
-import { table } from '../table.ts'
-import { brief, visible } from '../visible.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { requireConfig } from '../opening/config-file.ts'
+import { usageError } from '../calling/report-error.ts'
+import { table } from '../terminal/table.ts'
+import { brief, visible } from '../terminal/visible.ts'
 
 /** How many differences make an exit code that is not 0. */
 const DIFFERENT = 1

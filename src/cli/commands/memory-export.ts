@@ -1,7 +1,7 @@
-import type { CliCommand } from '../command.ts'
-import { openLines } from '../line-file.ts'
-import { tenantOf, withBareMemory } from '../open-memory.ts'
-import { ProgressBar } from '../progress-bar.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { openLines } from '../opening/line-file.ts'
+import { tenantOf, withBareMemory } from '../opening/open-memory.ts'
+import { ProgressBar } from '../terminal/progress-bar.ts'
 
 /** `opspawn memory export` */
 export const memoryExport: CliCommand = {

@@ -1,8 +1,8 @@
 import type { MemorySelector } from '../../core/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { withMemory } from '../open-memory.ts'
-import { whileShown } from '../progress-bar.ts'
-import { usageError } from '../report-error.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { withMemory } from '../opening/open-memory.ts'
+import { whileShown } from '../terminal/progress-bar.ts'
+import { usageError } from '../calling/report-error.ts'
 import { CHOOSING, chosenBy } from './memory-list.ts'
 
 /** `opspawn memory forget` */

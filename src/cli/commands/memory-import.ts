@@ -2,11 +2,11 @@ import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { JsonObject } from '../../core/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { withBareMemory } from '../open-memory.ts'
-import { whileShown } from '../progress-bar.ts'
-import { usageError } from '../report-error.ts'
-import { untilInterrupted } from '../until-interrupted.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { withBareMemory } from '../opening/open-memory.ts'
+import { whileShown } from '../terminal/progress-bar.ts'
+import { usageError } from '../calling/report-error.ts'
+import { untilInterrupted } from '../calling/until-interrupted.ts'
 
 /** `opspawn memory import` */
 export const memoryImport: CliCommand = {

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
 import type { MemoryHandle } from '../../core/index.ts'
 import type { IngestedDocument, IngestOptions, IngestReport } from '../../documents/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { withMemory } from '../open-memory.ts'
-import { ProgressBar } from '../progress-bar.ts'
-import { usageError } from '../report-error.ts'
-import { untilInterrupted } from '../until-interrupted.ts'
-import { visible } from '../visible.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { withMemory } from '../opening/open-memory.ts'
+import { ProgressBar } from '../terminal/progress-bar.ts'
+import { usageError } from '../calling/report-error.ts'
+import { untilInterrupted } from '../calling/until-interrupted.ts'
+import { visible } from '../terminal/visible.ts'
 
 /** Remarks that are shown; with `--json` there are all. */
 const MOST_REMARKS = 20

@@ -1,9 +1,9 @@
 import type { MemoryFilter } from '../../core/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { showTime } from '../duration.ts'
-import { withMemory } from '../open-memory.ts'
-import { briefText, placeOf } from '../record-line.ts'
-import { table } from '../table.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { showTime } from '../terminal/duration.ts'
+import { withMemory } from '../opening/open-memory.ts'
+import { briefText, placeOf } from '../showing/record-line.ts'
+import { table } from '../terminal/table.ts'
 
 /** Options that choose records, shared with `memory forget`. */
 export const CHOOSING: NonNullable<CliCommand['options']> = [

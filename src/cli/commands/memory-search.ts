@@ -1,8 +1,8 @@
-import type { CliCommand } from '../command.ts'
-import { withMemory } from '../open-memory.ts'
-import { briefText, placeOf } from '../record-line.ts'
-import { whileShown } from '../progress-bar.ts'
-import { table } from '../table.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { withMemory } from '../opening/open-memory.ts'
+import { briefText, placeOf } from '../showing/record-line.ts'
+import { whileShown } from '../terminal/progress-bar.ts'
+import { table } from '../terminal/table.ts'
 
 /** `opspawn memory search` */
 export const memorySearch: CliCommand = {

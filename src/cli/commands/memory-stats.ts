@@ -1,6 +1,6 @@
-import type { CliCommand } from '../command.ts'
-import { withBareMemory } from '../open-memory.ts'
-import { brief } from '../visible.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { withBareMemory } from '../opening/open-memory.ts'
+import { brief } from '../terminal/visible.ts'
 
 /** `opspawn memory stats` */
 export const memoryStats: CliCommand = {

@@ -1,14 +1,14 @@
 import type { Agent } from '../../core/index.ts'
 import type { CallExplanation, ExplainedCall, PolicyExplanation } from '../../orchestrator/index.ts'
 import type { Workflow } from '../../plugins/planner-workflow/index.ts'
-import { callerOf } from '../caller.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { requireConfig } from '../config-file.ts'
-import { type Parts, withParts } from '../parts.ts'
-import { readValue } from '../read-input.ts'
-import { usageError } from '../report-error.ts'
-import { oneLine } from '../visible.ts'
-import { isWorkflowFile, loadWorkflowFile } from '../workflow-file.ts'
+import { callerOf } from '../calling/caller.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { requireConfig } from '../opening/config-file.ts'
+import { type Parts, withParts } from '../opening/parts.ts'
+import { readValue } from '../opening/read-input.ts'
+import { usageError } from '../calling/report-error.ts'
+import { oneLine } from '../terminal/visible.ts'
+import { isWorkflowFile, loadWorkflowFile } from '../opening/workflow-file.ts'
 
 /** `opspawn policy explain` */
 export const policyExplain: CliCommand = {

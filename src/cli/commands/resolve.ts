@@ -1,8 +1,8 @@
 import type { Json } from '../../core/index.ts'
-import { ANSWER_ARGUMENTS, ANSWER_OPTIONS, answerPending } from '../answer.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { readValue } from '../read-input.ts'
-import { usageError } from '../report-error.ts'
+import { ANSWER_ARGUMENTS, ANSWER_OPTIONS, answerPending } from '../runs/answer.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { readValue } from '../opening/read-input.ts'
+import { usageError } from '../calling/report-error.ts'
 
 /** `opspawn resolve` */
 export const resolve: CliCommand = {

@@ -1,5 +1,5 @@
-import { ASKED_JSON, askedBy, askRuns } from '../ask-runs.ts'
-import type { CliCommand } from '../command.ts'
+import { ASKED_JSON, askedBy, askRuns } from '../runs/ask-runs.ts'
+import type { CliCommand } from '../calling/command.ts'
 
 /** `opspawn resume` */
 export const resume: CliCommand = {

@@ -1,7 +1,7 @@
 import { isFinal, OpspawnError, type Orchestrator } from '../../core/index.ts'
-import { ATTEND_JSON } from '../attend.ts'
-import { AGAIN_OPTIONS, beginAgain } from '../begin-again.ts'
-import type { CliCommand } from '../command.ts'
+import { ATTEND_JSON } from '../runs/attend.ts'
+import { AGAIN_OPTIONS, beginAgain } from '../runs/begin-again.ts'
+import type { CliCommand } from '../calling/command.ts'
 
 /** `opspawn retry` */
 export const retry: CliCommand = {

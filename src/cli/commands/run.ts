@@ -1,14 +1,14 @@
 import { type Agent, OpspawnError, type Orchestrator, type StartOptions } from '../../core/index.ts'
 import type { LocalOptions } from '../../index.ts'
-import { ATTEND_JSON, ATTEND_OPTIONS, attendOptions, seeTo } from '../attend.ts'
-import { callerOf } from '../caller.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { type LoadedConfig, readConfig, requireConfig } from '../config-file.ts'
-import { nearest } from '../nearest.ts'
-import { requireShared, withAgents } from '../open.ts'
-import { withParts } from '../parts.ts'
-import { readInput } from '../read-input.ts'
-import { isWorkflowFile, loadWorkflowFile } from '../workflow-file.ts'
+import { ATTEND_JSON, ATTEND_OPTIONS, attendOptions, seeTo } from '../runs/attend.ts'
+import { callerOf } from '../calling/caller.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { type LoadedConfig, readConfig, requireConfig } from '../opening/config-file.ts'
+import { nearest } from '../calling/nearest.ts'
+import { requireShared, withAgents } from '../opening/open.ts'
+import { withParts } from '../opening/parts.ts'
+import { readInput } from '../opening/read-input.ts'
+import { isWorkflowFile, loadWorkflowFile } from '../opening/workflow-file.ts'
 
 /** `opspawn run` */
 export const run: CliCommand = {

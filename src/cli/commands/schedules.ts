@@ -1,10 +1,10 @@
 import type { Orchestrator, ScheduleState } from '../../core/index.ts'
-import type { Call, CliArgument, CliCommand } from '../command.ts'
-import { requireConfig } from '../config-file.ts'
-import { showTime } from '../duration.ts'
-import { requireShared, withAgents, withRuns } from '../open.ts'
-import { table } from '../table.ts'
-import { oneLine } from '../visible.ts'
+import type { Call, CliArgument, CliCommand } from '../calling/command.ts'
+import { requireConfig } from '../opening/config-file.ts'
+import { showTime } from '../terminal/duration.ts'
+import { requireShared, withAgents, withRuns } from '../opening/open.ts'
+import { table } from '../terminal/table.ts'
+import { oneLine } from '../terminal/visible.ts'
 
 const MOST = 100
 const NAME: CliArgument = { name: '<name>', meaning: 'name of the schedule' }

@@ -1,6 +1,6 @@
-import type { CliCommand } from '../command.ts'
-import { withRuns } from '../open.ts'
-import { jsonOrText } from '../read-input.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { withRuns } from '../opening/open.ts'
+import { jsonOrText } from '../opening/read-input.ts'
 
 /** `opspawn signal` */
 export const signal: CliCommand = {

@@ -1,9 +1,9 @@
 import type { Tool } from '../../core/index.ts'
-import type { CliCommand } from '../command.ts'
-import { requireConfig } from '../config-file.ts'
-import { withParts } from '../parts.ts'
-import { table } from '../table.ts'
-import { brief } from '../visible.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { requireConfig } from '../opening/config-file.ts'
+import { withParts } from '../opening/parts.ts'
+import { table } from '../terminal/table.ts'
+import { brief } from '../terminal/visible.ts'
 
 interface ToolText extends Pick<Tool, 'name' | 'description' | 'effect'> {
   readonly labels: readonly string[]

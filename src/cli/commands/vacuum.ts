@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
-import type { CliCommand } from '../command.ts'
-import { whileShown } from '../progress-bar.ts'
-import { withSqliteFile } from '../sqlite-file.ts'
+import type { CliCommand } from '../calling/command.ts'
+import { whileShown } from '../terminal/progress-bar.ts'
+import { withSqliteFile } from '../opening/sqlite-file.ts'
 
 /** `opspawn vacuum` */
 export const vacuum: CliCommand = {

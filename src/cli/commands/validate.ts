@@ -1,10 +1,10 @@
 import { errorInfo } from '../../core/index.ts'
 import type { LoadWorkflowOptions, Workflow, WorkflowProblem } from '../../plugins/planner-workflow/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { readConfig } from '../config-file.ts'
-import { type Parts, withParts } from '../parts.ts'
-import { readText } from '../read-input.ts'
-import { visible } from '../visible.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { readConfig } from '../opening/config-file.ts'
+import { type Parts, withParts } from '../opening/parts.ts'
+import { readText } from '../opening/read-input.ts'
+import { visible } from '../terminal/visible.ts'
 import { resolve } from 'node:path'
 
 interface Validated {

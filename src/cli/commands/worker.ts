@@ -1,11 +1,11 @@
 import type { Orchestrator, RunStatus } from '../../core/index.ts'
-import type { Call, CliCommand } from '../command.ts'
-import { readConfig } from '../config-file.ts'
-import { eventText } from '../event-text.ts'
-import { tellFaults } from '../faults.ts'
-import { requireShared, withAgents } from '../open.ts'
-import { usageError } from '../report-error.ts'
-import { loadWorkflowFiles } from '../workflow-file.ts'
+import type { Call, CliCommand } from '../calling/command.ts'
+import { readConfig } from '../opening/config-file.ts'
+import { eventText } from '../showing/event-text.ts'
+import { tellFaults } from '../showing/faults.ts'
+import { requireShared, withAgents } from '../opening/open.ts'
+import { usageError } from '../calling/report-error.ts'
+import { loadWorkflowFiles } from '../opening/workflow-file.ts'
 
 /** Exit code of a worker that did not wait for its drain. */
 const LEFT = 130
