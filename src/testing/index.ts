@@ -24,13 +24,14 @@ export { providerError, type ProviderError, type ProviderErrorOptions } from './
 export { SANDBOX_CASES, sandboxConformance, type SandboxConformanceOptions } from './sandbox-conformance.ts'
 export type {
   SandboxApi,
+  SandboxAsk,
   SandboxCode,
   SandboxEnd,
   SandboxLimitName,
   SandboxPause,
   SandboxSteps,
   TestedSandbox,
-} from './sandbox-conformance.ts'
+} from './tested-sandbox.ts'
 export { SCHEDULER_CASES, schedulerConformance, type SchedulerConformanceOptions } from './scheduler-conformance.ts'
 export type { CallExpectation, CallMatcher, PartialExpectation, TextPattern } from './scripted-expect.ts'
 export { scriptedModel } from './scripted-model.ts'

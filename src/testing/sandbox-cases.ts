@@ -1,7 +1,7 @@
 // The cases of `sandbox/1`: code that does its work, and code that means harm.
 import { type Json, OpspawnError } from '../core/index.ts'
 import { assert, assertEqual, assertRejects, assertRejectsWith } from './assert.ts'
-import type { SandboxApi, SandboxCode, SandboxEnd, TestedSandbox } from './sandbox-conformance.ts'
+import type { SandboxApi, SandboxCode, SandboxEnd, TestedSandbox } from './tested-sandbox.ts'
 import type { ConformanceCase } from './suite.ts'
 
 const API: SandboxApi = {
