@@ -13,7 +13,7 @@ import { seededRandom } from '../../testing/seeded.ts'
 import { lancedbMemory, type LancedbMemoryOptions } from './index.ts'
 
 // Every call goes to the disk, and the machine may be busy.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 let folder = ''
 let count = 0
 beforeAll(() => {
