@@ -10,7 +10,7 @@ import { seededRandom } from '../../testing/seeded.ts'
 import { inProcessMemory } from './index.ts'
 
 // Processes start slowly on a busy machine.
-vi.setConfig({ testTimeout: 240_000 })
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 const source = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
 const MODULE = source('index.ts')
 let folder = ''

@@ -12,7 +12,7 @@ import { lancedbMemory } from './index.ts'
 import { loadLibrary } from './library.ts'
 
 // Processes start slowly on a busy machine.
-vi.setConfig({ testTimeout: 300_000 })
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const source = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
 const MODULE = source('index.ts')
 let folder = ''

@@ -10,7 +10,7 @@ import { seededRandom } from '../../testing/seeded.ts'
 import { lancedbMemory } from './index.ts'
 
 // Processes start slowly on a busy machine.
-vi.setConfig({ testTimeout: 300_000 })
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const MODULE = JSON.stringify(new URL('index.ts', import.meta.url).href)
 let folder = ''
 beforeAll(() => {

@@ -14,7 +14,7 @@ import { createUpkeep } from './upkeep.ts'
 import { createWriter } from './writer.ts'
 
 // Every call goes to the disk, and the machine may be busy.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 let folder = ''
 let count = 0
 beforeAll(() => {
