@@ -28,6 +28,8 @@ interface Conversation {
   readonly sizes: readonly number[]
 }
 
+const NOTHING: Conversation = { messages: [], copies: [], roles: [], texts: [], sizes: [] }
+
 /** Makes an empty {@link Conversations}. */
 export function createConversations(): Conversations {
   const known = new WeakMap<object, Conversation>()
@@ -35,13 +37,13 @@ export function createConversations(): Conversations {
   return {
     copy(messages, maxSize) {
       const [first] = messages
-      const last = typeof first === 'object' && first !== null ? known.get(first) : undefined
+      const last = (typeof first === 'object' && first !== null ? known.get(first) : undefined) ?? NOTHING
       const { length } = messages
       const same = countSame(last, messages)
-      if ((last?.sizes[same - 1] ?? 0) > maxSize) throw tooLarge(maxSize)
-      if (last !== undefined && same === length && same === last.copies.length) return last.copies
+      if ((last.sizes[same - 1] ?? 0) > maxSize) throw tooLarge(maxSize)
+      if (last !== NOTHING && same === length && same === last.copies.length) return last.copies
       const made = continued(last, messages, same, maxSize)
-      if (same < length) known.set(first as Message, { messages: messages.slice(), ...made })
+      if (same < length) known.set(first as Message, made)
       if (!made.texts.includes(undefined)) plain.add(made.copies)
       return made.copies
     },
@@ -50,9 +52,7 @@ export function createConversations(): Conversations {
 }
 
 /** How many messages from the first on still say what they said. */
-function countSame(known: Conversation | undefined, messages: readonly Message[]): number {
-  if (known === undefined) return 0
-  const { messages: before, roles, texts } = known
+function countSame({ messages: before, roles, texts }: Conversation, messages: readonly Message[]): number {
   let same = 0
   for (; same < messages.length && before[same] === messages[same]; same += 1) {
     const text = texts[same]
@@ -63,29 +63,35 @@ function countSame(known: Conversation | undefined, messages: readonly Message[]
   return same
 }
 
+/** What is known of the first messages of a conversation. */
+function firstOf({ messages, copies, roles, texts, sizes }: Conversation, length: number) {
+  return {
+    messages: messages.slice(0, length),
+    copies: copies.slice(0, length),
+    roles: roles.slice(0, length),
+    texts: texts.slice(0, length),
+    sizes: sizes.slice(0, length),
+  }
+}
+
 /** The first copies as they are, and copies of the rest. */
-function continued(
-  known: Conversation | undefined,
-  messages: readonly Message[],
-  same: number,
-  maxSize: number,
-): Omit<Conversation, 'messages'> {
-  const copies = known?.copies.slice(0, same) ?? []
-  const roles = known?.roles.slice(0, same) ?? []
-  const texts = known?.texts.slice(0, same) ?? []
-  const sizes = known?.sizes.slice(0, same) ?? []
+function continued(known: Conversation, given: readonly Message[], same: number, maxSize: number): Conversation {
+  const made = firstOf(known, same)
+  const { messages, copies, roles, texts, sizes } = made
   let size = sizes.at(-1) ?? 0
-  for (let index = same; index < messages.length; index += 1) {
-    const copy = frozen(copyMessage(messages[index] as Message, index))
+  for (let index = same; index < given.length; index += 1) {
+    const message = given[index] as Message
+    const copy = frozen(copyMessage(message, index))
     const text = plainText(copy)
     size += text?.length ?? JSON.stringify(copy.content).length
     if (size > maxSize) throw tooLarge(maxSize)
+    messages.push(message)
     copies.push(copy)
     roles.push(copy.role)
     texts.push(text)
     sizes.push(size)
   }
-  return { copies, roles, texts, sizes }
+  return made
 }
 
 function tooLarge(maxSize: number): OpspawnError {
