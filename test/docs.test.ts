@@ -25,7 +25,7 @@ test.each([
   expect(check()).toEqual([])
 })
 
-test('programs in the pages compile, run offline, and print what the pages say', { timeout: 60_000 }, async () => {
+test('programs in the pages compile, run offline, and print what the pages say', async () => {
   expect(snippets().length).toBeGreaterThan(20)
   expect(await checkSnippets()).toEqual([])
 })

@@ -126,7 +126,7 @@ test('both suites run under node:test too', async () => {
   } finally {
     await rm(folder, { recursive: true })
   }
-}, 30_000)
+})
 
 describe('a broken scheduler', () => {
   const MUTANTS: Readonly<Record<string, (scheduler: Scheduler) => Partial<Scheduler>>> = {

@@ -1,10 +1,7 @@
 /** The suite of sandboxes: ours passes, and each sandbox with one fault is caught. */
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { quickjsSandbox } from '../plugins/sandbox-quickjs/index.ts'
 import { SANDBOX_CASES, sandboxConformance, type TestedSandbox } from './index.ts'
-
-// Threads take their time to start on a busy machine, and none of this is about speed.
-vi.setConfig({ testTimeout: 120_000 })
 
 const made = (): TestedSandbox => quickjsSandbox({ threads: 1 })
 

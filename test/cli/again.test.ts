@@ -10,7 +10,7 @@ interface Listed {
   readonly runs: readonly Readonly<Record<string, unknown>>[]
 }
 
-describe('retry and fork', { timeout: 240_000 }, () => {
+describe('retry and fork', () => {
   test('retry begins where the run failed and does nothing again that completed; fork does as it is told', async () => {
     const cwd = project({ broken: '' })
     const notes = notesIn(cwd)
@@ -78,7 +78,7 @@ export default {
 `
 }
 
-describe('replay', { timeout: 240_000 }, () => {
+describe('replay', () => {
   test('names the first difference between what was decided and what would be today, and ends with a code', async () => {
     const cwd = project({ 'other.config.ts': otherConfig() })
     for (const [agent = '', id = ''] of [

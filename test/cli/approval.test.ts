@@ -49,7 +49,7 @@ test(
   },
 )
 
-test('a run in the hands of a living process is answered and cancelled from another one', { timeout: 60_000 }, async () => {
+test('a run in the hands of a living process is answered and cancelled from another one', async () => {
   const cwd = project()
   const paying = start(cwd, ['run', 'cashier', 'pay', '--id', 'order-2'])
   await paying.written('opspawn approve order-2 pay-1')

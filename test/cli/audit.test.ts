@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { json, opspawn, project } from './support.ts'
 
-test('who is behind a run is said by --as and --role, and stands in the audit of it', { timeout: 120_000 }, async () => {
+test('who is behind a run is said by --as and --role, and stands in the audit of it', async () => {
   const cwd = project()
   const started = await opspawn(cwd, 'run', 'cashier', 'pay', '--id', 'order-1', '--as', 'ada', '--role', 'clerk', '--detach')
   expect(started).toMatchObject({ code: 0 })
@@ -13,7 +13,7 @@ test('who is behind a run is said by --as and --role, and stands in the audit of
   expect(neither.stderr).toContain('name a run, or say --all')
 })
 
-test('policy explain tells of a call by the rules of the configuration', { timeout: 60_000 }, async () => {
+test('policy explain tells of a call by the rules of the configuration', async () => {
   const cwd = project()
   const explained = await json(cwd, 'policy', 'explain', 'cashier', 'pay', '{}', '--as', 'ada')
   expect(explained).toMatchObject({ verdict: 'ask', decidedBy: 'tool pay', parts: [{ tool: 'pay', rules: [] }] })

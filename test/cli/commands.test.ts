@@ -65,7 +65,7 @@ describe('calls that cannot be understood end with 2', () => {
   })
 })
 
-describe('looking and acting', { timeout: 60_000 }, () => {
+describe('looking and acting', () => {
   test('list filters, pages, and tells what waits', async () => {
     const cwd = project()
     for (const id of ['one', 'two', 'three']) await call(cwd, ['run', 'mirror', id, '--id', id, '--tenant', id])
@@ -179,7 +179,7 @@ describe('looking and acting', { timeout: 60_000 }, () => {
   })
 })
 
-describe('the file of the runs', { timeout: 60_000 }, () => {
+describe('the file of the runs', () => {
   test('backup copies it, vacuum shrinks it, events export writes the histories', async () => {
     const cwd = project()
     await call(cwd, ['run', 'finder', '--id', 'found'])

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { type Listed, call, callJson, emptyFolder, project } from './support.ts'
 
-describe('configurations', { timeout: 60_000 }, () => {
+describe('configurations', () => {
   test.each([
     ['export default 7', 'config-export', 'is a value of type number'],
     ['export const other = 1', 'config-export', 'is missing'],
@@ -92,7 +92,7 @@ describe('configurations', { timeout: 60_000 }, () => {
   })
 })
 
-describe('workflow documents', { timeout: 60_000 }, () => {
+describe('workflow documents', () => {
   const BAD = 'name: bad\ntasks:\n  a: { tol: x }\n  b: { tool: looukp, needs: c }\n'
   const GOOD = 'name: good\ntasks:\n  a: { tool: lookup }\n  b: { needs: a, workflow: other }\n'
   const OTHER = 'name: other\ntasks:\n  rest: { sleep: 1ms }\n'

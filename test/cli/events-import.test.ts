@@ -11,7 +11,7 @@ interface Listed {
 /** In this process: quick, for what is not what a test is about. */
 const quick = (cwd: string, ...args: readonly string[]): ReturnType<typeof call> => call(cwd, args)
 
-describe('events import', { timeout: 240_000 }, () => {
+describe('events import', () => {
   test('takes in what was exported, once; what has not ended is paused, and can go on', async () => {
     const cwd = project()
     await quick(cwd, 'run', 'finder', '--id', 'f')

@@ -98,7 +98,7 @@ export default { plugins: [mcp({ servers: ${JSON.stringify({ stub })}, pins: { m
   await prepare('memory', 'ingest', 'lamp.md', ...MEMORY)
   await opspawn(prepared, 'mcp', 'pin', ...SERVERS)
   await prepare('memory', 'export', '-o', 'lamp.ndjson', ...MEMORY)
-}, 240_000)
+})
 
 const prepare = (...args: readonly string[]): Promise<unknown> => call(prepared, args)
 
@@ -117,7 +117,7 @@ test('there is a sample of every command', () => {
   expect(Object.keys(SAMPLES).toSorted()).toEqual(names.toSorted())
 })
 
-describe('on a pipe, as JSON and without a sign that steers a terminal', { timeout: 120_000 }, () => {
+describe('on a pipe, as JSON and without a sign that steers a terminal', () => {
   test.each(names)('%s', async (name) => {
     const sample = sampleOf(name)
     const { code, stdout, stderr } = await opspawn(copy(), ...sample.args, '--json')

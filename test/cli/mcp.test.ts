@@ -18,7 +18,7 @@ export default { plugins: [mcp({ servers: ${JSON.stringify(servers)}, pins: ${JS
   return cwd
 }
 
-describe('mcp', { timeout: 240_000 }, () => {
+describe('mcp', () => {
   test('pins, shows what has changed with what cannot be seen, and approves it', async () => {
     const cwd = folderWith('locked', [tool('a', 'Does a.'), tool('b', 'Does b.')])
     expect(await json(cwd, 'mcp', 'list')).toMatchObject({

@@ -125,7 +125,7 @@ describe('what is remembered', () => {
   })
 })
 
-describe('a SQLite file', { timeout: 60_000 }, () => {
+describe('a SQLite file', () => {
   test('is made by its name, known by what is in it, searched, forgotten from, and moved, each in a process of its own', async () => {
     const cwd = library()
     const given = ['--memory', 'memory.db', '--tenant', 'acme'] as const

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { node, root } from '../examples/run-example.ts'
 import { emptyFolder, opspawn, project, start } from './support.ts'
 
-describe('the command on pipes', { timeout: 60_000 }, () => {
+describe('the command on pipes', () => {
   test('keeps data and remarks apart, plain, and ends with the code of the table', async () => {
     const cwd = project()
     expect(await opspawn(cwd, 'run', 'parrot', 'x')).toMatchObject({

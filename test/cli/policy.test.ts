@@ -15,7 +15,7 @@ function under(policy: object): string {
   return project({ 'opspawn.config.ts': text })
 }
 
-test('explain and audit name the rule that refuses a call', { timeout: 180_000 }, async () => {
+test('explain and audit name the rule that refuses a call', async () => {
   const cwd = under({ rules: [{ name: 'clerks pay nothing', verdict: 'deny', tool: 'pay', role: 'clerk', reason: 'secret' }] })
   const call = ['policy', 'explain', 'cashier', 'pay', '{"amount":3}', '--as', 'ada', '--role', 'clerk']
   const decides = { rule: 'clerks pay nothing', verdict: 'deny', applies: true, decides: true }
@@ -31,7 +31,7 @@ test('explain and audit name the rule that refuses a call', { timeout: 180_000 }
   expect(nobody.stdout).toContain('  clerks pay nothing (deny): does not apply: role is not "clerk"')
 })
 
-test('audit tells of calls that were refused, in JSON and for people', { timeout: 180_000 }, async () => {
+test('audit tells of calls that were refused, in JSON and for people', async () => {
   const big = { name: 'small sums', verdict: 'deny', tool: 'pay', arguments: { '/amount': { above: 2 } }, reason: 'secret' }
   const cwd = under({ rules: [big] })
   expect(await opspawn(cwd, 'run', 'cashier', 'pay', '--id', 'order-1', '--as', 'ada', '--role', 'clerk')).toMatchObject({
@@ -65,7 +65,7 @@ test('audit tells of calls that were refused, in JSON and for people', { timeout
   expect(shown.stdout).not.toContain('secret')
 })
 
-test('inspect shows who asks for which call, and audit who let it through', { timeout: 180_000 }, async () => {
+test('inspect shows who asks for which call, and audit who let it through', async () => {
   const cwd = project()
   const running = start(cwd, ['run', 'cashier', 'pay', '--id', 'order-1', '--as', 'ada', '--role', 'clerk', '--watch'])
   await running.written('approval-request')
@@ -84,7 +84,7 @@ test('inspect shows who asks for which call, and audit who let it through', { ti
   expect(shown.stdout).toMatch(/cashier +pay +ask by tool pay, answered by grace +completed +1 .* 13$/m)
 })
 
-test('inspect shows what the rules of a dry run would have said', { timeout: 180_000 }, async () => {
+test('inspect shows what the rules of a dry run would have said', async () => {
   const cwd = under({ mode: 'dry-run', rules: [{ name: 'no lookups', verdict: 'deny', tool: 'lookup' }] })
   expect(await opspawn(cwd, 'run', 'finder', 'go', '--id', 'order-1')).toMatchObject({ code: 0 })
   const { steps } = await json<{ steps: readonly { kind: string }[] }>(cwd, 'inspect', 'order-1')

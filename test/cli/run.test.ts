@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Listed, call, callJson, emptyFolder, project } from './support.ts'
 
-describe('run', { timeout: 60_000 }, () => {
+describe('run', () => {
   test('gives the output on standard output and the rest on standard error', async () => {
     const { code, stdout, stderr } = await call(project(), ['run', 'parrot', 'say', 'hello'])
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Hello from the parrot.\n' })
@@ -143,7 +143,7 @@ describe('run', { timeout: 60_000 }, () => {
   })
 })
 
-describe('a terminal', { timeout: 60_000 }, () => {
+describe('a terminal', () => {
   test('sees what is open redrawn and what has settled left, without a line that is too long', async () => {
     const cwd = project()
     const { code, stdout, stderr } = await call(cwd, ['run', 'finder', 'x', '--watch', '--no-color'], { columns: 50 })

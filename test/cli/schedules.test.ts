@@ -17,7 +17,7 @@ async function put(cwd: string): Promise<void> {
   await ops.close()
 }
 
-describe('schedules', { timeout: 240_000 }, () => {
+describe('schedules', () => {
   test('are listed, paused, resumed and removed from any process', async () => {
     const cwd = project()
     await put(cwd)

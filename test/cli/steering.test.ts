@@ -14,7 +14,7 @@ interface Listed {
 /** In this process: quick, for what is not what a test is about. */
 const quick = (cwd: string, ...args: readonly string[]): ReturnType<typeof call> => call(cwd, args)
 
-describe('pause and resume', { timeout: 240_000 }, () => {
+describe('pause and resume', () => {
   test('a run is set aside, says since when and by whom, and goes on when it is resumed', async () => {
     const cwd = project()
     await opspawn(cwd, 'run', 'mirror', 'x', '--id', 'one', '--detach')
@@ -74,7 +74,7 @@ describe('pause and resume', { timeout: 240_000 }, () => {
   })
 })
 
-describe('resolve', { timeout: 240_000 }, () => {
+describe('resolve', () => {
   test('an unsafe call that was cut off is shown as a question, and not made again when it happened', async () => {
     const cwd = project()
     const first = start(cwd, ['run', 'sender', '--id', 'transfer', '--watch'], { ...notesIn(cwd), HANG: '1' })
@@ -116,7 +116,7 @@ describe('resolve', { timeout: 240_000 }, () => {
   })
 })
 
-test('what a run below waits for is shown with its own id, and answered from the run above', { timeout: 240_000 }, async () => {
+test('what a run below waits for is shown with its own id, and answered from the run above', async () => {
   const cwd = project()
   await opspawn(cwd, 'run', 'boss', '--id', 'top', '--detach')
   await start(cwd, ['worker', '--until-idle'], notesIn(cwd)).ended
@@ -131,7 +131,7 @@ test('what a run below waits for is shown with its own id, and answered from the
 })
 
 // Without `script` there is no terminal to be had.
-describe.skipIf(!hasTerminal)('on a terminal', { timeout: 240_000 }, () => {
+describe.skipIf(!hasTerminal)('on a terminal', () => {
   test('long work shows how far it is', async () => {
     const cwd = project()
     await opspawn(cwd, 'run', 'mirror', 'x', '--id', 'm')
@@ -162,7 +162,7 @@ describe.skipIf(!hasTerminal)('on a terminal', { timeout: 240_000 }, () => {
   })
 })
 
-describe('cancel', { timeout: 240_000 }, () => {
+describe('cancel', () => {
   test('of a run whose planner declares it is made good by another run; each of the two names the other', async () => {
     const cwd = project({
       'undo.config.ts': `import { defineAgent } from '${pathToFileURL(join(import.meta.dirname, '../../src/index.ts')).href}'

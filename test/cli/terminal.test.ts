@@ -11,7 +11,7 @@ const UP = /\p{Cc}\[\d+A\p{Cc}\[J/u
 const COLOUR = /\p{Cc}\[3[1236]m/u
 
 // Without `script` there is no terminal to be had: the rest of the command is tested on pipes.
-describe.skipIf(!hasTerminal)('the command on a terminal', { timeout: 60_000 }, () => {
+describe.skipIf(!hasTerminal)('the command on a terminal', () => {
   test('redraws what is open, with a spinner and the time, and leaves what has settled', async () => {
     const running = startOnTerminal(project(), ['run', 'finder', 'x', '--watch'])
     const { code, stdout } = await running.ended

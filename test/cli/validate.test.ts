@@ -32,7 +32,7 @@ const FOUND = [
   ['13:40', 'whole number from 1 to 100', '/tasks/again/retry/attempts'],
 ] as const
 
-test('ten mistakes are ten messages, with line, column and path', { timeout: 120_000 }, async () => {
+test('ten mistakes are ten messages, with line, column and path', async () => {
   const { code, stdout, stderr } = await opspawn(emptyFolder({ 'ten.yaml': TEN }), 'validate', 'ten.yaml')
   expect([code, stderr.trim()]).toEqual([78, 'error AGENT_INVALID: 10 problems in 1 of 1 documents'])
   const lines = stdout.trimEnd().split('\n')

@@ -243,7 +243,7 @@ function dyingAt(handle: MemoryHandle, call: number, isBehind: boolean): MemoryH
   }
 }
 
-test('a process that dies at any write leaves nothing that the next one does not mend', { timeout: 60_000 }, async () => {
+test('a process that dies at any write leaves nothing that the next one does not mend', async () => {
   const long = (word: string): string => Array.from({ length: 400 }, (_, at) => `# ${at}\n\n${word} ${at}.`).join('\n\n')
   const before = { 'gone.md': 'Gone.', 'long.md': long('old'), 'same.md': 'Same.' }
   const after = { 'long.md': long('new'), 'new.md': 'New.', 'same.md': 'Same.' }

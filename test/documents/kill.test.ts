@@ -47,7 +47,7 @@ function write(folder: string, count: number, word: string): void {
   }
 }
 
-test('killed at random moments, started again: the memory is that of a clean ingest', { timeout: 240_000 }, async () => {
+test('killed at random moments, started again: the memory is that of a clean ingest', async () => {
   const scratch = mkdtempSync(join(tmpdir(), 'opspawn-ingest-'))
   folders.push(scratch)
   const [folder, path, clean] = [join(scratch, 'docs'), join(scratch, 'memory.jsonl'), join(scratch, 'clean.jsonl')]

@@ -67,7 +67,7 @@ async function unread(input: string): Promise<{ readonly store: SqliteStore; rea
 test.each([
   ['ended', 'plain', 'ended'],
   ['went on as new and ended', 'continue', 'ended as new'],
-])('a child that %s before its parent was brought in has told it so', { timeout: 60_000 }, async (_how, input, output) => {
+])('a child that %s before its parent was brought in has told it so', async (_how, input, output) => {
   const { store, id } = await unread(input)
   const here = open()
   for (const record of (await store.list({}, {})).runs) await here.bringIn(record, await store.read(record.runId, 1))

@@ -24,9 +24,6 @@ vi.mock('../../src/plugins/store-memory/index.ts', () => ({
   },
 }))
 
-// Opening files takes its time on a busy machine, and none of these tests is about speed.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 afterAll(async () => {
   for (const { close } of files.opened) await close()
   rmSync(files.folder, { recursive: true, force: true })

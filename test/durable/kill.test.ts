@@ -89,7 +89,7 @@ async function takeOver(store: Store, runId: string): Promise<void> {
   })
 }
 
-test('a worker that is killed is seen long before its lease is over (S7)', { timeout: 120_000 }, async () => {
+test('a worker that is killed is seen long before its lease is over (S7)', async () => {
   const path = join(newFolder(), 'runs.db')
   await using store = sqliteStore({ path })
   await store.create(newRun('run'))
@@ -100,7 +100,7 @@ test('a worker that is killed is seen long before its lease is over (S7)', { tim
   await takeOver(store, 'run')
 })
 
-test('a worker that is stopped past its lease and goes on is fenced off (S7)', { timeout: 120_000 }, async () => {
+test('a worker that is stopped past its lease and goes on is fenced off (S7)', async () => {
   const path = join(newFolder(), 'runs.db')
   await using store = sqliteStore({ path })
   await store.create(newRun('run'))
@@ -114,7 +114,7 @@ test('a worker that is stopped past its lease and goes on is fenced off (S7)', {
   expect((await store.read('run', 1)).map(({ type }) => type)).toEqual(['run-start', 'run-claim', 'run-claim'])
 })
 
-test('a worker whose event loop is blocked past its lease keeps its run', { timeout: 120_000 }, async () => {
+test('a worker whose event loop is blocked past its lease keeps its run', async () => {
   const path = join(newFolder(), 'runs.db')
   await using store = sqliteStore({ path })
   await store.create(newRun('run'))
@@ -135,7 +135,7 @@ test('a worker whose event loop is blocked past its lease keeps its run', { time
   expect(await holder.line('append')).toBe('append written')
 })
 
-test('an orchestrator whose event loop was blocked past its leases goes on with its runs', { timeout: 120_000 }, async () => {
+test('an orchestrator whose event loop was blocked past its leases goes on with its runs', async () => {
   const path = join(newFolder(), 'runs.db')
   const worker = start('block', path)
   expect(await worker.line('ended')).toBe('ended completed, faults: none, claims: 1')
@@ -144,7 +144,7 @@ test('an orchestrator whose event loop was blocked past its leases goes on with 
   expect(Number(ms)).toBeGreaterThanOrEqual(7_400)
 })
 
-test('an acknowledged append survives kill -9, ten times', { timeout: 240_000 }, async () => {
+test('an acknowledged append survives kill -9, ten times', async () => {
   const path = join(newFolder(), 'runs.db')
   const random = seededRandom(9)
   for (let count = 0; count < 10; count += 1) {
@@ -161,7 +161,7 @@ test('an acknowledged append survives kill -9, ten times', { timeout: 240_000 },
   }
 })
 
-test.each([2, 4])('%i processes write to one file: every acknowledged append is there', { timeout: 240_000 }, async (count) => {
+test.each([2, 4])('%i processes write to one file: every acknowledged append is there', async (count) => {
   const path = join(newFolder(), 'runs.db')
   const names = Array.from({ length: count }, (_, index) => `p${index}`)
   const writers = names.map((name) => start('write', path, name, '100', '5'))

@@ -279,7 +279,7 @@ test('one that is open for too long fails its call with TOOL_TIMEOUT, although i
   expect(notesIn(store.path)).toEqual([])
 })
 
-test('in threads: many runs write at once, and their counter is right', { timeout: 60_000 }, async () => {
+test('in threads: many runs write at once, and their counter is right', async () => {
   const store = await withNotes(openThreaded())
   const count = writing('count', async (tx, _input, { runId, key }) => {
     const row = await tx.get<{ n: number }>('SELECT count(*) AS n FROM notes')

@@ -1,5 +1,5 @@
 /** Scripts that models write: each call is an effect of the engine's like any other. */
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import {
   type Agent,
   createOrchestrator,
@@ -20,7 +20,6 @@ import { scriptedModel } from '../../src/testing/index.ts'
 import { noting, type NotingTool } from './support/parts.ts'
 import { historyOf } from './support/world.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
 const sandbox = quickjsSandbox({ threads: 3 })
 afterAll(() => sandbox[Symbol.asyncDispose]())
 

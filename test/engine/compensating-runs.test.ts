@@ -14,7 +14,7 @@ const asked = async ({ ops }: Pick<World, 'ops'>, runId: string): Promise<readon
   ofType(await historyOf(ops, runId), 'decision').flatMap(({ effects }) => effects.map(({ key }) => key))
 
 describe('the run that makes good', () => {
-  test('a worker may die at any moment: it is there once, and repeats nothing', { timeout: 120_000 }, async () => {
+  test('a worker may die at any moment: it is there once, and repeats nothing', async () => {
     const drive = async (at: Awaited<ReturnType<typeof fleet>>, slow: NotingTool): Promise<void> => {
       const run = await at.first.ops.start('flow', { who: 'ada' }, { runId: 'run' })
       for (let round = 0; round < 50 && slow.calls.length === 0 && !at.isDead(); round += 1) await at.clock.advance(0)

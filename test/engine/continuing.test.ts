@@ -63,7 +63,7 @@ test('the result follows the chain; each run is whole, names the next, and keeps
   expect(chain.map(({ transcript }) => transcript === undefined)).toEqual([true, true, true, false])
 })
 
-test('a worker may die at any moment: no link is lost or doubled', { timeout: 60_000 }, async () => {
+test('a worker may die at any moment: no link is lost or doubled', async () => {
   const reference = await fleet([countdown])
   expect((await outcomeOf(reference.clock, await reference.first.ops.start('loop', 2, { runId: 'run' }))).status).toBe(
     'completed',
@@ -301,7 +301,7 @@ test('a history of a run that went on replays, and one that would do something e
   expect(await replay(events, other)).toMatchObject({ same: false, recorded: { type: 'continue' }, present: { type: 'finish' } })
 })
 
-test('a history that grows long is warned of once, and ends the run at its limit', { timeout: 60_000 }, async () => {
+test('a history that grows long is warned of once, and ends the run at its limit', async () => {
   const quick = noting('quick', () => null)
   const grower = defineAgent({
     name: 'grower',

@@ -193,4 +193,4 @@ test('a run that starts many children does not hide the conversation before it, 
   expect(output).toContain('answer 51.')
   expect(output).toContain('answer 3.')
   expect(output).not.toContain('answer 2.')
-}, 30_000)
+})

@@ -5,9 +5,6 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startChatServer, type Turn } from './chat-server.ts'
 import { runExample, startExample } from './run-example.ts'
 
-// A test starts up to two processes, several tests at once.
-vi.setConfig({ testTimeout: 30_000 })
-
 let folder: string
 
 beforeAll(async () => {

@@ -2,10 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { node, root, runExample, startProcess } from './run-example.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 /** The question, and a page that must be among those that are quoted, four at most. */
 const QUESTIONS: readonly (readonly [question: string, page: string])[] = [

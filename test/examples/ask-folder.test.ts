@@ -2,11 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { node, root, runExample, startExample, startProcess } from './run-example.ts'
-
-// A test starts up to two processes, several tests at once.
-vi.setConfig({ testTimeout: 30_000 })
 
 const isWindows = process.platform === 'win32'
 

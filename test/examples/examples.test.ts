@@ -1,11 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { globSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { node, root, runExample, startExample, startProcess } from './run-example.ts'
-
-// A test starts up to two processes, several tests at once.
-vi.setConfig({ testTimeout: 120_000 })
 
 describe.concurrent('examples', () => {
   it('custom-tool: the body is entered only with arguments that fit', async () => {

@@ -116,15 +116,14 @@ describe.each(['memory', 'sqlite'] as const)('%s', (name) => {
       }),
   )
 
-  test('case 16: every hint of 1,000 runs is lost; sweeps find them all (S1)', { timeout: 120_000 }, () =>
+  test('case 16: every hint of 1,000 runs is lost; sweeps find them all (S1)', () =>
     withFleet(name, async ({ clock, hire, allEnd }) => {
       const done = caller(() => 'done')
       const deaf = await hire([done], undefined, true)
       await startMany(clock, deaf, 1_000)
       await hire([done])
       expect(statuses(await allEnd(60))).toEqual(['completed'])
-    }),
-  )
+    }))
 
   test('case 35: a wait for a person survives three restarts, one of them with another version (S10, S16)', () =>
     withFleet(name, async ({ clock, truth, hire, allEnd }) => {
@@ -157,7 +156,7 @@ describe.each(['memory', 'sqlite'] as const)('%s', (name) => {
       expect(ofType(await truth.read('run', 1), 'approval-response')).toMatchObject([{ by: 'ada', approved: true }])
     }))
 
-  test('case 47: a run with thousands of events is taken up in the middle (S17)', { timeout: 120_000 }, () =>
+  test('case 47: a run with thousands of events is taken up in the middle (S17)', () =>
     withFleet(name, async ({ clock, truth, hire, allEnd }) => {
       const STEPS = 1_500
       const body = noting('work', ({ step }) => step)
@@ -188,6 +187,5 @@ describe.each(['memory', 'sqlite'] as const)('%s', (name) => {
       await hire([long])
       expect(await allEnd(60)).toMatchObject([{ status: 'completed', epoch: 2, outcome: { output: STEPS } }])
       expect(body.calls.length).toBeLessThanOrEqual(STEPS + 1)
-    }),
-  )
+    }))
 })

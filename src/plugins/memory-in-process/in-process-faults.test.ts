@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fact, listAll, testEmbedder } from '../../testing/memory-world.ts'
 import { seededRandom } from '../../testing/seeded.ts'
 import { inProcessMemory } from './index.ts'
 
-// Processes start slowly on a busy machine.
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 const source = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
 const MODULE = source('index.ts')
 let folder = ''

@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Memory, MemoryFilter } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { matches } from '../../remembering/index.ts'
@@ -11,8 +11,6 @@ import { seededRandom } from '../../testing/seeded.ts'
 import { keepsWhatWasAcknowledged, memoryPaths, using as usingMemory } from '../../../test/fixtures/file-memories.ts'
 import { lancedbMemory, type LancedbMemoryOptions } from './index.ts'
 
-// Every call goes to the disk, and the machine may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 const paths = memoryPaths()
 const { newPath } = paths
 

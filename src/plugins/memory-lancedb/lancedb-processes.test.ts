@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listAll, textsOf } from '../../testing/memory-world.ts'
 import { seededRandom } from '../../testing/seeded.ts'
 import { lancedbMemory } from './index.ts'
 
-// Processes start slowly on a busy machine.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const MODULE = JSON.stringify(new URL('index.ts', import.meta.url).href)
 let folder = ''
 beforeAll(() => {

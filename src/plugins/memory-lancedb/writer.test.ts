@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Memory } from '../../core/index.ts'
 import { compareText } from '../../remembering/index.ts'
 import { fact, idsOf, listAll, testEmbedder } from '../../testing/memory-world.ts'
@@ -13,8 +13,6 @@ import { openRecords, type RecordTable } from './table.ts'
 import { createUpkeep } from './upkeep.ts'
 import { createWriter } from './writer.ts'
 
-// Every call goes to the disk, and the machine may be busy.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 let folder = ''
 let count = 0
 beforeAll(() => {

@@ -73,7 +73,7 @@ function tasksOf(drawn: Drawn, at: number): Record<string, Task> {
 /** The same documents each time; another seed tries others. */
 fc.configureGlobal({ seed: Number(process.env['OPSPAWN_SEED'] ?? 20_261_121) })
 
-describe('a graph of any shape', { timeout: 120_000 }, () => {
+describe('a graph of any shape', () => {
   test('is sound, and runs to its end with every task settled and every effect settled once', async () => {
     await fc.assert(
       fc.asyncProperty(soundDocument, async (document) => {
@@ -217,7 +217,7 @@ function damaged(text: string, one: Damage): string {
   }
 }
 
-describe('a damaged document', { timeout: 120_000 }, () => {
+describe('a damaged document', () => {
   test('in text is sound, or has coded problems with places; nothing is thrown', async () => {
     expect((await parseWorkflow(FULL, { tools: [work] })).problems).toBeUndefined()
     await fc.assert(
@@ -266,7 +266,7 @@ function change(data: Json, place: number, value: Json | null): void {
 /** A number at a limit, or some steps from it. */
 const near = (limit: number, by: number): fc.Arbitrary<number> => fc.integer({ min: limit - by, max: limit + by })
 
-describe('near a limit', { timeout: 120_000 }, () => {
+describe('near a limit', () => {
   const { tasks: mostTasks, depth, source, fanOut } = WORKFLOW_LIMITS
   const rulesOf = async (given: unknown): Promise<readonly string[]> => [
     ...new Set(((await parseWorkflow(given, { tools: [work] })).problems ?? []).map(({ rule }) => rule)),

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { Decision, Effect, Json, Outcome, Planner, RunView } from '../../core/index.ts'
 import { plannerConformance } from '../../testing/planner-conformance.ts'
 import { scriptedHistory } from '../../testing/planner-history.ts'
@@ -7,7 +7,6 @@ import { seededRandom } from '../../testing/seeded.ts'
 import { type CodePlay, notForCode, playCode } from '../../../test/fixtures/code-play.ts'
 import { quickjsSandbox, type Sandbox, scriptPlanner, type SandboxSession } from './index.ts'
 
-vi.setConfig({ testTimeout: 240_000 })
 const sandbox = quickjsSandbox({ threads: 4 })
 afterAll(() => sandbox[Symbol.asyncDispose]())
 

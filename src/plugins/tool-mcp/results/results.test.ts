@@ -154,7 +154,7 @@ describe('the checker', () => {
     expect(turns).toBeGreaterThan(10)
     expect(await checker.check(hostile, { a: 'aa' }, 'it')).toEqual([])
     await checker.close()
-  }, 30_000)
+  })
 
   test('takes references that multiply to the thread, and says when a schema cannot be used', async () => {
     const checker = schemaChecker(systemClock, 5_000)
