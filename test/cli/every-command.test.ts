@@ -131,17 +131,13 @@ describe('on a pipe, as JSON and without a sign that steers a terminal', () => {
 
 // Without `script` there is no terminal to be had; that continuous integration has one is a test of terminal.test, and
 // that there are colours without NO_COLOR.
-describe.skipIf(!hasTerminal)(
-  'on a terminal, for people, without colours where NO_COLOR asks for that',
-  { timeout: 120_000 },
-  () => {
-    test.each(names)('%s', async (name) => {
-      const sample = sampleOf(name)
-      const { code, stdout } = await startOnTerminal(copy(), sample.args, { NO_COLOR: '1' }).ended
-      expect({ code, stdout }).toMatchObject({ code: sample.code ?? 0 })
-      expect(stdout).toMatch(/\S/)
-      expect(stdout).not.toMatch(COLOUR)
-      expect(stdout).not.toMatch(/^ +at .*:\d+:\d+\)?\r?$/m)
-    })
-  },
-)
+describe.skipIf(!hasTerminal)('on a terminal, for people, without colours where NO_COLOR asks for that', () => {
+  test.each(names)('%s', async (name) => {
+    const sample = sampleOf(name)
+    const { code, stdout } = await startOnTerminal(copy(), sample.args, { NO_COLOR: '1' }).ended
+    expect({ code, stdout }).toMatchObject({ code: sample.code ?? 0 })
+    expect(stdout).toMatch(/\S/)
+    expect(stdout).not.toMatch(COLOUR)
+    expect(stdout).not.toMatch(/^ +at .*:\d+:\d+\)?\r?$/m)
+  })
+})

@@ -47,13 +47,9 @@ function starvedMs(all: readonly Times[]): readonly number[] {
   })
 }
 
-test(
-  'four processes write to one file as fast as they can: none waits for a second while the others write',
-  { timeout: 240_000 },
-  async () => {
-    const worst: number[] = []
-    // On a busy machine a process may wait for a processor: where the file is shared unfairly, somebody starves each time.
-    while (worst.length < 3 && !worst.some((ms) => ms < 1_000)) worst.push(Math.max(...starvedMs(await compete())))
-    expect(Math.min(...worst), `the longest waits: ${worst.join(', ')} ms`).toBeLessThan(1_000)
-  },
-)
+test('four processes write to one file as fast as they can: none waits for a second while the others write', async () => {
+  const worst: number[] = []
+  // On a busy machine a process may wait for a processor: where the file is shared unfairly, somebody starves each time.
+  while (worst.length < 3 && !worst.some((ms) => ms < 1_000)) worst.push(Math.max(...starvedMs(await compete())))
+  expect(Math.min(...worst), `the longest waits: ${worst.join(', ')} ms`).toBeLessThan(1_000)
+})

@@ -38,44 +38,40 @@ function settledSteps(histories: ReadonlyMap<string, readonly RunEvent[]>): Read
   return steps
 }
 
-test(
-  'workers are killed at random moments: nothing is lost, no recorded step is repeated, no unsafe one made twice (S1, S2, S5)',
-  { timeout: 240_000 },
-  async () => {
-    const folder = newFolder()
-    const [path, notes] = [join(folder, 'runs.db'), join(folder, 'notes')]
-    const random = seededRandom(4)
-    const runIds = Array.from({ length: 20 }, (_, index) => `run-${index}`)
-    const first = start('work', path, notes, String(runIds.length))
-    await first.line('started')
-    const settled: [pid: number, steps: ReadonlySet<string>][] = []
-    let worker = first
-    for (let count = 0; count < 4; count += 1) {
-      await new Promise((resolve) => void setTimeout(resolve, 5 + random() * 60))
-      await worker.kill()
-      settled.push([worker.child.pid ?? 0, settledSteps(await recorded(path, runIds))])
-      worker = start('work', path, notes)
-      await worker.line('ready')
-    }
-    await worker.line('all ended')
-    expect(await worker.ended).toBe(0)
+test('workers are killed at random moments: nothing is lost, no recorded step is repeated, no unsafe one made twice (S1, S2, S5)', async () => {
+  const folder = newFolder()
+  const [path, notes] = [join(folder, 'runs.db'), join(folder, 'notes')]
+  const random = seededRandom(4)
+  const runIds = Array.from({ length: 20 }, (_, index) => `run-${index}`)
+  const first = start('work', path, notes, String(runIds.length))
+  await first.line('started')
+  const settled: [pid: number, steps: ReadonlySet<string>][] = []
+  let worker = first
+  for (let count = 0; count < 4; count += 1) {
+    await new Promise((resolve) => void setTimeout(resolve, 5 + random() * 60))
+    await worker.kill()
+    settled.push([worker.child.pid ?? 0, settledSteps(await recorded(path, runIds))])
+    worker = start('work', path, notes)
+    await worker.line('ready')
+  }
+  await worker.line('all ended')
+  expect(await worker.ended).toBe(0)
 
-    const histories = await recorded(path, runIds)
-    for (const events of histories.values()) {
-      expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
-      expect(events.at(-1)).toMatchObject({ type: 'run-end', outcome: { status: 'completed', output: 'arrived' } })
-      expect(events.filter(({ type }) => type === 'effect-end')).toHaveLength(STEPS)
-    }
-    const made = notesIn(notes)
-    const unsafe = made.filter(({ step }) => step.endsWith('step-2') || step.endsWith('step-5')).map(({ step }) => step)
-    expect(unsafe).toEqual([...new Set(unsafe)])
-    const pids: number[] = []
-    for (const [pid, steps] of settled) {
-      pids.push(pid)
-      expect(made.filter((note) => !pids.includes(note.pid) && steps.has(note.step))).toEqual([])
-    }
-  },
-)
+  const histories = await recorded(path, runIds)
+  for (const events of histories.values()) {
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
+    expect(events.at(-1)).toMatchObject({ type: 'run-end', outcome: { status: 'completed', output: 'arrived' } })
+    expect(events.filter(({ type }) => type === 'effect-end')).toHaveLength(STEPS)
+  }
+  const made = notesIn(notes)
+  const unsafe = made.filter(({ step }) => step.endsWith('step-2') || step.endsWith('step-5')).map(({ step }) => step)
+  expect(unsafe).toEqual([...new Set(unsafe)])
+  const pids: number[] = []
+  for (const [pid, steps] of settled) {
+    pids.push(pid)
+    expect(made.filter((note) => !pids.includes(note.pid) && steps.has(note.step))).toEqual([])
+  }
+})
 
 function newRun(runId: string): NewRun {
   return { origin: { runId, agent: 'a', definition: 'v1', tenant: 't', input: null, rootId: runId, depth: 0, limits: {} } }
@@ -178,16 +174,12 @@ test.each([2, 4])('%i processes write to one file: every acknowledged append is 
   }
 })
 
-test(
-  'eight processes open a new file at once: one makes the schema, all go on (migration race)',
-  { timeout: 240_000 },
-  async () => {
-    const path = join(newFolder(), 'runs.db')
-    const names = Array.from({ length: 8 }, (_, index) => `run-${index}`)
-    const openers = names.map((name) => start('open', path, name))
-    expect(await Promise.all(openers.map(({ ended }) => ended))).toEqual(names.map(() => 0))
-    await using store = sqliteStore({ path })
-    const { runs } = await store.list({}, {})
-    expect(runs.map(({ runId }) => runId).toSorted()).toEqual(names)
-  },
-)
+test('eight processes open a new file at once: one makes the schema, all go on (migration race)', async () => {
+  const path = join(newFolder(), 'runs.db')
+  const names = Array.from({ length: 8 }, (_, index) => `run-${index}`)
+  const openers = names.map((name) => start('open', path, name))
+  expect(await Promise.all(openers.map(({ ended }) => ended))).toEqual(names.map(() => 0))
+  await using store = sqliteStore({ path })
+  const { runs } = await store.list({}, {})
+  expect(runs.map(({ runId }) => runId).toSorted()).toEqual(names)
+})

@@ -101,29 +101,25 @@ test('22: an erasure that was killed is whole or undone, and upkeep ends it', as
   }
 })
 
-test(
-  '22: vectors that are being made anew when the process is killed are made to the end by the next',
-  { timeout: 240_000 },
-  async () => {
-    const path = join(newFolder(), 'memory.db')
-    const random = seededRandom(23)
-    await using(sqliteMemory({ path, embedder: testEmbedder('e') }), (memory) =>
-      memory.bind(scope).append(Array.from({ length: 1500 }, (_, at) => fact(`pelican ${at}`))),
+test('22: vectors that are being made anew when the process is killed are made to the end by the next', async () => {
+  const path = join(newFolder(), 'memory.db')
+  const random = seededRandom(23)
+  await using(sqliteMemory({ path, embedder: testEmbedder('e') }), (memory) =>
+    memory.bind(scope).append(Array.from({ length: 1500 }, (_, at) => fact(`pelican ${at}`))),
+  )
+  for (let round = 0; round < 5; round += 1) {
+    const program = start('remember', path, 'reembed', `e${round}`)
+    await program.line('reembedding')
+    await wait(random() * 80)
+    await program.kill()
+    await using(sqliteMemory({ path, embedder: testEmbedder(`e${round}`), reembed: true }), async (memory) => {
+      expect(textsOf(await memory.bind(scope).recall('pelican')).length).toBe(10)
+      await memory.maintain()
+      expect((await memory.stats()).pending).toBe(0)
+    })
+    await using(sqliteMemory({ path, embedder: testEmbedder(`e${round}`) }), async (memory) =>
+      expect(await memory.stats()).toMatchObject({ records: 1500, pending: 0 }),
     )
-    for (let round = 0; round < 5; round += 1) {
-      const program = start('remember', path, 'reembed', `e${round}`)
-      await program.line('reembedding')
-      await wait(random() * 80)
-      await program.kill()
-      await using(sqliteMemory({ path, embedder: testEmbedder(`e${round}`), reembed: true }), async (memory) => {
-        expect(textsOf(await memory.bind(scope).recall('pelican')).length).toBe(10)
-        await memory.maintain()
-        expect((await memory.stats()).pending).toBe(0)
-      })
-      await using(sqliteMemory({ path, embedder: testEmbedder(`e${round}`) }), async (memory) =>
-        expect(await memory.stats()).toMatchObject({ records: 1500, pending: 0 }),
-      )
-    }
-    expectSound(path)
-  },
-)
+  }
+  expectSound(path)
+})

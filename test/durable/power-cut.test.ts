@@ -79,7 +79,6 @@ async function lostByPowerCuts(steps: readonly Step[]): Promise<number> {
 
 test.skipIf(!hasCompiler && process.env['CI'] !== 'true')(
   'an acknowledged append survives a loss of power at any moment; with durability process some do not (S1, S2, case 25)',
-  { timeout: 240_000 },
   async () => {
     const synced = await watch('disk')
     const kinds = new Set(synced.map(({ what, file }) => `${what} ${file}`))

@@ -32,37 +32,31 @@ async function recorded(path: string): Promise<readonly string[]> {
   return all
 }
 
-test(
-  'workers are killed at many points of transactional calls: each effect is there exactly once, as its result is (S3)',
-  { timeout: 240_000 },
-  async () => {
-    const path = join(newFolder(), 'runs.db')
-    const store = sqliteStore({ path })
-    await store.open()
-    await store[Symbol.asyncDispose]()
-    onFile(path, (db) => {
-      db.exec('CREATE TABLE counter (n INTEGER NOT NULL) STRICT; INSERT INTO counter VALUES (0)')
-      // Nothing keeps a key from being there twice: that is what is looked for.
-      db.exec('CREATE TABLE done (run TEXT NOT NULL, key TEXT NOT NULL) STRICT')
-    })
-    // Every kind of point at least once, early and late; no more deaths than a run may have that does not get on.
-    await start('count', path, '0', String(RUNS)).line('all ended')
-    for (const dieAt of [1, 2, 3, 4, 5, 6, 9, 14, 27]) {
-      const worker = start('count', path, String(dieAt))
-      expect(await worker.ended).toBeNull()
-      const { counter, done } = counted(path)
-      expect(done.toSorted()).toEqual((await recorded(path)).toSorted())
-      expect(counter).toBe(done.length)
-    }
-    const last = start('count', path)
-    await last.line('all ended')
+test('workers are killed at many points of transactional calls: each effect is there exactly once, as its result is (S3)', async () => {
+  const path = join(newFolder(), 'runs.db')
+  const store = sqliteStore({ path })
+  await store.open()
+  await store[Symbol.asyncDispose]()
+  onFile(path, (db) => {
+    db.exec('CREATE TABLE counter (n INTEGER NOT NULL) STRICT; INSERT INTO counter VALUES (0)')
+    // Nothing keeps a key from being there twice: that is what is looked for.
+    db.exec('CREATE TABLE done (run TEXT NOT NULL, key TEXT NOT NULL) STRICT')
+  })
+  // Every kind of point at least once, early and late; no more deaths than a run may have that does not get on.
+  await start('count', path, '0', String(RUNS)).line('all ended')
+  for (const dieAt of [1, 2, 3, 4, 5, 6, 9, 14, 27]) {
+    const worker = start('count', path, String(dieAt))
+    expect(await worker.ended).toBeNull()
     const { counter, done } = counted(path)
-    const runs = Array.from({ length: RUNS }, (_, index) => `run-${index}`)
-    const all = runs.flatMap((run) =>
-      Array.from({ length: STEPS / 2 }, (_, n) => [`${run} left-${n}`, `${run} right-${n}`]).flat(),
-    )
-    expect(done.toSorted()).toEqual(all.toSorted())
-    expect(counter).toBe(RUNS * STEPS)
-    expect((await recorded(path)).toSorted()).toEqual(all.toSorted())
-  },
-)
+    expect(done.toSorted()).toEqual((await recorded(path)).toSorted())
+    expect(counter).toBe(done.length)
+  }
+  const last = start('count', path)
+  await last.line('all ended')
+  const { counter, done } = counted(path)
+  const runs = Array.from({ length: RUNS }, (_, index) => `run-${index}`)
+  const all = runs.flatMap((run) => Array.from({ length: STEPS / 2 }, (_, n) => [`${run} left-${n}`, `${run} right-${n}`]).flat())
+  expect(done.toSorted()).toEqual(all.toSorted())
+  expect(counter).toBe(RUNS * STEPS)
+  expect((await recorded(path)).toSorted()).toEqual(all.toSorted())
+})

@@ -33,40 +33,36 @@ function undoneAt(dieAt: string): readonly string[] {
   return dieAt === 'committed una' ? UNDONE : []
 }
 
-test(
-  'workers are killed at each point between a cancellation and the last compensation: what was done is undone once, backwards (S1, S3, S11)',
-  { timeout: 240_000 },
-  async () => {
-    const path = join(newFolder(), 'runs.db')
-    const store = sqliteStore({ path })
-    await store.open()
-    await store[Symbol.asyncDispose]()
-    // Nothing keeps a row from being there twice: that is what is looked for.
-    onFile(path, (db) => db.exec('CREATE TABLE rows (text TEXT NOT NULL) STRICT'))
-    await start('undo', path, 'first').line('all ended')
-    expect(rowsIn(path)).toEqual(DID)
-    for (const dieAt of POINTS) {
-      const worker = start('undo', path, dieAt)
-      expect([dieAt, await worker.ended, worker.child.signalCode]).toEqual([dieAt, null, 'SIGKILL'])
-      expect([dieAt, ...rowsIn(path)]).toEqual([dieAt, ...DID, ...undoneAt(dieAt)])
-    }
-    await start('undo', path).line('all ended')
-    expect(rowsIn(path)).toEqual([...DID, ...UNDONE])
+test('workers are killed at each point between a cancellation and the last compensation: what was done is undone once, backwards (S1, S3, S11)', async () => {
+  const path = join(newFolder(), 'runs.db')
+  const store = sqliteStore({ path })
+  await store.open()
+  await store[Symbol.asyncDispose]()
+  // Nothing keeps a row from being there twice: that is what is looked for.
+  onFile(path, (db) => db.exec('CREATE TABLE rows (text TEXT NOT NULL) STRICT'))
+  await start('undo', path, 'first').line('all ended')
+  expect(rowsIn(path)).toEqual(DID)
+  for (const dieAt of POINTS) {
+    const worker = start('undo', path, dieAt)
+    expect([dieAt, await worker.ended, worker.child.signalCode]).toEqual([dieAt, null, 'SIGKILL'])
+    expect([dieAt, ...rowsIn(path)]).toEqual([dieAt, ...DID, ...undoneAt(dieAt)])
+  }
+  await start('undo', path).line('all ended')
+  expect(rowsIn(path)).toEqual([...DID, ...UNDONE])
 
-    await using after = sqliteStore({ path })
-    const { runs } = await after.list({}, {})
-    const [first, second] = [runs.find(({ runId }) => runId === 'run'), runs.find(({ compensates }) => compensates === 'run')]
-    expect(runs).toHaveLength(2)
-    expect(first?.outcome).toMatchObject({ status: 'cancelled', error: { details: { compensation: second?.runId } } })
-    expect(second?.outcome?.status).toBe('completed')
-    const events = await after.read(second?.runId ?? '', 1)
-    expect(events.filter(({ type }) => type === 'effect-end').map((event) => 'key' in event && event.key)).toEqual([
-      'unc',
-      'unb',
-      'una',
-    ])
-    // The first run was claimed by each of those that died before its end, and by the one before them.
-    const claims = (await after.read('run', 1)).filter(({ type }) => type === 'run-claim')
-    expect(claims.length).toBeGreaterThanOrEqual(5)
-  },
-)
+  await using after = sqliteStore({ path })
+  const { runs } = await after.list({}, {})
+  const [first, second] = [runs.find(({ runId }) => runId === 'run'), runs.find(({ compensates }) => compensates === 'run')]
+  expect(runs).toHaveLength(2)
+  expect(first?.outcome).toMatchObject({ status: 'cancelled', error: { details: { compensation: second?.runId } } })
+  expect(second?.outcome?.status).toBe('completed')
+  const events = await after.read(second?.runId ?? '', 1)
+  expect(events.filter(({ type }) => type === 'effect-end').map((event) => 'key' in event && event.key)).toEqual([
+    'unc',
+    'unb',
+    'una',
+  ])
+  // The first run was claimed by each of those that died before its end, and by the one before them.
+  const claims = (await after.read('run', 1)).filter(({ type }) => type === 'run-claim')
+  expect(claims.length).toBeGreaterThanOrEqual(5)
+})

@@ -57,7 +57,6 @@ async function outage(what: 'model' | 'tool') {
 
 test.each(['model', 'tool'] as const)(
   'a %s that is out of order is not stormed: a hundred retries, then ten in a second, and no run fails for it (S12)',
-  { timeout: 60_000 },
   async (what) => {
     const { outcomes, within } = await outage(what)
     expect(within('many', 0, 50)).toBe(RUNS + 100)

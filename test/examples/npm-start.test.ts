@@ -26,7 +26,6 @@ function start(): Running {
 // Windows has no groups of processes that a signal ends.
 test.skipIf(process.platform === 'win32')(
   'npm start that is killed with -9 and typed again goes on, and makes no finished step again',
-  { timeout: 120_000 },
   async () => {
     const first = start()
     await first.written('2. read_file')

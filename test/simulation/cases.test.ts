@@ -87,34 +87,30 @@ const startMany = (clock: ManualClock, { ops }: Hired, count: number): Promise<u
 const statuses = (runs: readonly RunRecord[]): readonly string[] => [...new Set(runs.map(({ status }) => status))]
 
 describe.each(['memory', 'sqlite'] as const)('%s', (name) => {
-  test(
-    'case 9: all workers die with 1,000 runs in hand; each is taken up once, without a stampede (S1, S6)',
-    { timeout: 120_000 },
-    () =>
-      withFleet(name, async ({ clock, truth, hire, allEnd }) => {
-        const hangs = caller(never)
-        const first = await hire([hangs])
-        await startMany(clock, first, 1_000)
-        await clock.advance(1_000)
-        expect((await truth.list({ status: ['running'] }, { limit: 2_000 })).runs).toHaveLength(1_000)
-        first.life.die()
-        const asked = { claim: 0, sweep: 0 }
-        const count = (store: Store): Store =>
-          sharedStore(store, {
-            claim: (...given) => ((asked.claim += 1), store.claim(...given)),
-            sweep: (...given) => ((asked.sweep += 1), store.sweep(...given)),
-          })
-        const done = caller(() => 'done')
-        await Promise.all([hire([done], count), hire([done], count)])
-        const from = clock.now()
-        const runs = await allEnd(60)
-        expect(statuses(runs)).toEqual(['completed'])
-        expect(runs.map(({ epoch }) => epoch)).toEqual(runs.map(() => 2))
-        // Each is asked for about once, and no more is swept than in quiet times: once a second, and when something is due.
-        expect(asked.claim).toBeLessThanOrEqual(2 * runs.length)
-        expect(asked.sweep).toBeLessThanOrEqual(((clock.now() - from) / 1_000) * 2 * 5)
-      }),
-  )
+  test('case 9: all workers die with 1,000 runs in hand; each is taken up once, without a stampede (S1, S6)', () =>
+    withFleet(name, async ({ clock, truth, hire, allEnd }) => {
+      const hangs = caller(never)
+      const first = await hire([hangs])
+      await startMany(clock, first, 1_000)
+      await clock.advance(1_000)
+      expect((await truth.list({ status: ['running'] }, { limit: 2_000 })).runs).toHaveLength(1_000)
+      first.life.die()
+      const asked = { claim: 0, sweep: 0 }
+      const count = (store: Store): Store =>
+        sharedStore(store, {
+          claim: (...given) => ((asked.claim += 1), store.claim(...given)),
+          sweep: (...given) => ((asked.sweep += 1), store.sweep(...given)),
+        })
+      const done = caller(() => 'done')
+      await Promise.all([hire([done], count), hire([done], count)])
+      const from = clock.now()
+      const runs = await allEnd(60)
+      expect(statuses(runs)).toEqual(['completed'])
+      expect(runs.map(({ epoch }) => epoch)).toEqual(runs.map(() => 2))
+      // Each is asked for about once, and no more is swept than in quiet times: once a second, and when something is due.
+      expect(asked.claim).toBeLessThanOrEqual(2 * runs.length)
+      expect(asked.sweep).toBeLessThanOrEqual(((clock.now() - from) / 1_000) * 2 * 5)
+    }))
 
   test('case 16: every hint of 1,000 runs is lost; sweeps find them all (S1)', () =>
     withFleet(name, async ({ clock, hire, allEnd }) => {

@@ -2,7 +2,6 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { OpspawnError } from '../../core/index.ts'
 import { quickjsSandbox, type SandboxFunction, type SandboxResult } from './index.ts'
 
-const slow = { timeout: 120_000 }
 const sandbox = quickjsSandbox({ threads: 2 })
 afterAll(() => sandbox[Symbol.asyncDispose]())
 
@@ -20,7 +19,7 @@ async function value(code: string, more: object = {}): Promise<unknown> {
   return result.status === 'completed' ? result.value : result.error
 }
 
-test('code calls what it was given, in parallel too, and returns JSON', slow, async () => {
+test('code calls what it was given, in parallel too, and returns JSON', async () => {
   const code = `
     const all = await Promise.all([1, 2, 3].map((n) => tools.double({ n })))
     console.log('all', all, { a: 1 }, undefined, () => 1)
@@ -34,7 +33,7 @@ test('code calls what it was given, in parallel too, and returns JSON', slow, as
   expect(await value('return tools.echo()', { api: { echo: (input: unknown) => input } })).toEqual({})
 })
 
-test('what a call throws is thrown in the code, as data', slow, async () => {
+test('what a call throws is thrown in the code, as data', async () => {
   const code = 'try { await tools.refuse({}) } catch (e) { return [e instanceof Error, e.name, e.code, e.message, e.details] }'
   expect(await value(code)).toEqual([true, 'ToolError', 'POLICY_DENIED', 'not today', { rule: 'r1', status: 'failed' }])
   expect(await value('const x = 1\n  await tools.refuse({})')).toMatchObject({
@@ -70,7 +69,7 @@ describe('what goes wrong has a code, a reason and a place', () => {
       { thrownCode: 'JSON_INVALID' },
       /nest|deep/,
     ],
-  ])('%.60s', slow, async (code, errorCode, details, message) => {
+  ])('%.60s', async (code, errorCode, details, message) => {
     const names = { double: api['double'], never: api['never'], refuse: api['refuse'] }
     expect(await value(code, { api: names })).toMatchObject({
       code: errorCode,
@@ -81,7 +80,7 @@ describe('what goes wrong has a code, a reason and a place', () => {
   })
 })
 
-test('code is deterministic: chance, time and zone are what it was given', slow, async () => {
+test('code is deterministic: chance, time and zone are what it was given', async () => {
   const code = 'return [Math.random(), Math.random(), Date.now(), new Date().toISOString(), new Date().getTimezoneOffset()]'
   const first = await value(code, { seed: 'a', now: 1_700_000_000_000 })
   expect(await value(code, { seed: 'a', now: 1_700_000_000_000 })).toEqual(first)
@@ -89,7 +88,7 @@ test('code is deterministic: chance, time and zone are what it was given', slow,
   expect(await value(code, { seed: 'b', now: 1_700_000_000_000 })).not.toEqual(first)
 })
 
-test('code finds nothing of the host, by no way to a constructor', slow, async () => {
+test('code finds nothing of the host, by no way to a constructor', async () => {
   const host = [
     'process',
     'require',
@@ -120,7 +119,7 @@ test('code finds nothing of the host, by no way to a constructor', slow, async (
   expect(await value(change)).toEqual(['no', 'no', 'no'])
 })
 
-test('a language that the code has changed changes nothing for the host, nor for the next code', slow, async () => {
+test('a language that the code has changed changes nothing for the host, nor for the next code', async () => {
   const code = `Object.prototype.toJSON = () => ({ code: 'FAKE' }); Array.prototype.join = () => { throw 1 }
     Promise.prototype.then = null; JSON.parse = JSON.stringify = null; Error.prototype.message = 'fake'
     return await tools.double({ n: 4 })`
@@ -128,7 +127,7 @@ test('a language that the code has changed changes nothing for the host, nor for
   expect(await value('return [JSON.stringify({ a: 1 }), [1, 2].join()]')).toEqual(['{"a":1}', '1,2'])
 })
 
-test('the 51st call is refused in the code, and so are calls above a limit of ones own', slow, async () => {
+test('the 51st call is refused in the code, and so are calls above a limit of ones own', async () => {
   const code =
     'let n = 0; try { for (;;) { await tools.double({ n }); n += 1 } } catch (e) { return [n, e.code, e.details, e.message] }'
   const refusal = (most: number): unknown[] => [
@@ -141,7 +140,7 @@ test('the 51st call is refused in the code, and so are calls above a limit of on
   expect(await value(code, { limits: { calls: 3 } })).toEqual(refusal(3))
 })
 
-test('what is written to the console is cut at the limit', slow, async () => {
+test('what is written to the console is cut at the limit', async () => {
   const { console: lines } = await run('for (let i = 0; i < 1000; i++) console.log("line", i, "x".repeat(100)); return 1', {
     limits: { consoleChars: 250 },
   })
@@ -149,7 +148,7 @@ test('what is written to the console is cut at the limit', slow, async () => {
   expect(lines.join('').length).toBeLessThan(260)
 })
 
-test('aborting ends the code at once, wherever it is, and tells open calls', slow, async () => {
+test('aborting ends the code at once, wherever it is, and tells open calls', async () => {
   const aborted = new AbortController()
   const loop = sandbox.run(
     { code: 'for (;;);', limits: { fuel: 1_000_000, cpuMs: 60_000, wallMs: 120_000 } },
@@ -171,7 +170,7 @@ test('aborting ends the code at once, wherever it is, and tells open calls', slo
   expect(await value('return 1')).toBe(1)
 })
 
-test('calls that are open when the code ends are told', slow, async () => {
+test('calls that are open when the code ends are told', async () => {
   const told = Promise.withResolvers<string>()
   const wait: SandboxFunction = (_input, { signal }) => {
     signal.addEventListener('abort', () => told.resolve((signal.reason as OpspawnError).code))
@@ -191,7 +190,7 @@ describe('bad input is refused', () => {
     [() => run('', { api: { 'a b': () => 1 } }), 'OPTIONS_INVALID', /"a b" is no name/],
     [() => run('', { now: Number.NaN }), 'OPTIONS_INVALID', /epoch milliseconds/],
     [() => run('', { limits: { cpuMs: 1e9 } }), 'LIMIT_INVALID', /cpuMs/],
-  ])('%#', slow, async (make, code, message) => {
+  ])('%#', async (make, code, message) => {
     await expect((async () => make())()).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string })
   })
 })
