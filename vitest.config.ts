@@ -9,6 +9,9 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     maxWorkers: '100%',
+    // V8 13.6 sometimes ends the process when it replaces the wrapper of a WebAssembly import (seen in a test worker of Node
+    // 24.21: "Check failed: jit_page.has_value()" below TierUpWasmToJSWrapper): no wrapper is called often enough.
+    execArgv: ['--wasm-wrapper-tiering-budget=1000000000'],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

@@ -1,7 +1,20 @@
 /** Retries of many runs at one thing: those of a tenant share a budget, in each worker. */
 import { expect, test } from 'vitest'
 import type { Effect, Planner, RunOutcome } from '../../src/index.ts'
-import { agent, callModel, callTool, guardFile, manualClock, modelOf, open, plan, providerError, reply, tool } from './harness.ts'
+import {
+  agent,
+  callModel,
+  callTool,
+  gate,
+  guardFile,
+  manualClock,
+  modelOf,
+  open,
+  plan,
+  providerError,
+  reply,
+  tool,
+} from './harness.ts'
 
 guardFile()
 
@@ -20,18 +33,20 @@ async function outage(what: 'model' | 'tool') {
   const clock = manualClock()
   const from = clock.now()
   const calls: { readonly ms: number; readonly tenant: string }[] = []
-  const call = (tenant: string): void => {
+  const all = gate()
+  const call = async (tenant: string): Promise<void> => {
+    await all.promise
     calls.push({ ms: clock.now() - from, tenant })
     if (clock.now() - from < OUTAGE_MS) throw providerError('overloaded', { statusCode: 503, isRetryable: true })
   }
   const models = Object.fromEntries(
-    ['many', 'one'].map((tenant) => [tenant, modelOf(() => (call(tenant), reply('at last')), { modelId: 'm' })]),
+    ['many', 'one'].map((tenant) => [tenant, modelOf(async () => (await call(tenant), reply('at last')), { modelId: 'm' })]),
   )
   const ask = tool(
     'ask',
-    (_input, { tenant }) => {
+    async (_input, { tenant }) => {
       try {
-        call(tenant)
+        await call(tenant)
       } catch {
         throw Object.assign(new Error('reset'), { code: 'ECONNRESET' })
       }
@@ -47,6 +62,9 @@ async function outage(what: 'model' | 'tool') {
   const results: Promise<RunOutcome>[] = []
   for (let run = 0; run < RUNS; run += 1) results.push((await ops.start('many', run, { tenant: 'many' })).result)
   results.push((await ops.start('one', 0, { tenant: 'one' })).result)
+  // A long burst is handed out turn by turn; all are to call at one time.
+  for (let turn = 0; turn < 1_000 && ops.counts().claims < RUNS + 1; turn += 1) await clock.advance(0)
+  all.open(undefined)
   await clock.advance(0)
   const settled = Promise.all(results)
   for (let second = 0; second < 300; second += 1) await clock.advance(1_000)
@@ -94,7 +112,9 @@ test('calls that succeed earn retries: a hundred of them are twenty (S12)', asyn
   const [all] = await Promise.all([
     (async () => [await putOffs(100), await putOffs(20), await putOffs(30)])(),
     (async () => {
-      for (let second = 0; second < 20; second += 1) await clock.advance(second === 0 ? 0 : 1_000)
+      // A long burst is handed out turn by turn: the hundred are to end before time goes on.
+      for (let turn = 0; turn < 100; turn += 1) await clock.advance(0)
+      for (let second = 1; second < 20; second += 1) await clock.advance(1_000)
     })(),
   ])
   expect(all).toEqual([0, 0, 26])
