@@ -17,7 +17,7 @@ export interface FastqSchedulerOptions {
  * Carries tasks inside this process, first in, first out, over fastq. Tasks that nobody consumes yet are kept.
  *
  * A handler never sees a task in the turn of the event loop in which it was published: tasks of one burst are handed
- * out together in the next one, and those of a burst of more than 32 by fours, turn by turn. So whoever awaits the call that
+ * out together in the next one, and those of a burst of more than 32 by twos, turn by turn. So whoever awaits the call that
  * published can attach listeners before the work begins.
  *
  * A queue has one consumer at a time; a second is refused with `OPTIONS_INVALID`. When a consumer's signal fires, what
@@ -53,7 +53,7 @@ const SHORT_BURST = 32
  * Of a longer one so many in each turn. Runs that begin together get on together: each holds what it works with until the
  * last has come as far, and nothing else has a turn meanwhile.
  */
-const IN_ONE_TURN = 4
+const IN_ONE_TURN = 2
 
 interface Queue {
   readonly name: string
