@@ -98,23 +98,45 @@ interface Judged {
 
 /** Nobody is asked about a call that could not be made, and none is announced. */
 function admitChecked(context: RunContext, log: RunLog, record: EffectRecord, judged: Judged): boolean | Promise<boolean> {
-  const { effect, offered } = judged.target
-  // Cancelled, or taken away, while its schema was still at work.
-  const isOver = (): boolean => record.outcome !== undefined || log.view.outcome !== undefined
-  const pass = (made: unknown): boolean => !isOver() && conclude(context, log, judged, made)
-  const fail = (error: unknown): false => {
-    if (isOver()) return false
-    if (judged.verdict.verdict === 'deny') return refuse(log, effect.key, offered, judged.verdict)
-    settle(log, effect.key, 'failed', error)
-    return false
-  }
   let checking: unknown
   try {
-    checking = checkedInput(context, effect)
+    checking = checkedInput(context, judged.target.effect)
   } catch (error) {
-    return fail(error)
+    return failCheck(log, record, judged, error)
   }
-  return checking instanceof Promise ? checking.then(pass, fail) : pass(checking)
+  if (checking instanceof Promise) return admitLater(context, log, record, judged, checking)
+  return passCheck(context, log, record, judged, checking)
+}
+
+/** Apart, so that the usual call makes no functions for a promise. */
+function admitLater(
+  context: RunContext,
+  log: RunLog,
+  record: EffectRecord,
+  judged: Judged,
+  checking: Promise<unknown>,
+): Promise<boolean> {
+  return checking.then(
+    (made) => passCheck(context, log, record, judged, made),
+    (error: unknown) => failCheck(log, record, judged, error),
+  )
+}
+
+function passCheck(context: RunContext, log: RunLog, record: EffectRecord, judged: Judged, made: unknown): boolean {
+  return !isOver(log, record) && conclude(context, log, judged, made)
+}
+
+function failCheck(log: RunLog, record: EffectRecord, { target, verdict }: Judged, error: unknown): false {
+  if (isOver(log, record)) return false
+  const { effect, offered } = target
+  if (verdict.verdict === 'deny') return refuse(log, effect.key, offered, verdict)
+  settle(log, effect.key, 'failed', error)
+  return false
+}
+
+/** Cancelled, or taken away, while its schema was still at work. */
+function isOver(log: RunLog, record: EffectRecord): boolean {
+  return record.outcome !== undefined || log.view.outcome !== undefined
 }
 
 /** What the body of a tool, or a child run, gets; a promise only where a schema gives one. */
