@@ -17,7 +17,15 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const run = (program: string, ...values: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
-  promisify(execFile)(process.execPath, ['--input-type=module', '-e', program, '--', ...values])
+  // Node 22 says of its own SQLite, in which the ledger stands, that it is experimental.
+  promisify(execFile)(process.execPath, [
+    '--disable-warning=ExperimentalWarning',
+    '--input-type=module',
+    '-e',
+    program,
+    '--',
+    ...values,
+  ])
 
 /** Appends without end, with updates and upkeep in between, and says what was acknowledged. */
 const WRITER = `
