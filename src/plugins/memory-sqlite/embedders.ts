@@ -60,13 +60,18 @@ export interface Vectors {
   complete(): boolean
 }
 
+/** The text of a record: in its body where the column cannot be read whole, see `writeRow`. */
+function textOf(text: string, body: string): string {
+  return (JSON.parse(body) as { readonly text?: string }).text ?? text
+}
+
 /** Prepares what is done with vectors. */
 export function prepareVectors(db: DatabaseSync, { embedder, path }: ThreadData): Vectors {
   const insert = db.prepare('INSERT OR REPLACE INTO memory_vectors (embedder, record, vector) VALUES (?, ?, ?)')
   const setDims = db.prepare('UPDATE memory_embedders SET dims = ? WHERE number = ?')
   const missing = 'NOT EXISTS (SELECT 1 FROM memory_vectors v WHERE v.embedder = ? AND v.record = r.ordinal)'
   const select = db.prepare(
-    `SELECT r.ordinal, r.version, r.text FROM memory_records r WHERE r.ordinal > ? AND ${missing} ORDER BY r.ordinal LIMIT ?`,
+    `SELECT r.ordinal, r.version, r.text, r.body FROM memory_records r WHERE r.ordinal > ? AND ${missing} ORDER BY r.ordinal LIMIT ?`,
   )
   const count = db.prepare(
     `SELECT count(*) AS n FROM memory_records r JOIN memory_tenants t ON t.number = r.tenant WHERE t.name = coalesce(?, t.name) AND ${missing}`,
@@ -101,7 +106,7 @@ export function prepareVectors(db: DatabaseSync, { embedder, path }: ThreadData)
       if (own === undefined) return []
       return select
         .all(after, own.number, limit)
-        .map((row) => [Number(row['ordinal']), Number(row['version']), String(row['text'])] as const)
+        .map((row) => [Number(row['ordinal']), Number(row['version']), textOf(String(row['text']), String(row['body']))] as const)
     },
     countPending(tenant) {
       const own = known()
