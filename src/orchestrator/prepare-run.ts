@@ -117,6 +117,11 @@ export function requireTexts(where: string, options: StartOptions): void {
     if (value === undefined || (value !== '' && value.length <= 256)) continue
     throw new OpspawnError('OPTIONS_INVALID', `${where}: ${member} must have 1 to 256 characters`)
   }
+  // Stores look runs up by them, and not every database reads a text beyond a NUL.
+  for (const member of ['runId', 'idempotencyKey'] as const) {
+    if (options[member]?.includes('\0') === true)
+      throw new OpspawnError('OPTIONS_INVALID', `${where}: ${member} has a NUL character; leave it out`)
+  }
   if (options.idempotencyKey?.startsWith('opspawn.') === true)
     throw new OpspawnError('OPTIONS_INVALID', `${where}: an idempotencyKey that begins with opspawn. is the engine's own`)
 }

@@ -94,6 +94,9 @@ describe('what start refuses, with nothing accepted', () => {
   )('%s: %s', async (member, _name, value) => {
     await refused((ops) => ops.start('echo', 'go', { [member]: value }), 'OPTIONS_INVALID', member)
   })
+  test.each(['runId', 'idempotencyKey'])('%s with a NUL, which not every database reads whole', async (member) => {
+    await refused((ops) => ops.start('echo', 'go', { [member]: 'a\0b' }), 'OPTIONS_INVALID', member)
+  })
   test.each(
     (['dueAt', 'priority'] as const).flatMap((member) =>
       [Number.NaN, 'soon', Infinity, null].map((value) => [member, value as never] as const),
