@@ -1,3 +1,5 @@
+import type { McpEndpoint } from '../port.ts'
+
 /**
  * What a host knows about one MCP server, all references to the environment resolved.
  *
@@ -31,14 +33,7 @@ export type McpTrust = 'trusted' | 'untrusted'
  * @property headers Sent with each request to it, and to nobody else.
  */
 export type McpTarget =
-  | {
-      readonly kind: 'stdio'
-      readonly command: string
-      readonly args: readonly string[]
-      /** All that the process gets. */
-      readonly env: Readonly<Record<string, string>>
-      readonly cwd: string | undefined
-    }
+  | Extract<McpEndpoint, { readonly kind: 'stdio' }>
   | {
       readonly kind: 'http'
       readonly url: string
