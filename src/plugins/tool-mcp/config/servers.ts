@@ -23,12 +23,9 @@ export interface McpServer {
 export type McpTrust = 'trusted' | 'untrusted'
 
 /**
- * Where a server is.
+ * Where a server is: a program that speaks over standard input and output, as in {@link McpEndpoint}, or an address.
  *
- * @property kind A program that speaks over standard input and output, or an address.
- * @property command The program; no shell is involved.
- * @property args Its arguments.
- * @property cwd The folder that it is started in; undefined: that of this process.
+ * @property kind An address.
  * @property url Its address.
  * @property headers Sent with each request to it, and to nobody else.
  */
