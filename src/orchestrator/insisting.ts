@@ -1,6 +1,5 @@
-import { OpspawnError, toFailure } from '../core/index.ts'
+import { OpspawnError, type TaskRef, toFailure } from '../core/index.ts'
 import type { Engine } from './engine.ts'
-import { failEffect, type Progress } from './progress.ts'
 
 /** The pause before a call that failed is made again, in milliseconds; doubled each time up to the longest. */
 const FIRST_PAUSE_MS = 50
@@ -25,30 +24,62 @@ export async function insist<T>(insistence: Insistence, where: string, call: () 
   }
 }
 
+/** Something that is to be written, once or more often. */
+export interface Writing {
+  /** Gives the tasks of other runs that became ready with it. */
+  write(): Promise<readonly TaskRef[]>
+  /** Whether the store has it, though a try seemed to fail. */
+  isWritten(): Promise<boolean>
+  /** Takes note that the store has it. */
+  written(tasks: readonly TaskRef[]): void
+}
+
 /**
- * Goes on with a commit that was refused: calls without budget fail and the rest is written; a store that failed is
- * asked again. It may have written all the same: then the sequence number is taken, by nobody else.
+ * Goes on with a write that was refused: where there is no budget, it is made good by `forgo` and tried again; a store that
+ * failed is asked again. It may have written all the same: then the sequence number is taken, by nobody else.
  */
-export async function writeAgain(insistence: Insistence, progress: Progress, refusal: unknown): Promise<void> {
-  const { log } = progress
+export async function writeAgain(
+  insistence: Insistence,
+  writing: Writing,
+  refusal: unknown,
+  forgo?: (error: unknown) => void,
+): Promise<void> {
   let error = refusal
   let mayBeWritten = false
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    if (OpspawnError.is(error, 'BUDGET_EXCEEDED')) forgo(progress, error)
+    if (forgo !== undefined && OpspawnError.is(error, 'BUDGET_EXCEEDED')) forgo(error)
     else if (mayBeWritten && OpspawnError.is(error, 'SEQUENCE_CONFLICT')) {
       // What was to be told with it (tasks of other runs) is found by the sweep.
-      if (await insist(insistence, 'read', () => log.isWritten())) return log.written([])
+      if (await insist(insistence, 'read', () => writing.isWritten())) return writing.written([])
       throw error
     } else {
       await pause(insistence, 'append', error, pauseMs)
       mayBeWritten = true
     }
     try {
-      return log.written(await log.write())
+      return writing.written(await writing.write())
     } catch (again) {
       error = again
     }
   }
+}
+
+/** As {@link writeAgain}, for what was sent behind writes that failed: without them it could not be written. */
+export async function writeBehind(
+  insistence: Insistence,
+  writing: Writing,
+  refusal: unknown,
+  forgo?: (error: unknown) => void,
+): Promise<void> {
+  let error = refusal
+  if (OpspawnError.is(error, 'SEQUENCE_CONFLICT')) {
+    try {
+      return writing.written(await writing.write())
+    } catch (again) {
+      error = again
+    }
+  }
+  return writeAgain(insistence, writing, error, forgo)
 }
 
 /** Waits before the next try. @throws the error where there is none */
@@ -57,15 +88,4 @@ async function pause({ engine, runId, isGivenUp }: Insistence, where: string, er
   engine.hub.fault(toFailure(error, 'STORE_FAILED'), { where, runId })
   await new Promise<void>((resolve) => void engine.clock.setTimer(ms, resolve))
   if (isGivenUp()) throw error
-}
-
-/** Nothing was written, for want of budget. The calls that found none fail, and the planner hears of it. */
-function forgo(progress: Progress, error: unknown): void {
-  const { log } = progress
-  log.dropReserve()
-  for (const key of progress.reserving) {
-    progress.unreserved.add(key)
-    failEffect(progress, key, 'failed', error)
-  }
-  progress.startable = progress.startable.filter((key) => log.view.effects.get(key)?.outcome === undefined)
 }

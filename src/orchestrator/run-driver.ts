@@ -4,8 +4,11 @@ import {
   type EffectRecord,
   OpspawnError,
   type RunEvent,
+  type RunOrigin,
   type RunOutcome,
+  type RunView,
   type Signal,
+  type Spending,
 } from '../core/index.ts'
 import { decideOnce } from './deciding.ts'
 import type { ReadyAgent } from './definition.ts'
@@ -15,7 +18,7 @@ import { Execution } from './execution.ts'
 import { cancelRun, failRun } from './finishing.ts'
 import { takeInbox } from './inbox.ts'
 import { perform } from './perform.ts'
-import { type Insistence, insist, writeAgain } from './insisting.ts'
+import { type Insistence, insist } from './insisting.ts'
 import { refuseForbidden } from './judging-again.ts'
 import { isSetAside } from './pausing.ts'
 import { added, createProgress, type Progress } from './progress.ts'
@@ -26,6 +29,7 @@ import { isTurn, loadSession } from './session.ts'
 import { takeSettlements } from './settling.ts'
 import { takeUp } from './taking-over.ts'
 import { transact } from './transacting.ts'
+import { catchUp, mayGoAhead, sendAhead, writeAfterAll } from './writing.ts'
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
@@ -41,6 +45,8 @@ export class RunDriver {
   readonly #claim: Claim
   readonly #ready: ReadyAgent
   readonly #insistence: Insistence
+  /** Where a write takes time: a store that keeps nothing answers at once. */
+  readonly #goesAhead: boolean
   #progress: Progress | undefined
   #inbox: Signal[] = []
   readonly #seenSignals = new Set<string>()
@@ -56,6 +62,7 @@ export class RunDriver {
     this.#ready = ready
     const isGivenUp = (): boolean => this.#lost !== undefined || this.#abandoned
     this.#insistence = { engine, runId: claim.run.runId, isGivenUp }
+    this.#goesAhead = engine.store.capabilities.durability !== 'none'
     this.deliver(claim.inbox)
   }
 
@@ -104,18 +111,23 @@ export class RunDriver {
       const { log } = progress
       for (;;) {
         if (this.#lost !== undefined) return 'lost'
+        if (log.onTheWay?.hasFailed === true) await catchUp(this.#insistence, progress)
         log.tick()
         const advancing = this.#advance(progress)
         if (advancing !== undefined && (await this.#isOvertaken(advancing, progress))) continue
         const begins = this.#begins(progress)
-        if (!log.isClean) {
+        if (begins && this.#goesAhead && mayGoAhead(progress)) {
+          if (!log.isClean) await sendAhead(progress, this.#onUnwritten)
+        } else if (!log.isClean) {
+          const isBehind = log.isAhead
           try {
             log.written(await log.write())
           } catch (error) {
-            await writeAgain(this.#insistence, progress, error)
+            await writeAfterAll(this.#insistence, progress, isBehind, error)
           }
-        }
+        } else if (log.isAhead && progress.startable.length > 0) await catchUp(this.#insistence, progress)
         progress.reserving = NOTHING
+        if (this.#lost !== undefined) return 'lost'
         if (log.view.outcome !== undefined) return 'ended'
         const pause = this.#goOn(progress, begins)
         if (pause === undefined) continue
@@ -178,7 +190,7 @@ export class RunDriver {
     const first = events[0]
     if (first?.type !== 'run-start') throw new OpspawnError('STORE_FAILED', `the history of run ${run.runId} has no beginning`)
     const view = foldHistory(this.#ready.definitionFor(first.origin), events)
-    const log = new RunLog(engine, fence, first.origin, view, run.updatedAt)
+    const log = new RunLog(engine, fence, first.origin, view, run.updatedAt, this.#ownSpending(first.origin, view))
     const context = {
       engine,
       ready: this.#ready,
@@ -211,6 +223,15 @@ export class RunDriver {
     await takeUp(progress, events, run.spending.used.steps + run.spending.reserved.steps > 0)
     return progress
   }
+
+  /** What the run has spent, where only this driver spends of it: it has no parent, and no child so far. */
+  #ownSpending({ parent }: RunOrigin, { effects }: RunView): Spending | undefined {
+    if (!this.#goesAhead || parent !== undefined) return undefined
+    for (const { effect } of effects.values()) if (effect.kind === 'run') return undefined
+    return this.#claim.run.spending
+  }
+
+  readonly #onUnwritten = (): void => this.#wake?.()
 
   /** What the store wrote by itself, the acceptance and this claim, is told here. */
   #tellBeginning(events: readonly RunEvent[]): void {
@@ -336,6 +357,7 @@ export class RunDriver {
   }
 
   async #giveBack(how: 'wait' | 'drain' | 'park', dueAt?: number): Promise<DriveEnd> {
+    if (this.#progress?.log.isAhead === true) await catchUp(this.#insistence, this.#progress)
     const reason = how !== 'wait' || dueAt === undefined ? { how } : { how, dueAt }
     const task = await insist(this.#insistence, 'release', () => this.#engine.store.release(this.#claim.fence, reason))
     if (task !== undefined) this.#engine.publish([task])

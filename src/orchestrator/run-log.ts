@@ -1,5 +1,6 @@
 import {
   applyEvent,
+  applySpending,
   type Changes,
   type Fence,
   type Message,
@@ -9,17 +10,20 @@ import {
   type RunOutcome,
   type RunView,
   type Signal,
+  type Spending,
   type SpendingChange,
   type TaskRef,
 } from '../core/index.ts'
 import type { Engine } from './engine.ts'
+import type { Writing } from './insisting.ts'
+import { OnTheWay, type Sent } from './on-the-way.ts'
 import { mergeSpending } from './spending.ts'
 
 /**
  * A run's history in this worker's hands: what is recorded here changes the view at once and goes to the store with the
  * next commit, in one transaction, so that an outcome and what was decided upon it are one write.
  */
-export class RunLog {
+export class RunLog implements Writing {
   readonly origin: RunOrigin
   readonly view: RunView
   readonly #engine: Engine
@@ -30,13 +34,19 @@ export class RunLog {
   readonly #steadyFrom: number
   #now: number
   #batch: RunEvent[] = []
-  #committedSeq: number
+  /** The last event that was sent to the store, or that it had. */
+  #sentSeq: number
+  #onTheWay: OnTheWay | undefined
+  #hasWritten = false
+  /** What the run has spent with all that was sent; absent where others may spend of it too. */
+  #ledger: Spending | undefined
   #consume: string[] | undefined
   #signals: { runId: string; signal: Signal }[] | undefined
   #spending: SpendingChange | undefined
   #end: Changes['end']
 
-  constructor(engine: Engine, fence: Fence, origin: RunOrigin, view: RunView, storeNow: number) {
+  /** @param spending what the run has spent, where nobody else can spend of it */
+  constructor(engine: Engine, fence: Fence, origin: RunOrigin, view: RunView, storeNow: number, spending?: Spending) {
     this.#engine = engine
     this.#fence = fence
     this.origin = origin
@@ -44,7 +54,8 @@ export class RunLog {
     this.#skewMs = storeNow - engine.clock.now()
     this.#steadyFrom = storeNow - engine.elapsed()
     this.#now = Math.max(view.now, storeNow)
-    this.#committedSeq = view.seq
+    this.#sentSeq = view.seq
+    this.#ledger = spending
   }
 
   /** Looks at the clock. What is recorded until the next look happened at the same time. */
@@ -123,7 +134,58 @@ export class RunLog {
 
   /** Sends what was recorded to the store. When it rejects nothing was written, and all is kept for another try. */
   write(): Promise<readonly TaskRef[]> {
-    return this.#engine.store.append(this.#fence, this.#committedSeq, this.#batch, this.#changes())
+    return this.#append(this.#sentSeq, this.#batch, this.#changes())
+  }
+
+  #append(after: number, events: readonly RunEvent[], changes?: Changes): Promise<readonly TaskRef[]> {
+    return this.#engine.store.append(this.#fence, after, events, changes)
+  }
+
+  /** Whether what was recorded can be sent without waiting: a first write is answered, and no signals go with this one. */
+  get maySend(): boolean {
+    return this.#hasWritten && this.#consume === undefined && this.#signals === undefined && this.#end === undefined
+  }
+
+  /** Whether what is to be set aside is within the limits for certain. */
+  get isAffordable(): boolean {
+    const change = this.#spending
+    if (change?.reserve === undefined) return true
+    return this.#ledger !== undefined && typeof applySpending(this.#ledger, change, this.origin.limits) !== 'string'
+  }
+
+  /** From now on others spend of the same budget. */
+  share(): void {
+    this.#ledger = undefined
+  }
+
+  /** What was sent and is not known to be written; absent: nothing yet. */
+  get onTheWay(): OnTheWay | undefined {
+    return this.#onTheWay
+  }
+
+  /** Whether something is on its way. */
+  get isAhead(): boolean {
+    return this.#onTheWay !== undefined && this.#onTheWay.count > 0
+  }
+
+  /** Sends what was recorded and does not wait: it is told, in order, when it is written. Calls `failed` should it not be. */
+  sendOff(failed: () => void): void {
+    const answer = new Promise<readonly TaskRef[]>((resolve) => resolve(this.write()))
+    this.#onTheWay ??= new OnTheWay((events, tasks) => this.#tell(events, tasks))
+    this.#onTheWay.add({ after: this.#sentSeq, events: this.#batch, spending: this.#spending }, answer, failed)
+    this.#sentSeq += this.#batch.length
+    this.#batch = []
+    this.#spent(this.#spending)
+    this.#spending = undefined
+  }
+
+  /** Writes again what was sent. */
+  again({ after, events, spending }: Sent): Writing {
+    return {
+      write: () => this.#append(after, events, spending === undefined ? undefined : { spending }),
+      isWritten: () => this.#has(after, events),
+      written: (tasks) => this.#tell(events, tasks),
+    }
   }
 
   /** An event that is not in the view yet: one that a transaction may take back. */
@@ -133,12 +195,12 @@ export class RunLog {
 
   /** Sends a draft to the store; nothing else may be waiting to be written. */
   writeDraft(draft: RunEvent): Promise<readonly TaskRef[]> {
-    return this.#engine.store.append(this.#fence, this.#committedSeq, [draft])
+    return this.#append(this.#sentSeq, [draft])
   }
 
   /** Whether the store has a draft; see {@link isWritten}. */
   hasDraft(draft: RunEvent): Promise<boolean> {
-    return this.#has([draft])
+    return this.#has(this.#sentSeq, [draft])
   }
 
   /** Takes note that a draft is part of the history for good. */
@@ -150,28 +212,42 @@ export class RunLog {
 
   /** Whether the store has the batch: only this worker can have written events behind the last one, or another's claim. */
   isWritten(): Promise<boolean> {
-    return this.#has(this.#batch)
+    return this.#has(this.#sentSeq, this.#batch)
   }
 
-  async #has({ length }: readonly RunEvent[]): Promise<boolean> {
-    const events = await this.#engine.store.read(this.origin.runId, this.#committedSeq + 1, length)
+  async #has(after: number, { length }: readonly RunEvent[]): Promise<boolean> {
+    const events = await this.#engine.store.read(this.origin.runId, after + 1, length)
     return events.length === length && !events.some(({ type }) => type === 'run-claim')
   }
 
   /** Takes note that it was written, and tells whoever watches. */
   written(tasks: readonly TaskRef[]): void {
     this.tick()
+    this.#hasWritten = true
+    // It could only be written behind all that was sent before.
+    this.#onTheWay?.arrive()
     const batch = this.#batch
-    this.#committedSeq += batch.length
+    this.#sentSeq += batch.length
     this.#batch = []
     this.#consume = undefined
     const told = this.#signals
     this.#signals = undefined
+    this.#spent(this.#spending)
     this.#spending = undefined
-    this.#engine.hub.recorded(this.origin.runId, batch)
-    if (tasks.length > 0) this.#engine.publish(tasks)
+    this.#tell(batch, tasks)
     // Those that wait were given tasks; one that runs in this process is told to look.
     if (told !== undefined) for (const { runId } of told) this.#engine.poke(runId)
+  }
+
+  #tell(events: readonly RunEvent[], tasks: readonly TaskRef[]): void {
+    this.#engine.hub.recorded(this.origin.runId, events)
+    if (tasks.length > 0) this.#engine.publish(tasks)
+  }
+
+  #spent(change: SpendingChange | undefined): void {
+    if (this.#ledger === undefined || change === undefined) return
+    const spent = applySpending(this.#ledger, change, this.origin.limits)
+    this.#ledger = typeof spent === 'string' ? undefined : spent
   }
 
   #changes(): Changes | undefined {

@@ -8,6 +8,7 @@ import { checkOptions } from '../../src/plugins/store-sqlite/options.ts'
 import { FileStore } from '../../src/plugins/store-sqlite/sqlite-store.ts'
 import { threadsOver } from '../durable/inline-threads.ts'
 import { faultySqlite, sqliteError, type StatementHook } from './faulty-sqlite.ts'
+import { sharedStore } from '../engine/support/wrappers.ts'
 import type { Life } from './life.ts'
 import { type DiskTrouble, pick, type Weather } from './weather.ts'
 
@@ -29,7 +30,9 @@ export interface Backend {
 /** The in-memory store, shared by all workers: it outlives them, as a server would. */
 function memoryBackend(clock: Clock): Backend {
   const truth = memoryStore({ clock, retain: 10_000, retainHistories: 10_000 })
-  return { truth, connect: () => truth, close: async () => {} }
+  // For a worker it survives like a disk: runs go ahead of what they write.
+  const durable = sharedStore(truth, { capabilities: { ...truth.capabilities, durability: 'disk' } })
+  return { truth, connect: () => durable, close: async () => {} }
 }
 
 /** Chance of a fault at one statement, and of a crash. */

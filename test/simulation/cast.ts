@@ -28,7 +28,7 @@ export interface Stage {
 export const UNSAFE: readonly string[] = ['pay', 'send']
 
 /** Names of the agents that are started from outside. */
-export const STARTERS = ['tree', 'flow', 'asker', 'reader'] as const
+export const STARTERS = ['tree', 'flow', 'asker', 'reader', 'sprinter'] as const
 
 /** Runs at once of agents that have a gate. */
 export const AT_ONCE: Readonly<Record<string, number>> = { reader: 2, asker: 1 }
@@ -89,6 +89,22 @@ export function cast({ life, random, bodies, hidesUnsafe = false, hangs = false 
     ],
     { repeat: true, record: false },
   )
+  // Steps that may be repeated, one after the other, so that it goes ahead of what it writes, and one that may not.
+  const count = noting(
+    'count',
+    body('count', () => 'counted'),
+  )
+  const sprinting = scriptedModel(
+    [
+      ({ prompt }) => {
+        const turns = prompt.filter(({ role }) => role === 'tool').length
+        if (turns === 10) return 'done'
+        return { toolCalls: turns === 6 ? [{ name: 'pay', input: { id: 2 } }] : [{ name: 'count' }] }
+      },
+    ],
+    { repeat: true, record: false },
+  )
+  const sprinter = defineAgent({ name: 'sprinter', model: sprinting, tools: [count, pay] })
   const reader = defineAgent({
     name: 'reader',
     model: answering,
@@ -110,7 +126,7 @@ export function cast({ life, random, bodies, hidesUnsafe = false, hangs = false 
     planner: stepsPlanner([call('send', { to: 1 }, 's1'), call('look'), call('send', { to: 2 }, 's2')], [call('look', {}, 'l2')]),
   })
   const flow = defineAgent({ name: 'flow', tools: [slow], agents: [asker], planner: flowing, gates: [RATE] })
-  return [reader, tree, asker, flow] as unknown as Agent[]
+  return [reader, tree, asker, flow, sprinter] as unknown as Agent[]
 }
 
 const RATE: Gate = { by: 'tenant', rate: { runs: 1, perMs: 2_000 } }

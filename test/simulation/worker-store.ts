@@ -7,6 +7,9 @@ import type { Weather } from './weather.ts'
 const FREEZE_ODDS = 0.004
 /** Twice as long as a lease lasts. */
 const LONGEST_FREEZE_MS = 30_000
+/** Chance that a write takes its time, on its way there or back. */
+const SLOW_ODDS = 0.1
+const LONGEST_WRITE_MS = 200
 
 /**
  * A store as one worker sees it: a call fails now and then, before it reached the store or after, all the time while the
@@ -47,10 +50,24 @@ export function workerStore(store: Store, weather: Weather, life: Life): Store {
     if (luck < 0.02) throw new Error('the driver died after the write')
     return value
   }
+  /** Now and then a write takes its time: what is sent meanwhile may arrive before it, or be answered before it. */
+  async function slowly<T>(work: () => Promise<T>): Promise<T> {
+    if (weather.isCalm) return work()
+    await delay()
+    const settled = await settle(work)
+    await delay()
+    if ('error' in settled) throw settled.error
+    return settled.value
+  }
+  async function delay(): Promise<void> {
+    if (weather.random() >= SLOW_ODDS) return
+    const ms = Math.round(weather.random() * LONGEST_WRITE_MS)
+    await new Promise<void>((resolve) => void life.clock.setTimer(ms, resolve))
+  }
   return sharedStore(store, {
     create: (...given) => through('create', 0.02, () => store.create(...given)),
     claim: (...given) => through('claim', 0.02, () => store.claim(...given)),
-    append: (...given) => through('append', 0.02, () => perish(() => store.append(...given))),
+    append: (...given) => through('append', 0.02, () => perish(() => slowly(() => store.append(...given)))),
     release: (...given) => through('release', 0.03, () => store.release(...given)),
     heartbeat: (...given) => through('heartbeat', 0.03, () => store.heartbeat(...given)),
     sweep: (...given) => through('sweep', 0.05, () => store.sweep(...given)),

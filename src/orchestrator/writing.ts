@@ -1,0 +1,77 @@
+// How what a run's driver recorded comes to the store: waited for, or sent while the run goes on.
+import type { Effect } from '../core/index.ts'
+import { type Insistence, writeAgain, writeBehind } from './insisting.ts'
+import { failEffect, type Progress } from './progress.ts'
+import { toolOf } from './routing.ts'
+import type { RunContext } from './run-context.ts'
+
+/** At most so many writes of one run are on their way while it goes on. */
+export const MOST_ON_THE_WAY = 8
+
+/**
+ * Whether what comes next may begin before the store has answered. That is so for what may be repeated, model calls and
+ * `pure` tools, and only behind a first write of the same claim that has been answered: a run that brings its worker down at
+ * once is counted (S6). A model call must be within the budget for certain, and nobody may be watching, who would see parts
+ * of an answer before the decision that asked for it.
+ */
+export function mayGoAhead({ context, log, startable }: Progress): boolean {
+  const { view } = context
+  let isRepeatable = startable.length > 0
+  for (const key of startable) {
+    const effect = view.effects.get(key)?.effect
+    if (effect === undefined) continue
+    // Its child spends of the same budget.
+    if (effect.kind === 'run') log.share()
+    isRepeatable &&= mayRepeat(context, effect)
+  }
+  if (!isRepeatable || view.cancelReason !== undefined || view.outcome !== undefined) return false
+  return log.maySend && (log.onTheWay?.count ?? 0) < MOST_ON_THE_WAY && log.isAffordable && !context.engine.hub.wantsLive(view.id)
+}
+
+function mayRepeat(context: RunContext, effect: Effect): boolean {
+  return effect.kind === 'model' || (effect.kind === 'tool' && toolOf(context, effect)?.tool.effect === 'pure')
+}
+
+/**
+ * Sends what was recorded, and resolves when it has left: what begins now cannot hold it up. Writes of other runs that go
+ * on in the same turn of the event loop leave together.
+ */
+export function sendAhead({ log }: Progress, failed: () => void): Promise<void> {
+  log.sendOff(failed)
+  return new Promise((resolve) => process.nextTick(resolve))
+}
+
+/** Waits for all that is on its way, and writes again what was not written. */
+export async function catchUp(insistence: Insistence, { log }: Progress): Promise<void> {
+  await log.onTheWay?.answered()
+  for (const sent of log.onTheWay?.takeUnwritten() ?? []) {
+    const { failure } = sent
+    if (failure?.isBehind === true) await writeBehind(insistence, log.again(sent), failure.error)
+    else await writeAgain(insistence, log.again(sent), failure?.error)
+  }
+}
+
+/** Goes on where what was recorded was not written at the first try: behind all that was sent before it. */
+export async function writeAfterAll(
+  insistence: Insistence,
+  progress: Progress,
+  isBehind: boolean,
+  error: unknown,
+): Promise<void> {
+  const { log } = progress
+  const forgoing = (refusal: unknown): void => forgo(progress, refusal)
+  if (!isBehind) return writeAgain(insistence, log, error, forgoing)
+  await catchUp(insistence, progress)
+  return writeBehind(insistence, log, error, forgoing)
+}
+
+/** Nothing was written, for want of budget. The calls that found none fail, and the planner hears of it. */
+function forgo(progress: Progress, error: unknown): void {
+  const { log } = progress
+  log.dropReserve()
+  for (const key of progress.reserving) {
+    progress.unreserved.add(key)
+    failEffect(progress, key, 'failed', error)
+  }
+  progress.startable = progress.startable.filter((key) => log.view.effects.get(key)?.outcome === undefined)
+}

@@ -1,0 +1,224 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { defineAgent, OpspawnError, type RunEvent, type Store } from '../../src/index.ts'
+import { MOST_ON_THE_WAY } from '../../src/orchestrator/writing.ts'
+import { manualClock, scriptedModel } from '../../src/testing/index.ts'
+import { call, child, gate, type Gate, noting, stepsPlanner } from './support/parts.ts'
+import { closeAll, outcomeOf, settle, world } from './support/world.ts'
+import { memoryStore, wrapStore } from './support/wrappers.ts'
+
+afterEach(closeAll)
+
+/** A write that a store holds back. */
+interface Held {
+  readonly events: readonly RunEvent[]
+  /** Lets it through. */
+  readonly pass: Gate
+}
+
+/** A store that survives, and that holds back each write until it is let through. */
+function slowStore({ durability = 'disk' as Store['capabilities']['durability'] } = {}) {
+  const clock = manualClock()
+  const inner = memoryStore({ clock })
+  const held: Held[] = []
+  let isOpen = false
+  const store = wrapStore(inner, {
+    capabilities: { ...inner.capabilities, durability },
+    async append(fence, after, events, ...rest) {
+      const pass = gate()
+      held.push({ events, pass })
+      if (!isOpen) await pass.promise
+      return inner.append(fence, after, events, ...rest)
+    },
+  })
+  /** Lets through what is held back now. */
+  const release = async (): Promise<void> => {
+    for (const { pass } of held.splice(0)) pass.open()
+    await settle(clock)
+  }
+  const open = async (): Promise<void> => {
+    isOpen = true
+    await release()
+  }
+  return { options: { clock, store }, clock, held, release, open }
+}
+
+const types = (held: readonly Held[]): string[] => held.map(({ events }) => events.map(({ type }) => type).join(' '))
+const pure = (name = 'pure') => noting(name)
+const unsafe = () => noting('unsafe', undefined, { effect: 'unsafe' })
+
+describe('what may be repeated', () => {
+  test('waits for the first write of a claim, and no longer', async () => {
+    const slow = slowStore()
+    const tool = pure()
+    const agent = defineAgent({
+      name: 'a',
+      tools: [tool],
+      planner: stepsPlanner([call('pure', {}, 'p')], [call('pure', {}, 'q')]),
+    })
+    const { ops, heard } = await world({ agents: [agent], ...slow.options })
+    const run = await ops.start(agent, 'go')
+    await settle(slow.clock)
+    expect(types(slow.held)).toEqual(['decision'])
+    expect(tool.calls).toHaveLength(0)
+    await slow.release()
+    expect(tool.calls).toHaveLength(2)
+    // The end waits for all that comes before it, and nobody hears of what is not written.
+    expect(types(slow.held)).toEqual(['effect-end decision', 'effect-end run-end'])
+    expect(heard.map(({ event }) => event.type)).not.toContain('effect-end')
+    await slow.release()
+    expect(await outcomeOf(slow.clock, run)).toMatchObject({ status: 'completed' })
+    expect(heard.map(({ event }) => event.seq)).toEqual([1, 2, 3, 4, 5, 6, 7])
+  })
+
+  test.each(['idempotent', 'unsafe', 'transactional'] as const)('is no %s tool', async (effect) => {
+    const slow = slowStore()
+    const careful = noting('careful', undefined, { effect })
+    const steps = [[call('pure', {}, 'p')], [call('careful', {}, 'c')]]
+    const agent = defineAgent({ name: 'a', tools: [pure(), careful], planner: stepsPlanner(...steps) })
+    const store: Store = {
+      ...slow.options.store,
+      capabilities: { ...slow.options.store.capabilities, transactions: true },
+      transaction: async () => {
+        throw new OpspawnError('STORE_FAILED', 'no transactions here', { retryable: false })
+      },
+    }
+    const { ops } = await world({ agents: [agent], clock: slow.clock, store })
+    await ops.start(agent, 'go')
+    await settle(slow.clock)
+    await slow.release()
+    expect(types(slow.held)).toHaveLength(1)
+    expect(careful.calls).toHaveLength(0)
+    await slow.open()
+    expect(careful.calls).toHaveLength(effect === 'transactional' ? 0 : 1)
+  })
+
+  test('waits where the store keeps nothing, and where somebody watches', async () => {
+    for (const watch of [false, true]) {
+      const slow = slowStore({ durability: watch ? 'disk' : 'none' })
+      const tool = pure()
+      const agent = defineAgent({
+        name: 'a',
+        tools: [tool],
+        planner: stepsPlanner([call('pure', {}, 'p')], [call('pure', {}, 'q')]),
+      })
+      const { ops } = await world({ agents: [agent], ...slow.options, watch })
+      await ops.start(agent, 'go')
+      await settle(slow.clock)
+      await slow.release()
+      expect(tool.calls).toHaveLength(1)
+      await slow.open()
+    }
+  })
+
+  test('goes on until so many writes are on their way', async () => {
+    const slow = slowStore()
+    const tool = pure()
+    const steps = Array.from({ length: 20 }, (_, at) => [call('pure', {}, `p${at}`)])
+    const agent = defineAgent({ name: 'a', tools: [tool], planner: stepsPlanner(...steps) })
+    const { ops } = await world({ agents: [agent], ...slow.options })
+    const run = await ops.start(agent, 'go')
+    await settle(slow.clock)
+    await slow.release()
+    await settle(slow.clock, 20)
+    expect(slow.held).toHaveLength(MOST_ON_THE_WAY + 1)
+    expect(tool.calls).toHaveLength(MOST_ON_THE_WAY + 1)
+    await slow.open()
+    expect(await outcomeOf(slow.clock, run)).toMatchObject({ status: 'completed' })
+    expect(tool.calls).toHaveLength(20)
+  })
+})
+
+describe('a model call', () => {
+  const turns = () => scriptedModel([{ toolCalls: [{ name: 'pure' }] }, { toolCalls: [{ name: 'pure' }] }, 'done'])
+
+  test('begins before it is on record, within a budget of its own', async () => {
+    const slow = slowStore()
+    const model = turns()
+    const agent = defineAgent({ name: 'a', model, tools: [pure()], limits: { steps: 3 } })
+    const { ops } = await world({ agents: [agent], ...slow.options })
+    const run = await ops.start(agent, 'go')
+    await settle(slow.clock)
+    await slow.release()
+    expect(model.calls).toHaveLength(3)
+    await slow.open()
+    expect(await outcomeOf(slow.clock, run)).toMatchObject({ status: 'completed', output: 'done' })
+  })
+
+  test('is not begun where the budget has no room for it', async () => {
+    const slow = slowStore()
+    const model = turns()
+    const agent = defineAgent({ name: 'a', model, tools: [pure()], limits: { steps: 2 } })
+    const { ops } = await world({ agents: [agent], ...slow.options })
+    const run = await ops.start(agent, 'go')
+    await settle(slow.clock)
+    await slow.open()
+    expect(await outcomeOf(slow.clock, run)).toMatchObject({ status: 'failed', error: { code: 'BUDGET_EXCEEDED' } })
+    expect(model.calls).toHaveLength(2)
+  })
+
+  test('waits where parents or children spend of the same budget', async () => {
+    const slow = slowStore()
+    const model = turns()
+    const inner = defineAgent({ name: 'inner', model, tools: [pure()] })
+    const outer = defineAgent({ name: 'outer', agents: [inner], planner: stepsPlanner([child('inner')]) })
+    const { ops } = await world({ agents: [inner, outer], ...slow.options })
+    await ops.start(outer, 'go')
+    for (let round = 0; round < 10 && model.calls.length === 0; round += 1) await slow.release()
+    // The answer and the tool's result were sent; the second call waits for them.
+    expect(types(slow.held)).toEqual(['effect-end decision', 'effect-end decision'])
+    expect(model.calls).toHaveLength(1)
+    await slow.open()
+    expect(model.calls).toHaveLength(3)
+  })
+})
+
+describe('a write that fails on its way', () => {
+  /** Lets the first write through, and has the others fail as told, by their place. */
+  async function failing(failures: Readonly<Record<number, 'before' | 'after' | 'lost'>>) {
+    const clock = manualClock()
+    const inner = memoryStore({ clock })
+    let made = 0
+    const store = wrapStore(inner, {
+      capabilities: { ...inner.capabilities, durability: 'disk' },
+      async append(...given) {
+        const how = failures[made++]
+        if (how === 'lost') throw new OpspawnError('LEASE_LOST', 'another worker has it')
+        if (how !== 'before') {
+          const tasks = await inner.append(...given)
+          if (how === undefined) return tasks
+        }
+        throw new OpspawnError('STORE_FAILED', 'the disk is full')
+      },
+    })
+    const tool = pure()
+    const careful = unsafe()
+    const steps = [[call('pure', {}, 'p')], [call('pure', {}, 'q')], [call('pure', {}, 'r')], [call('unsafe', {}, 's')]]
+    const agent = defineAgent({ name: 'a', tools: [tool, careful], planner: stepsPlanner(...steps) })
+    const made1 = await world({ agents: [agent], clock, store })
+    const run = await made1.ops.start(agent, 'go')
+    return { ...made1, run, inner, tool, careful }
+  }
+
+  test.each([
+    ['before it reached the store', { 1: 'before' }],
+    ['when it was written', { 1: 'after' }],
+    ['with the next one', { 1: 'before', 2: 'before' }],
+    ['and the next one was written, but not answered', { 2: 'after', 3: 'after' }],
+    ['and is refused once more', { 1: 'before', 4: 'before', 5: 'after' }],
+  ] as const)('%s is made again, in its order', async (_, failures) => {
+    const { clock, run, inner, tool, careful, heard } = await failing(failures)
+    expect(await outcomeOf(clock, run)).toMatchObject({ status: 'completed' })
+    expect(tool.calls).toHaveLength(3)
+    expect(careful.calls).toHaveLength(1)
+    const history = await inner.read(run.id, 1)
+    expect(history.map(({ seq }) => seq)).toEqual(history.map((_event, at) => at + 1))
+    expect(heard.map(({ event }) => event.seq)).toEqual(history.map(({ seq }) => seq))
+  })
+
+  test('because the run was lost, ends the work on it', async () => {
+    const { clock, faults, careful } = await failing({ 1: 'lost', 2: 'lost', 3: 'lost' })
+    await settle(clock, 10)
+    expect(faults.map(({ failure }) => failure.code)).toContain('LEASE_LOST')
+    expect(careful.calls).toHaveLength(0)
+  })
+})
