@@ -71,6 +71,13 @@ describe('a conversation that is shown as it is', () => {
   const run = createView({ tools: [], models: [], memories: [] }, origin)
   const shown = (messages: readonly Message[]) =>
     createPromptCache((list) => list === told).promptFor(run, { kind: 'model', key: 'm', messages })
+  test('is left alone, while all else is made unchangeable', () => {
+    const before = userMessage('before')
+    const prompt = shown([before, ...told])
+    expect(Object.isFrozen(before)).toBe(true)
+    expect(prompt[2]).toBe(told[1])
+    expect(Object.isFrozen(told[1])).toBe(false)
+  })
   test('stands in the prompt wherever the planner put it', () => {
     const before = userMessage('before')
     for (const messages of [
@@ -83,13 +90,6 @@ describe('a conversation that is shown as it is', () => {
     ]) {
       expect(shown(messages)).toEqual(messages)
     }
-  })
-  test('is left alone, while all else is made unchangeable', () => {
-    const before = userMessage('before')
-    const prompt = shown([before, ...told])
-    expect(Object.isFrozen(before)).toBe(true)
-    expect(prompt[2]).toBe(told[1])
-    expect(Object.isFrozen(told[1])).toBe(false)
   })
 })
 

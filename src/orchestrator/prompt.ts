@@ -57,18 +57,16 @@ export interface PromptCache {
  * What a model is shown of these messages. The run's conversation, which may be most of them, is not looked at again where
  * it is shown as it is.
  */
-function shownAll(messages: readonly Message[], conversation: readonly Message[]): readonly ModelMessage[] {
-  let prompt: ModelMessage[] | undefined
-  const from = conversation.length === 0 ? 0 : messages.indexOf(conversation[0] as Message)
-  for (let index = 0; index < messages.length; index += 1) {
-    const message = messages[index] as Message
-    if (message === conversation[index - from]) continue
-    const made = shown(message)
-    if (made === (message as unknown)) continue
-    prompt ??= messages.slice() as unknown as ModelMessage[]
-    prompt[index] = made
-  }
-  return prompt ?? (messages as unknown as readonly ModelMessage[])
+function shownAll(messages: readonly Message[], conversation: readonly Message[]): ModelMessage[] {
+  const { length } = conversation
+  const from = length === 0 ? 0 : Math.max(0, messages.indexOf(conversation[0] as Message))
+  // Counted apart: a look before the beginning of a list takes as long as a hundred within it.
+  let same = 0
+  while (same < length && messages[from + same] === conversation[same]) same += 1
+  const prompt = messages.slice() as unknown as ModelMessage[]
+  for (let index = 0; index < from; index += 1) prompt[index] = shown(messages[index] as Message)
+  for (let index = from + same; index < messages.length; index += 1) prompt[index] = shown(messages[index] as Message)
+  return prompt
 }
 
 /**
@@ -78,22 +76,16 @@ function shownAll(messages: readonly Message[], conversation: readonly Message[]
  */
 export function createPromptCache(isPlain: (messages: readonly Message[]) => boolean): PromptCache {
   let key: string | undefined
-  let begun: readonly ModelMessage[] = []
-  /** What was begun and what calls that go on from it have added; absent: nothing yet. */
-  let grown: ModelMessage[] | undefined
+  /** What was begun, and what calls that go on from it have added. */
+  let prompt: ModelMessage[] = []
   return {
     promptFor(run, effect) {
       const added = key !== undefined && effect.continues === key ? addedMessages(run, effect) : undefined
-      if (added === undefined) {
-        begun = shownAll(promptOf(run, effect), isPlain(run.messages) ? run.messages : NONE)
-        grown = undefined
-      } else {
-        grown ??= begun.slice()
-        for (const message of added) grown.push(shown(message))
-      }
+      if (added === undefined) prompt = shownAll(promptOf(run, effect), isPlain(run.messages) ? run.messages : NONE)
+      else for (const message of added) prompt.push(shown(message))
       key = effect.key
       // The model gets a list of its own: it may change it, and whoever keeps it must not see later calls grow it.
-      return (grown ?? begun).slice()
+      return prompt.slice()
     },
   }
 }
