@@ -39,7 +39,7 @@ function counted(counts: Counts, inner: StartThreads): StartThreads {
     }
 }
 
-test('a run of 11 steps alone is 14 commits, 13 of them synced, and 14 messages (S2)', async () => {
+test('a run of 11 steps alone is at most 14 commits, 13 of them synced, and 14 messages (S2)', async () => {
   const counts: Counts = { commits: 0, synced: 0, calls: [], messages: 0 }
   let isSyncing = true
   const { sqlite } = faultySqlite((sql, moment) => {
