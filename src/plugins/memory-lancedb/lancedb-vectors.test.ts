@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import type { Memory } from '../../core/index.ts'
 import { fact, testEmbedder, textsOf } from '../../testing/memory-world.ts'
 import { seededRandom } from '../../testing/seeded.ts'
+import { makesVectorsAnew } from '../../../test/fixtures/file-memories.ts'
 import { lancedbMemories } from '../../../test/fixtures/lancedb-memories.ts'
+import { lancedbMemory } from './index.ts'
 
 const { newPath, using } = lancedbMemories()
 
@@ -29,16 +31,7 @@ test('8: another embedder is refused with both named, or its vectors are made an
     await expect(memory.bind(scope).recall('x')).rejects.toMatchObject({ code: 'MEMORY_MISMATCH' })
   })
   await using({ path }, async (memory) => expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing']))
-  await using({ path, embedder: two, reembed: true }, async (memory) => {
-    expect((await memory.stats()).pending).toBe(2)
-    expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing'])
-    await memory.maintain()
-    expect((await memory.stats()).pending).toBe(0)
-  })
-  await using({ path, embedder: two }, async (memory) => {
-    expect((await memory.stats()).pending).toBe(0)
-    expect(textsOf(await memory.bind(scope).recall('zoo'))[0]).toBe('zebra crossing')
-  })
+  await makesVectorsAnew((reembed) => lancedbMemory({ path, embedder: two, reembed }), scope)
 })
 
 test('a vector stays with its record through every change that leaves the text as it is', async () => {
