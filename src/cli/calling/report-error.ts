@@ -9,6 +9,7 @@ const HINTS: Readonly<Record<string, string>> = {
   APPROVAL_DECIDED: '`opspawn inspect RUN` shows how it was answered',
   PAYLOAD_TOO_LARGE: 'keep large data in a file or a service, and hand its name to the run',
   RUN_UNKNOWN: '`opspawn list` shows the runs of the store; is it the right one?',
+  SCHEDULE_UNKNOWN: '`opspawn schedules list` shows the schedules of the store',
 }
 
 /** An error that carries a hint of its own. */
