@@ -83,7 +83,8 @@ export const init: CliCommand = {
       throw usageError(`${folder} cannot be written: ${(error as Error).message}`, 'name another folder', 'file-unwritable')
     }
     output.give({ folder, files }, () => `wrote ${files.join(', ')} in ${folder}`)
-    if (!output.isJson) output.note('next: opspawn run hello --set name=Ada --watch; it waits for: opspawn approve RUN --by you')
+    if (!output.isJson)
+      output.note('next: npx opspawn run hello --set name=Ada --watch; it waits for: npx opspawn approve RUN --by you')
     return 0
   },
 }
