@@ -1,7 +1,8 @@
 /** Whatever is given wrong: a code, a sentence that says what and where, and no fault of ours. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { node, root } from '../examples/run-example.ts'
 import { call, emptyFolder, opspawn, project } from './support.ts'
@@ -87,6 +88,23 @@ describe('a configuration', () => {
     const called = await call(configured('export default { agents: [{}] }'), ['agents'])
     expect(called).toEqual(refused('an agent or a plugin of the configuration has no spec', 'PLUGIN_INVALID'))
   })
+})
+
+test('a workflow of the configuration, by its file: what to do', async () => {
+  const cwd = emptyFolder({ 'nap.yaml': 'name: nap\ntasks: { rest: { sleep: 1s } }\n' })
+  const text = `import { loadWorkflow } from '${pathToFileURL(join(root, 'src/plugins/planner-workflow/index.ts')).href}'
+export default async () => ({ agents: [await loadWorkflow('name: nap\\ntasks: { rest: { sleep: 1s } }')] })`
+  writeFileSync(join(cwd, 'opspawn.config.mjs'), text)
+  const { code, stderr } = await call(cwd, ['run', 'nap.yaml'])
+  expect([code, stderr]).toEqual([
+    78,
+    expect.stringMatching(/^error NAME_DUPLICATE[^]*hint: a workflow that the configuration has/m),
+  ])
+})
+
+test('a number that is too large: how large it may be', async () => {
+  const { stderr } = await call(project(), ['list', '--limit', '9'.repeat(20)])
+  expect(stderr).toMatch(/--limit must be a whole number above 0, and below 1,000,000,000, not "9+"/)
 })
 
 test('a schedule that there is not: where they stand', async () => {
