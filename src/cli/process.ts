@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { usageError } from './calling/report-error.ts'
 import { runCli } from './program.ts'
 import type { InterruptName } from './terminal/surroundings.ts'
 
@@ -20,7 +21,9 @@ export async function runProcess(manifest: URL): Promise<void> {
     stderr,
     stdin,
     env,
-    cwd: process.cwd(),
+    get cwd() {
+      return currentFolder()
+    },
     version: (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version,
     onInterrupt(listener) {
       for (const name of NAMES) process.on(name, listener)
@@ -32,6 +35,15 @@ export async function runProcess(manifest: URL): Promise<void> {
   clearInterval(alive)
   // A configuration may have opened what keeps the process alive; everything is written, so it ends here.
   process.exit(code)
+}
+
+/** @throws OpspawnError `OPTIONS_INVALID` where somebody removed it under this process */
+function currentFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    throw usageError('the folder that this was called in is not there any more', 'go to one that is: cd')
+  }
 }
 
 /** Node 22 says of types in configurations and of `node:sqlite` that they are experiments: nothing for who runs a command. */

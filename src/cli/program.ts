@@ -26,7 +26,21 @@ export async function runCli(surroundings: Surroundings): Promise<number> {
     code = reportError(output, error, has('--debug'))
   }
   await output.flush()
-  return output.gone.aborted ? READER_GONE : code
+  return output.gone.aborted ? unwritten(surroundings, output) : code
+}
+
+/** Of an output that could not be written: because nobody reads it any more, or for a reason that must be told. */
+async function unwritten(surroundings: Surroundings, { gone, isJson }: Output): Promise<number> {
+  const { code, message } = gone.reason as NodeJS.ErrnoException
+  if (code === 'EPIPE') return READER_GONE
+  const last = new Output(surroundings, { json: isJson, color: false })
+  const exit = reportError(
+    last,
+    usageError(`what was to be said cannot be written: ${message}`, undefined, 'file-unwritable'),
+    false,
+  )
+  await last.flush()
+  return exit
 }
 
 async function callOne(surroundings: Surroundings, output: Output): Promise<number> {
@@ -68,7 +82,9 @@ function createProgram(version: string, output: Output, act: Act): Command {
 /** What stands above commands of two words, by the first. */
 const GROUPS: Readonly<Record<string, string>> = {
   events: 'Histories of runs as files.',
+  mcp: 'Tools of MCP servers, and which of them are approved.',
   memory: 'What agents remember, and documents for them.',
+  policy: 'What the rules of the configuration make of calls.',
   schedules: 'What starts runs at certain times.',
 }
 

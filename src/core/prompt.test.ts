@@ -10,8 +10,6 @@ import {
   type Message,
   type ModelAnswer,
   type ModelEffect,
-  type OfferedTool,
-  OpspawnError,
   type Outcome,
   promptOf,
   type RunView,
@@ -20,6 +18,8 @@ import {
   toolResultOutput,
   userMessage,
 } from './index.ts'
+import { expert, search } from '../../test/fixtures/offered-tools.ts'
+import { refusal } from '../../test/fixtures/refusal.ts'
 
 const answer = (...content: readonly AnswerPart[]): ModelAnswer => ({ content, finishReason: 'stop', usage: {} })
 const text = (value: string): AnswerPart => ({ type: 'text', text: value })
@@ -33,21 +33,6 @@ const call = (id: string, input = '{}', more: object = {}): AnswerPart => ({
 const done = (value: unknown): Outcome => ({ status: 'completed', value: value as Json })
 const failed: Outcome = { status: 'failed', error: { code: 'TOOL_FAILED', message: 'it broke', retryable: false } }
 
-const search: OfferedTool = {
-  name: 'web.search',
-  alias: 'web_search',
-  description: 'Searches.',
-  inputSchema: { type: 'object' },
-  effect: 'pure',
-  labels: [],
-}
-const expert: OfferedTool = {
-  ...search,
-  name: 'expert',
-  alias: 'expert',
-  delegate: { agent: 'expert', handoff: false, text: true },
-}
-
 /** A run of which nothing is known but these effects. */
 function runOf(...effects: readonly (readonly [Effect, (Outcome | undefined)?])[]): RunView {
   const origin = { runId: 'r', agent: 'a', definition: 'd', tenant: 't', input: 'go', rootId: 'r', depth: 0, limits: {} }
@@ -55,16 +40,6 @@ function runOf(...effects: readonly (readonly [Effect, (Outcome | undefined)?])[
   const records = view.effects as Map<string, EffectRecord>
   for (const [effect, outcome] of effects) records.set(effect.key, { effect, outcome, failures: 0, started: false })
   return view
-}
-
-function refusal(body: () => unknown): OpspawnError {
-  try {
-    body()
-  } catch (error) {
-    if (OpspawnError.is(error)) return error
-    throw error
-  }
-  throw new Error('it was not refused')
 }
 
 describe('assistantMessage', () => {

@@ -1,16 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { type Json, OpspawnError, toJson } from './index.ts'
+import { type Json, toJson } from './index.ts'
+import { refusal } from '../../test/fixtures/refusal.ts'
 
-/** Runs something that must be refused. */
-function refusal(value: unknown, limits?: Parameters<typeof toJson>[1]): OpspawnError {
-  try {
-    toJson(value, limits)
-  } catch (error) {
-    if (OpspawnError.is(error)) return error
-    throw error
-  }
-  throw new Error('it was not refused')
-}
+const refusalOf = (value: unknown, limits?: Parameters<typeof toJson>[1]) => refusal(() => toJson(value, limits))
 
 /** Wraps a value in lists until the whole has so many levels. */
 function nested(levels: number, core: unknown = 'leaf'): unknown {
@@ -106,7 +98,7 @@ describe('toJson refuses and names the place', () => {
       /^NaN /,
     ],
   ])('%s', (_name, value, path, text) => {
-    const error = refusal(value)
+    const error = refusalOf(value)
     expect(error).toMatchObject({ code: 'JSON_INVALID', details: { path }, retryable: false })
     expect(error.message).toMatch(text)
     expect(error.message).toContain(` at ${path} `)
@@ -116,14 +108,14 @@ describe('toJson refuses and names the place', () => {
     const own: Record<string, unknown> = {}
     own['me'] = own
     const endless = { toJSON: (): unknown => endless }
-    for (const value of [cycle, own, endless]) expect(refusal(value)).toMatchObject({ code: 'JSON_INVALID' })
-    expect(refusal(own).message).toMatch(/a cycle, or nesting deeper than 64/)
+    for (const value of [cycle, own, endless]) expect(refusalOf(value)).toMatchObject({ code: 'JSON_INVALID' })
+    expect(refusalOf(own).message).toMatch(/a cycle, or nesting deeper than 64/)
   })
   test('a long path keeps its two ends in the message, and is whole in the details', () => {
     const deep: Record<string, unknown> = { last: Number.NaN }
     let value = deep
     for (let depth = 40; depth > 0; depth -= 1) value = { [`step${depth}`]: value }
-    const { message, details } = refusal(value)
+    const { message, details } = refusalOf(value)
     expect(message).toMatch(/^NaN at \/step1\/step2\/.*\.\.\..*\/step40\/last is not JSON/)
     expect(message.length).toBeLessThan(300)
     expect((details as { readonly path: string }).path.split('/')).toHaveLength(42)
@@ -135,7 +127,7 @@ describe('toJson refuses and names the place', () => {
         throw thrown
       },
     }
-    const error = refusal({ a: [value] })
+    const error = refusalOf({ a: [value] })
     expect(error).toMatchObject({ code: 'JSON_INVALID', cause: thrown })
     expect(error.message).toMatch(/throws when it is read at \/.*secret/)
   })
@@ -144,8 +136,8 @@ describe('toJson refuses and names the place', () => {
     const toJSON = (): never => {
       throw thrown
     }
-    expect(refusal({ a: { toJSON } })).toMatchObject({ code: 'JSON_INVALID', details: { path: '/a' }, cause: thrown })
-    expect(refusal({ toJSON }).message).toMatch(/throws when it is read/)
+    expect(refusalOf({ a: { toJSON } })).toMatchObject({ code: 'JSON_INVALID', details: { path: '/a' }, cause: thrown })
+    expect(refusalOf({ toJSON }).message).toMatch(/throws when it is read/)
   })
   test('a toJSON that is a getter that throws', () => {
     const value = Object.defineProperty({}, 'toJSON', {
@@ -153,25 +145,25 @@ describe('toJson refuses and names the place', () => {
         throw new Error('closed')
       },
     })
-    expect(refusal([value])).toMatchObject({ code: 'JSON_INVALID', details: { path: '/0' } })
+    expect(refusalOf([value])).toMatchObject({ code: 'JSON_INVALID', details: { path: '/0' } })
   })
 })
 
 describe('toJson keeps to its limits', () => {
   test('64 levels by default, no more', () => {
     expect(toJson(nested(64))).toEqual(nested(64))
-    expect(refusal(nested(65)).message).toMatch(/deeper than 64/)
-    expect(refusal(nested(65, [])).details).toEqual({ path: '/0'.repeat(64) })
+    expect(refusalOf(nested(65)).message).toMatch(/deeper than 64/)
+    expect(refusalOf(nested(65, [])).details).toEqual({ path: '/0'.repeat(64) })
   })
   test('the levels that were asked for', () => {
     expect(toJson({ a: { b: 1 } }, { maxDepth: 2 })).toEqual({ a: { b: 1 } })
-    expect(refusal({ a: { b: {} } }, { maxDepth: 2 })).toMatchObject({ code: 'JSON_INVALID', details: { path: '/a/b' } })
-    expect(refusal([], { maxDepth: 0 }).code).toBe('JSON_INVALID')
+    expect(refusalOf({ a: { b: {} } }, { maxDepth: 2 })).toMatchObject({ code: 'JSON_INVALID', details: { path: '/a/b' } })
+    expect(refusalOf([], { maxDepth: 0 }).code).toBe('JSON_INVALID')
     expect(toJson('flat', { maxDepth: 0 })).toBe('flat')
   })
   test('the size that was asked for', () => {
     expect(toJson('x'.repeat(98), { maxSize: 100 })).toHaveLength(98)
-    const error = refusal('x'.repeat(99), { maxSize: 100 })
+    const error = refusalOf('x'.repeat(99), { maxSize: 100 })
     expect(error).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', details: { limit: 100 } })
     expect(error.message).toMatch(/larger than 100 characters of JSON/)
   })
@@ -183,10 +175,10 @@ describe('toJson keeps to its limits', () => {
     ['nested lists', Array.from({ length: 60 }, () => [[]])],
     ['what toJSON gives', { toJSON: () => 'x'.repeat(100) }],
   ])('in %s', (_name, value) => {
-    expect(refusal(value, { maxSize: 100 }).code).toBe('PAYLOAD_TOO_LARGE')
+    expect(refusalOf(value, { maxSize: 100 }).code).toBe('PAYLOAD_TOO_LARGE')
   })
   test('two million characters by default', () => {
-    expect(refusal('x'.repeat(2_097_151))).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', details: { limit: 2_097_152 } })
+    expect(refusalOf('x'.repeat(2_097_151))).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', details: { limit: 2_097_152 } })
     expect(toJson('x'.repeat(2_097_150))).toHaveLength(2_097_150)
   })
   test('and stops copying at once where they are passed', () => {
@@ -198,7 +190,7 @@ describe('toJson keeps to its limits', () => {
       },
     }
     expect(
-      refusal(
+      refusalOf(
         Array.from({ length: 10_000 }, () => row),
         { maxSize: 1000 },
       ).code,

@@ -1,20 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { callEffect, type OfferedTool, offeredTool, parseArguments, type RunView } from './index.ts'
-
-const search: OfferedTool = {
-  name: 'web.search',
-  alias: 'web_search',
-  description: 'Searches.',
-  inputSchema: { type: 'object' },
-  effect: 'pure',
-  labels: [],
-}
-const expert: OfferedTool = {
-  ...search,
-  name: 'expert',
-  alias: 'expert',
-  delegate: { agent: 'expert', handoff: false, text: true },
-}
+import { expert, search } from '../../test/fixtures/offered-tools.ts'
 
 describe('parseArguments', () => {
   test.each<[string, object]>([

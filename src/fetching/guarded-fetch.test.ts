@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { failing } from '../../test/fixtures/fetch-outcomes.ts'
 import { json, redirect, stubServer } from '../../test/fixtures/hostile-http.ts'
 import { type GuardedFetch, guardedFetch, type GuardedFetchOptions } from './index.ts'
 
 const SECRET = 'sk-very-secret'
-
-function failing(code: string, text = ''): object {
-  return expect.objectContaining({ code, message: expect.stringContaining(text) })
-}
 
 /** A fetch in which every name leads to the given address. */
 function leadingTo(address: string, options: GuardedFetchOptions = {}): GuardedFetch {

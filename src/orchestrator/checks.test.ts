@@ -4,16 +4,7 @@ import { requireLimits } from './checks/limits.ts'
 import { requireName } from './checks/name.ts'
 import { type Kind, requireShape, type Shape } from './checks/shape.ts'
 import { named, show } from './checks/show.ts'
-
-function refusal(body: () => void): OpspawnError {
-  try {
-    body()
-  } catch (error) {
-    if (OpspawnError.is(error)) return error
-    throw error
-  }
-  throw new Error('it was not refused')
-}
+import { refusal } from '../../test/fixtures/refusal.ts'
 
 describe('requireName', () => {
   test.each(['a', '_', '9', 'web.search', 'a-b', 'A_1', 'constructor', 'toString', 'x'.repeat(64)])('takes %j', (name) => {

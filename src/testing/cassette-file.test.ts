@@ -1,18 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { OpspawnError, type Model, type ModelCallOptions } from '../core/index.ts'
+import { OpspawnError, type Model } from '../core/index.ts'
 import { openCassette, type CassetteOptions } from './cassette-file.ts'
 import { cassetteModel, recordModel, replayModel } from './cassette.ts'
 import { scriptedModel } from './scripted-model.ts'
 import { temporaryFolder } from '../../test/fixtures/temporary-folder.ts'
+import { ask } from '../../test/fixtures/model-calls.ts'
 
 const folder = temporaryFolder()
 const pathOf = (): string => join(folder.path, 'nested', 'run.json')
-
-function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
-  return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
-}
 
 function open(mode: NonNullable<CassetteOptions['mode']>, more: CassetteOptions = {}) {
   return openCassette(pathOf(), { mode, ci: false, ...more })

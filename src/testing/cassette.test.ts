@@ -10,13 +10,10 @@ import { partIterator } from './part-stream.ts'
 import { scriptedModel } from './scripted-model.ts'
 import { temporaryFolder } from '../../test/fixtures/temporary-folder.ts'
 import type { ScriptedStep } from './scripted-step.ts'
+import { ask } from '../../test/fixtures/model-calls.ts'
 
 const folder = temporaryFolder()
 const pathOf = (): string => join(folder.path, 'nested', 'run.json')
-
-function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
-  return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
-}
 
 function open(mode: NonNullable<CassetteOptions['mode']>, more: CassetteOptions = {}) {
   return openCassette(pathOf(), { mode, ci: false, ...more })

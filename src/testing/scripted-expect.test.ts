@@ -2,10 +2,7 @@ import { expect, test } from 'vitest'
 import type { ModelCallOptions } from '../core/index.ts'
 import { lastToolResults, lastUserText, promptText } from './prompt-text.ts'
 import { scriptedModel } from './scripted-model.ts'
-
-function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
-  return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
-}
+import { ask } from '../../test/fixtures/model-calls.ts'
 
 const matchers = [
   [{ lastUserText: 'hi' }, { lastUserText: 'ho' }, 'lastUserText: expected "ho", actual "hi"'],

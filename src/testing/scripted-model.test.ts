@@ -1,18 +1,8 @@
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
-import type { ModelCallOptions } from '../core/index.ts'
 import { lastUserText } from './prompt-text.ts'
 import { scriptedModel } from './scripted-model.ts'
-
-function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
-  return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
-}
-
-async function collect<Part>(stream: AsyncIterable<Part>): Promise<Part[]> {
-  const parts: Part[] = []
-  for await (const part of stream) parts.push(part)
-  return parts
-}
+import { ask, collect } from '../../test/fixtures/model-calls.ts'
 
 const usage = {
   inputTokens: { total: 10, noCache: 10, cacheRead: undefined, cacheWrite: undefined },

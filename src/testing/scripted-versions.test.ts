@@ -1,17 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
-import type { ModelCallOptions } from '../core/index.ts'
 import { scriptedModel } from './scripted-model.ts'
-
-function ask(text: string, more: Partial<ModelCallOptions> = {}): ModelCallOptions {
-  return { prompt: [{ role: 'user', content: [{ type: 'text', text }] }], ...more }
-}
-
-async function collect<Part>(stream: AsyncIterable<Part>): Promise<Part[]> {
-  const parts: Part[] = []
-  for await (const part of stream) parts.push(part)
-  return parts
-}
+import { ask, collect } from '../../test/fixtures/model-calls.ts'
 
 test('the V2 and V3 forms share the script and have their own shapes', async () => {
   const answer = { text: 'hi', usage: { inputTokens: 20, outputTokens: 9, cacheRead: 8, reasoning: 5 } }

@@ -12,6 +12,17 @@ afterEach(closeAll)
 const effectsOf = (history: readonly RunEvent[]): readonly string[] =>
   ofType(history, 'decision').flatMap(({ effects }) => effects.map(({ key }) => key))
 
+/** The same memory, but one of its appends is refused. */
+function refusing(memory: Memory, which: number): Memory {
+  let calls = 0
+  const refuse = () => Promise.reject(new OpspawnError('MEMORY_FAILED', 'full', { retryable: false }))
+  const bind: Memory['bind'] = (...scope) => {
+    const handle = memory.bind(...scope)
+    return { ...handle, append: (...call) => ((calls += 1) === which ? refuse() : handle.append(...call)) }
+  }
+  return { ...memory, bind }
+}
+
 describe.each(planners)('the %s planner and a memory', (_name, makePlanner, script) => {
   test('keeps what was said, finds it in another session when it may, and the model reads it', async () => {
     const memory = quiet()
@@ -164,17 +175,8 @@ describe('an output that is refused', () => {
 
   test('is not superseded where it was not kept: the question comes with the answer that is', async () => {
     const memory = quiet()
-    let calls = 0
-    const failing: Memory = {
-      ...memory,
-      bind: (...scope) => {
-        const handle = memory.bind(...scope)
-        const refuse = () => Promise.reject(new OpspawnError('MEMORY_FAILED', 'full', { retryable: false }))
-        return { ...handle, append: (...call) => ((calls += 1) === 1 ? refuse() : handle.append(...call)) }
-      },
-    }
     const model = scriptedModel(['{"n":"one"}', '{"n":1}'])
-    const agent = defineAgent({ name: 'guide', memory: failing, model, output }) as unknown as Agent
+    const agent = defineAgent({ name: 'guide', memory: refusing(memory, 1), model, output }) as unknown as Agent
     await play(agent, ['How many otters?'])
     expect((await records(memory)).map(({ text, supersedes }) => [text, supersedes])).toEqual([
       ['How many otters?', undefined],
@@ -184,18 +186,9 @@ describe('an output that is refused', () => {
 
   test('is superseded by the last of several, one of which the memory did not take', async () => {
     const memory = quiet()
-    let calls = 0
-    const failing: Memory = {
-      ...memory,
-      bind: (...scope) => {
-        const handle = memory.bind(...scope)
-        const refuse = () => Promise.reject(new OpspawnError('MEMORY_FAILED', 'full', { retryable: false }))
-        return { ...handle, append: (...call) => ((calls += 1) === 2 ? refuse() : handle.append(...call)) }
-      },
-    }
     const model = scriptedModel(['{"n":"one"}', '{"n":"two"}', '{"n":1}'])
     const limits = { repairs: 2 }
-    const agent = defineAgent({ name: 'guide', memory: failing, model, output, limits }) as unknown as Agent
+    const agent = defineAgent({ name: 'guide', memory: refusing(memory, 2), model, output, limits }) as unknown as Agent
     await play(agent, ['How many otters?'])
     const kept = await records(memory)
     expect(kept.map(({ text }) => text)).toEqual(['How many otters?', '{"n":"one"}', '{"n":1}'])

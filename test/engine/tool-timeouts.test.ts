@@ -21,6 +21,13 @@ import {
 
 guardFile()
 
+/** A tool with a limit of a second that counts its calls, and hangs in each before the one that is named. */
+function hanging({ until = Infinity, ...more }: { readonly until?: number; readonly [option: string]: unknown }) {
+  const counted = { calls: 0 }
+  const execute = () => ((counted.calls += 1) < until ? new Promise(() => {}) : `call ${counted.calls}`)
+  return Object.assign(counted, tool('slow', execute, { timeoutMs: 1_000, ...more }))
+}
+
 describe('a time limit of a tool', () => {
   test('aborts the signal at that time and not before', async () => {
     const clock = manualClock()
@@ -54,46 +61,22 @@ describe('a time limit of a tool', () => {
     expectFailure((await play(subject, { options: { timing: { toolMs: 500 } } })).effect('a'), 'TOOL_TIMEOUT', '500')
   })
   test('holds for each execution anew, and a pure tool is tried again', async () => {
-    let calls = 0
-    const slow = tool(
-      'slow',
-      () => {
-        calls += 1
-        return calls < 3 ? new Promise(() => {}) : 'third'
-      },
-      { timeoutMs: 1_000 },
-    )
+    const slow = hanging({ until: 3 })
     const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
-    expect(played.effect('a')).toEqual({ status: 'completed', value: 'third' })
+    expect(played.effect('a')).toEqual({ status: 'completed', value: 'call 3' })
     expect(played.retries('a').map((event) => event.error.code)).toEqual(['TOOL_TIMEOUT', 'TOOL_TIMEOUT'])
   })
   test('of an unsafe tool is not followed by a second call (S5)', async () => {
-    let calls = 0
-    const slow = tool(
-      'slow',
-      () => {
-        calls += 1
-        return new Promise(() => {})
-      },
-      { timeoutMs: 1_000, effect: 'unsafe' },
-    )
+    const slow = hanging({ effect: 'unsafe' })
     const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
-    expect(calls).toBe(1)
+    expect(slow.calls).toBe(1)
     expect(played.effect('a')).toMatchObject({ status: 'unknown', error: { retryable: false } })
     expectFailure(played.effect('a'), 'EFFECT_UNKNOWN', '"slow"', '1000 ms', /not known/)
   })
   test('of an unsafe tool that allows repetitions is followed by them, and unknown at the end', async () => {
-    let calls = 0
-    const slow = tool(
-      'slow',
-      () => {
-        calls += 1
-        return new Promise(() => {})
-      },
-      { timeoutMs: 1_000, effect: 'unsafe', retry: { attempts: 2 } },
-    )
+    const slow = hanging({ effect: 'unsafe', retry: { attempts: 2 } })
     const played = await play(agent('subject', once(callTool('a', 'slow')), { tools: [slow] }))
-    expect(calls).toBe(2)
+    expect(slow.calls).toBe(2)
     expect(played.retries('a').map((event) => event.error.code)).toEqual(['TOOL_TIMEOUT'])
     expect(played.effect('a').status).toBe('unknown')
   })

@@ -33,7 +33,8 @@ export class OptionReader {
     const text = this.text(name)
     if (text === undefined) return undefined
     if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
-    throw new OpspawnError('OPTIONS_INVALID', `--${name} must be a whole number above 0, not "${text}"`)
+    const most = /^\d{10,}$/.test(text) ? ', and below 1,000,000,000' : ''
+    throw new OpspawnError('OPTIONS_INVALID', `--${name} must be a whole number above 0${most}, not "${text}"`)
   }
 
   /** Milliseconds. @throws OpspawnError `OPTIONS_INVALID` */

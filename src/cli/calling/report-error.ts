@@ -7,8 +7,10 @@ const HINTS: Readonly<Record<string, string>> = {
   AGENT_UNKNOWN: '`opspawn agents` lists the agents of the configuration',
   APPROVAL_UNKNOWN: '`opspawn inspect RUN` shows what the run waits for',
   APPROVAL_DECIDED: '`opspawn inspect RUN` shows how it was answered',
+  NAME_DUPLICATE: 'a workflow that the configuration has is run by its name, not by its file',
   PAYLOAD_TOO_LARGE: 'keep large data in a file or a service, and hand its name to the run',
   RUN_UNKNOWN: '`opspawn list` shows the runs of the store; is it the right one?',
+  SCHEDULE_UNKNOWN: '`opspawn schedules list` shows the schedules of the store',
 }
 
 /** An error that carries a hint of its own. */

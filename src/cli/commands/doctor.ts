@@ -37,20 +37,28 @@ export const doctor: CliCommand = {
       config = await readConfig(call)
       return [{ name: 'configuration', status: 'ok', text: config?.path ?? 'none here' }]
     })
-    if (config !== undefined) await attempt(checks, 'agents', () => checkAgents(call, config))
-    if (hasStore(call, config)) await attempt(checks, 'store', () => withRuns(call, (runs) => checkRuns(call, runs, config)))
+    // A file that is named and not there is not made: it is a name that was mistyped.
+    const isThere = await attempt(checks, 'store', async () => {
+      storeFile(call, true)
+      return []
+    })
+    if (config !== undefined && isThere) await attempt(checks, 'agents', () => checkAgents(call, config))
+    if (isThere && hasStore(call, config))
+      await attempt(checks, 'store', () => withRuns(call, (runs) => checkRuns(call, runs, config)))
     tell(call, checks)
     const worst = checks.find(({ status }) => status === 'error')
     return worst === undefined ? 0 : errorInfo(worst.code ?? 'INTERNAL').exit
   },
 }
 
-async function attempt(checks: Check[], name: string, check: () => Promise<readonly Check[]>): Promise<void> {
+async function attempt(checks: Check[], name: string, check: () => Promise<readonly Check[]>): Promise<boolean> {
   try {
     checks.push(...(await check()))
+    return true
   } catch (error) {
     const { code, message } = toFailure(error, 'INTERNAL')
     checks.push({ name, status: 'error', text: message, code })
+    return false
   }
 }
 

@@ -75,11 +75,16 @@ export const init: CliCommand = {
     const inTheWay = there.filter((name) => name !== OPTIONAL)
     if (inTheWay.length > 0)
       throw usageError(`${folder} has ${inTheWay.join(' and ')} already`, 'name another folder', 'file-exists')
-    await mkdir(folder, { recursive: true })
     const files = Object.keys(FILES).filter((name) => !there.includes(name))
-    for (const name of files) await writeFile(join(folder, name), FILES[name] ?? '', { flag: 'wx' })
+    try {
+      await mkdir(folder, { recursive: true })
+      for (const name of files) await writeFile(join(folder, name), FILES[name] ?? '', { flag: 'wx' })
+    } catch (error) {
+      throw usageError(`${folder} cannot be written: ${(error as Error).message}`, 'name another folder', 'file-unwritable')
+    }
     output.give({ folder, files }, () => `wrote ${files.join(', ')} in ${folder}`)
-    if (!output.isJson) output.note('next: opspawn run hello --set name=Ada --watch; it waits for: opspawn approve RUN --by you')
+    if (!output.isJson)
+      output.note('next: npx opspawn run hello --set name=Ada --watch; it waits for: npx opspawn approve RUN --by you')
     return 0
   },
 }

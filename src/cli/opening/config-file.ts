@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { OpspawnError, toFailure } from '../../core/index.ts'
 import type { LocalOptions } from '../../index.ts'
 import type { Call } from '../calling/command.ts'
 import { usageError } from '../calling/report-error.ts'
+import { requireConfigShape } from './config-shape.ts'
 
 const NAMES = ['opspawn.config.ts', 'opspawn.config.mts', 'opspawn.config.js', 'opspawn.config.mjs'] as const
 
@@ -32,6 +33,8 @@ export async function requireConfig(call: Call): Promise<LoadedConfig> {
   const config = await readConfig(call)
   if (config !== undefined) return config
   const { cwd } = call.surroundings
+  if (call.options.isRefused('config'))
+    throw usageError('this needs a configuration, and --no-config leaves it out', 'leave --no-config out', 'config-missing')
   throw usageError(
     `there is no opspawn.config.ts in ${cwd}`,
     'give one with --config; `opspawn init` writes one',
@@ -40,6 +43,12 @@ export async function requireConfig(call: Call): Promise<LoadedConfig> {
 }
 
 async function loadConfig(path: string): Promise<LoadedConfig> {
+  if (statSync(path).isDirectory())
+    throw usageError(
+      `the configuration ${path} is a folder`,
+      'name the file in it: --config FOLDER/opspawn.config.ts',
+      'config-missing',
+    )
   const exported = await importDefault(path)
   let made: unknown = exported
   if (typeof exported === 'function') {
@@ -61,15 +70,18 @@ async function loadConfig(path: string): Promise<LoadedConfig> {
       'config-export',
     )
   }
-  const options = made as LocalOptions
-  const { store } = options
-  return { path, options: typeof store === 'string' ? { ...options, store: resolve(dirname(path), store) } : options }
+  requireConfigShape(path, made)
+  const { store } = made
+  return { path, options: typeof store === 'string' ? { ...made, store: resolve(dirname(path), store) } : made }
 }
 
 async function importDefault(path: string): Promise<unknown> {
   try {
     const module = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>
-    return module['default']
+    const { default: exported, 'module.exports': whole } = module
+    // A file without any import or export counts as CommonJS, which always exports something.
+    const isEmpty = exported === whole && typeof whole === 'object' && whole !== null && Object.keys(whole).length === 0
+    return isEmpty ? undefined : exported
   } catch (error) {
     throw loadError(path, error)
   }
@@ -93,11 +105,20 @@ function loadError(path: string, error: unknown): OpspawnError {
     cause: error,
     details: {
       reason: isSyntax ? 'config-syntax' : 'config-failed',
-      hint: isSyntax
-        ? 'the configuration cannot be read as JavaScript or TypeScript; of TypeScript, only what can be left out is allowed'
-        : 'the configuration threw while it was loaded; --debug shows where',
+      hint: isSyntax ? SYNTAX_HINT : loadHint(error, text),
     },
   })
+}
+
+const SYNTAX_HINT =
+  'the configuration cannot be read as JavaScript or TypeScript; of TypeScript, only what can be left out is allowed'
+
+function loadHint(error: unknown, text: string): string {
+  const { code } = (error ?? {}) as { readonly code?: unknown }
+  const missing = code === 'ERR_MODULE_NOT_FOUND' ? /^Cannot find package '([^']+)'/.exec(text)?.[1] : undefined
+  if (missing !== undefined) return `install it in the folder of the configuration: npm install ${missing}`
+  if (code === 'EACCES') return 'give this user the right to read it'
+  return 'the configuration threw while it was loaded; --debug shows where'
 }
 
 const syntaxCodes: ReadonlySet<string> = new Set(['ERR_INVALID_TYPESCRIPT_SYNTAX', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'])

@@ -24,14 +24,18 @@ export function openLines({ options, output, surroundings: { cwd } }: Call): Lin
     throw usageError(`${file} cannot be written: ${(error as Error).message}`, undefined, 'file-unwritable')
   })
   failed.catch(() => {})
+  // Not by `once`, which also rejects, and sooner, with the bare error.
+  const next = (event: 'drain' | 'finish'): Promise<unknown> =>
+    Promise.race([new Promise<void>((resolve) => void stream.once(event, resolve)), failed])
   return {
     file,
     async write(value) {
-      if (!stream.write(`${JSON.stringify(value)}\n`)) await Promise.race([once(stream, 'drain'), failed])
+      if (!stream.write(`${JSON.stringify(value)}\n`)) await next('drain')
     },
     async end() {
+      const finished = next('finish')
       stream.end()
-      await Promise.race([once(stream, 'close'), failed])
+      await finished
     },
   }
 }

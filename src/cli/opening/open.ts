@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Agent, OpspawnError, type Orchestrator, type Plugin, type Store } from '../../core/index.ts'
 import type { LocalOptions } from '../../index.ts'
@@ -11,7 +11,10 @@ export function storeFile({ options, surroundings: { cwd } }: Call, mustExist: b
   const given = options.text('store')
   if (given === undefined) return undefined
   const path = resolve(cwd, given)
-  if (mustExist && !existsSync(path)) throw usageError(`there is no file ${path}`, undefined, 'store-missing')
+  const isThere = existsSync(path)
+  if (isThere && statSync(path).isDirectory())
+    throw usageError(`--store takes a file such as runs.db, and ${path} is a folder`, undefined, 'store-missing')
+  if (mustExist && !isThere) throw usageError(`there is no file ${path}`, undefined, 'store-missing')
   return path
 }
 

@@ -1,4 +1,12 @@
-import type { Agent, Disposer, ExtensionHost, Plugin, PolicyRule, Tool } from '../../core/index.ts'
+import {
+  type Agent,
+  type Disposer,
+  type ExtensionHost,
+  OpspawnError,
+  type Plugin,
+  type PolicyRule,
+  type Tool,
+} from '../../core/index.ts'
 import type { LocalOptions } from '../../index.ts'
 
 /** What a configuration registers. */
@@ -17,6 +25,8 @@ export interface Parts {
 /**
  * Gathers the tools and agents of a configuration. Its extensions are set up for it, as an orchestrator would, and undone
  * again before `use` resolves.
+ *
+ * @throws OpspawnError `PLUGIN_INVALID`
  */
 export async function withParts<T>({ agents = [], plugins = [] }: LocalOptions, use: (parts: Parts) => Promise<T>): Promise<T> {
   const tools = new Map<string, Tool>()
@@ -32,6 +42,8 @@ export async function withParts<T>({ agents = [], plugins = [] }: LocalOptions, 
   const host: ExtensionHost = { add, addRule: (rule) => void rules.push(rule), addMiddleware() {}, observe() {} }
   try {
     for (const part of [...plugins, ...agents]) {
+      if (typeof part.spec !== 'string')
+        throw new OpspawnError('PLUGIN_INVALID', 'an agent or a plugin of the configuration has no spec')
       if (part.spec !== 'extension/1') add(part)
       else {
         const undo = await part.setup(host)

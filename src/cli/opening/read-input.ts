@@ -45,12 +45,14 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<string> {
 
 /** JSON, or YAML by the file's name; any other text as it is. */
 async function parseFile(path: string, text: string): Promise<Json> {
-  if (/\.ya?ml$/.test(path)) return (await import('yaml')).parse(text) as Json
-  if (!path.endsWith('.json')) return jsonOrText(text)
+  const isYaml = /\.ya?ml$/.test(path)
+  if (!isYaml && !path.endsWith('.json')) return jsonOrText(text)
   try {
-    return JSON.parse(text) as Json
+    return (isYaml ? (await import('yaml')).parse(text) : JSON.parse(text)) as Json
   } catch (error) {
-    throw usageError(`${path} is not JSON: ${(error as Error).message}`)
+    // Of YAML the lines around the mistake follow.
+    const [first = ''] = (error as Error).message.split(/:?\n/)
+    throw usageError(`${path} is not ${isYaml ? 'YAML' : 'JSON'}: ${first}`)
   }
 }
 

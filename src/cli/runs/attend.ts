@@ -31,7 +31,7 @@ export function attendOptions({ options }: Call): {
   const [runId, idempotencyKey, priority] = [options.text('id'), options.text('key'), options.text('priority')]
   const timeout = options.durationMs('timeout')
   if (priority !== undefined && !/^-?\d{1,9}$/.test(priority))
-    throw usageError(`--priority must be a whole number, not "${priority}"`)
+    throw usageError(`--priority must be a whole number of at most nine digits, not "${priority}"`)
   return {
     ...(runId === undefined ? undefined : { runId }),
     ...(idempotencyKey === undefined ? undefined : { idempotencyKey }),

@@ -1,24 +1,20 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { fact, listAll, testEmbedder } from '../../testing/memory-world.ts'
 import { seededRandom } from '../../testing/seeded.ts'
+import { memoryPaths } from '../../../test/fixtures/file-memories.ts'
 import { inProcessMemory } from './index.ts'
 
 const source = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
 const MODULE = source('index.ts')
-let folder = ''
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'opspawn-in-process-faults-'))
-})
-afterAll(() => rmSync(folder, { recursive: true }))
+const paths = memoryPaths()
 const newPath = (name: string): string => {
-  mkdirSync(join(folder, name))
-  return join(folder, name, 'memory.jsonl')
+  mkdirSync(join(paths.folder, name))
+  return join(paths.folder, name, 'memory.jsonl')
 }
 
 /** Runs a program until it has said so many lines, and some milliseconds more; gives what it said. */
@@ -72,7 +68,7 @@ test('21, 22: killed twenty times between writes and while the file is written a
   await memory.bind({ tenant: 't', session: 'scratch' }).forget('all', 'erase')
   expect(readFileSync(path, 'latin1')).not.toContain('marker-')
   // A file that was being written beside it when a process was killed goes with the next one that is written.
-  expect(readdirSync(join(folder, 'killed'))).toEqual(['memory.jsonl'])
+  expect(readdirSync(join(paths.folder, 'killed'))).toEqual(['memory.jsonl'])
 })
 
 const REEMBEDDER = `

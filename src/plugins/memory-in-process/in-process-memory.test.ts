@@ -5,7 +5,12 @@ import type { Memory } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
 import { fact, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
-import { keepsWhatWasAcknowledged, memoryPaths, using as usingMemory } from '../../../test/fixtures/file-memories.ts'
+import {
+  keepsWhatWasAcknowledged,
+  makesVectorsAnew,
+  memoryPaths,
+  using as usingMemory,
+} from '../../../test/fixtures/file-memories.ts'
 import { inProcessMemory, type InProcessMemoryOptions } from './index.ts'
 
 const paths = memoryPaths('.jsonl')
@@ -139,16 +144,7 @@ test('8: another embedder is refused with both named, or its vectors are made an
       message: expect.stringMatching(/test\/one.*test\/two/) as string,
     }),
   )
-  await using({ path, embedder: two, reembed: true }, async (memory) => {
-    expect((await memory.stats()).pending).toBe(2)
-    expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing'])
-    await memory.maintain()
-    expect((await memory.stats()).pending).toBe(0)
-  })
-  await using({ path, embedder: two }, async (memory) => {
-    expect((await memory.stats()).pending).toBe(0)
-    expect(textsOf(await memory.bind(scope).recall('zoo'))[0]).toBe('zebra crossing')
-  })
+  await makesVectorsAnew((reembed) => inProcessMemory({ path, embedder: two, reembed }), scope)
 })
 
 test('a file that somebody else writes to is noticed before anything is mixed up', async () => {

@@ -1,21 +1,18 @@
-import { chmodSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Memory, MemoryFilter } from '../../core/index.ts'
+import type { MemoryFilter } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { matches } from '../../remembering/index.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
 import { hostileTexts } from '../../testing/memory-hostile.ts'
-import { asLines, fact, idsOf, linesOf, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
+import { asLines, fact, idsOf, linesOf, listAll, testEmbedder } from '../../testing/memory-world.ts'
 import { seededRandom } from '../../testing/seeded.ts'
-import { keepsWhatWasAcknowledged, memoryPaths, using as usingMemory } from '../../../test/fixtures/file-memories.ts'
+import { keepsWhatWasAcknowledged } from '../../../test/fixtures/file-memories.ts'
+import { lancedbMemories } from '../../../test/fixtures/lancedb-memories.ts'
 import { lancedbMemory, type LancedbMemoryOptions } from './index.ts'
 
-const paths = memoryPaths()
-const { newPath } = paths
-
-const using = <T>(options: Partial<LancedbMemoryOptions>, work: (memory: Memory) => Promise<T>): Promise<T> =>
-  usingMemory(lancedbMemory({ path: newPath(), ...options }), work)
+const { newPath, using } = lancedbMemories()
 
 describe('memory/1', () => {
   memoryConformance({
@@ -88,172 +85,6 @@ test('3: hostile texts and long trees in filters on columns mean what the refere
     expect((await handle.forget({ filter: { op: 'eq', field: 'id', value: "x' OR '1'='1" } }, 'soft')).count).toBe(1)
     expect((await memory.stats('u')).records).toBe(1)
     expect((await memory.stats('t')).records).toBe(records.length - 1)
-  })
-})
-
-function bytesOf(path: string): string {
-  return readdirSync(path, { recursive: true, withFileTypes: true })
-    .flatMap((file) => (file.isFile() ? [readFileSync(join(file.parentPath, file.name), 'latin1')] : []))
-    .join('\n')
-}
-
-test('23: one of hundreds is erased from data, indexes and old versions; a soft forgetting goes with upkeep', async () => {
-  const path = newPath()
-  await using({ path }, async (memory) => {
-    const handle = memory.bind({ tenant: 't', user: 'u' })
-    await handle.append(Array.from({ length: 400 }, (_, at) => fact(`ordinary sentence number ${at}`)))
-    await handle.append([
-      fact('the marker-one is purplefish', { id: 'id-marker-one', metadata: { secret: 'marker-value' } }),
-      fact('marker-two', { id: 'b' }),
-    ])
-    await handle.append([fact('twice said text', { id: 'twice' })])
-    await memory.bind({ tenant: 'other' }).append([fact('twice said text')])
-    await memory.bind({ tenant: 'other' }).append([fact('an answer', { content: { quotes: 'quoted elsewhere too' } })])
-    await handle.append([fact('quoted elsewhere too', { id: 'quoted' })])
-    await handle.update('b', { text: 'two, marker-changed' })
-    await memory.maintain()
-    await handle.update('b', { text: 'two, marker-changed again' })
-    expect(bytesOf(path)).toContain('marker-one')
-    // What is in an index is packed, and cannot be looked for: that none of before is left is what can be seen.
-    const indexes = readdirSync(join(path, 'records.lance', '_indices'))
-    expect(await handle.forget({ ids: ['id-marker-one'] }, 'erase')).toEqual({ count: 1, verified: true })
-    for (const marker of ['marker-one', 'marker-value', 'marker-two', 'purplefish']) expect(bytesOf(path)).not.toContain(marker)
-    expect(readdirSync(join(path, 'records.lance', '_indices')).filter((name) => indexes.includes(name))).toEqual([])
-    expect(await handle.forget({ ids: ['twice', 'quoted'] }, 'erase')).toEqual({ count: 2, verified: true })
-    await handle.forget({ ids: ['b'] }, 'soft')
-    expect(bytesOf(path)).toContain('marker-changed')
-    await memory.maintain()
-    expect(bytesOf(path)).not.toContain('marker-changed')
-    expect((await memory.stats('t')).records).toBe(400)
-    expect(textsOf(await handle.recall('sentence 17', { budget: { items: 1 } }))).toEqual(['ordinary sentence number 17'])
-  })
-})
-
-test('23: what one memory forgets is removed by the upkeep of another, and of one that is opened later', async () => {
-  const path = newPath()
-  await using({ path }, async (one) => {
-    const handle = one.bind({ tenant: 't' })
-    await handle.append(Array.from({ length: 50 }, (_, at) => fact(`ordinary sentence number ${at}`)))
-    await handle.append(['first', 'second', 'third'].map((id) => fact(`marker-${id} said`, { id })))
-    await one.maintain()
-    await using({ path }, async (two) => {
-      await two.bind({ tenant: 't' }).forget({ ids: ['first'] }, 'soft')
-      expect(bytesOf(path)).toContain('marker-first')
-      await one.maintain()
-      expect(bytesOf(path)).not.toContain('marker-first')
-      await two.bind({ tenant: 't' }).update('third', { text: 'changed' })
-      expect(bytesOf(path)).toContain('marker-third')
-      await one.maintain()
-      expect(bytesOf(path)).not.toContain('marker-third')
-    })
-    await handle.forget({ ids: ['second'] }, 'soft')
-  })
-  expect(bytesOf(path)).toContain('marker-second')
-  await using({ path }, async (later) => {
-    await later.maintain()
-    expect(bytesOf(path)).not.toContain('marker-second')
-    // Where nothing was forgotten nothing is written anew.
-    const indexes = (): readonly string[] => readdirSync(join(path, 'records.lance', '_indices'))
-    const before = indexes()
-    await later.maintain()
-    expect(indexes()).toEqual(before)
-  })
-})
-
-test('8: another embedder is refused with both named, or its vectors are made anew while words go on finding', async () => {
-  const path = newPath()
-  const one = testEmbedder('one', 8)
-  const two = testEmbedder('two', 26)
-  const scope = { tenant: 't' }
-  await using({ path, embedder: one }, async (memory) => memory.bind(scope).append([fact('zebra crossing'), fact('apple tree')]))
-  for (const [embedder, message] of [
-    [two, /test\/one with 8.*test\/two/],
-    [testEmbedder('one', 9), undefined],
-  ] as const) {
-    const dims = message === undefined ? 9 : undefined
-    await using({ path, embedder, dims }, (memory) =>
-      expect(memory.stats()).rejects.toMatchObject({
-        code: 'MEMORY_MISMATCH',
-        message: expect.stringMatching(message ?? /8 numbers.* 9/) as string,
-      }),
-    )
-  }
-  await using({ path, embedder: testEmbedder('one', 9) }, async (memory) => {
-    await expect(memory.bind(scope).append([fact('x')])).rejects.toMatchObject({ code: 'MEMORY_MISMATCH' })
-    await expect(memory.bind(scope).recall('x')).rejects.toMatchObject({ code: 'MEMORY_MISMATCH' })
-  })
-  await using({ path }, async (memory) => expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing']))
-  await using({ path, embedder: two, reembed: true }, async (memory) => {
-    expect((await memory.stats()).pending).toBe(2)
-    expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing'])
-    await memory.maintain()
-    expect((await memory.stats()).pending).toBe(0)
-  })
-  await using({ path, embedder: two }, async (memory) => {
-    expect((await memory.stats()).pending).toBe(0)
-    expect(textsOf(await memory.bind(scope).recall('zoo'))[0]).toBe('zebra crossing')
-  })
-})
-
-test('a vector stays with its record through every change that leaves the text as it is', async () => {
-  await using({ embedder: testEmbedder() }, async (memory) => {
-    const handle = memory.bind({ tenant: 't' })
-    await Promise.all([handle.append([fact('zebra', { id: 'a' })]), handle.append([fact('zinc', { id: 'b', supersedes: 'a' })])])
-    await handle.update('b', { metadata: { n: 2 } })
-    expect((await memory.stats()).pending).toBe(0)
-    expect(textsOf(await handle.recall('zany'))).toEqual(['zinc'])
-  })
-})
-
-test.each([24, 26])(
-  'A1: above the limit an index of vectors of %i numbers is built and measured, and recall finds what comparing all finds',
-  async (dims) => {
-    const path = newPath()
-    const random = seededRandom(5)
-    const words = (): string =>
-      Array.from({ length: 6 }, () => String.fromCharCode(97 + Math.floor(random() * 26)).repeat(3)).join(' ')
-    const texts = Array.from({ length: 900 }, words)
-    const queries = Array.from({ length: 10 }, words)
-    const embedder = testEmbedder('letters', dims)
-    const ask = async (memory: Memory): Promise<readonly (readonly string[])[]> => {
-      const handle = memory.bind({ tenant: 't' })
-      const answers: (readonly string[])[] = []
-      for (const query of queries) answers.push(textsOf(await handle.recall(query)))
-      return answers
-    }
-    const exact = await using({ path, embedder }, async (memory) => {
-      const handle = memory.bind({ tenant: 't' })
-      await handle.append(texts.map((text, at) => fact(text, { id: `${at}` })))
-      await memory.maintain()
-      expect((await memory.stats())['vectorIndex']).toBe(null)
-      return ask(memory)
-    })
-    await using({ path, embedder, exactUpTo: 256 }, async (memory) => {
-      await memory.maintain()
-      expect((await memory.stats())['vectorIndex']).toMatchObject({ rows: 900, recall: expect.any(Number) as number })
-      const found = await ask(memory)
-      const shares = found.map((answer, at) => answer.filter((text) => exact[at]?.includes(text)).length / answer.length)
-      expect(shares.reduce((sum, share) => sum + share, 0) / shares.length).toBeGreaterThanOrEqual(0.95)
-      await memory.bind({ tenant: 't' }).append([fact(queries[0] as string, { id: 'new' })])
-      expect((await memory.bind({ tenant: 't' }).recall(queries[0] as string)).items[0]?.record.id).toBe('new')
-      await memory.bind({ tenant: 't' }).forget({ ids: ['new'] }, 'erase')
-      expect(await ask(memory)).toHaveLength(10)
-    })
-    await using({ path, embedder, exactUpTo: 256 }, async (memory) =>
-      expect((await memory.stats())['vectorIndex']).toMatchObject({ rows: 900 }),
-    )
-  },
-)
-
-test('A1: no index of vectors is built where many tenants have few each, and one is as soon as a tenant has many', async () => {
-  await using({ embedder: testEmbedder(), exactUpTo: 256 }, async (memory) => {
-    for (let tenant = 0; tenant < 10; tenant += 1)
-      await memory.bind({ tenant: `${tenant}` }).append(Array.from({ length: 60 }, (_, at) => fact(`abc ${at}`)))
-    await memory.maintain()
-    expect((await memory.stats())['vectorIndex']).toBe(null)
-    await memory.bind({ tenant: '7' }).append(Array.from({ length: 200 }, (_, at) => fact(`def ${at}`)))
-    await memory.maintain()
-    expect((await memory.stats())['vectorIndex']).toMatchObject({ rows: 800 })
   })
 })
 

@@ -1,26 +1,19 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
-import * as sqlite from 'node:sqlite'
-import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test, vi } from 'vitest'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { manualClock } from '../../testing/clock.ts'
 import { storeConformance } from '../../testing/store-conformance.ts'
 import { sqliteStore } from './index.ts'
-import { lockFolder } from './liveness.ts'
 import { MOST_URGENT } from './order.ts'
-import { checkOptions } from './options.ts'
-import { FileStore } from './sqlite-store.ts'
-import { inlineThreads } from '../../../test/durable/inline-threads.ts'
 import {
+  end,
+  idsOf,
   newPath,
-  opened,
+  newRun,
+  note,
   open,
   openThreaded,
-  newRun,
   own,
-  end,
-  note,
-  idsOf,
   transactions,
   withNotes,
 } from '../../../test/durable/stores.ts'
@@ -79,84 +72,6 @@ describe('options', () => {
   })
 })
 
-describe('several stores of one file', () => {
-  test('one store sees what the other wrote, and each run has one owner', async () => {
-    const path = newPath()
-    const [left, right] = [open({ path }), open({ path })]
-    await left.create(newRun('a'))
-    expect(await idsOf(right)).toEqual(['a'])
-    const claims = (await Promise.all([left, right].map((store) => store.claim({ workerId: 'w', leaseMs: 1000 })))).flat()
-    expect(claims).toHaveLength(1)
-  })
-
-  test('a store that is closed leaves its runs to the others at once', async () => {
-    const path = newPath()
-    const [left, right] = [open({ path }), open({ path })]
-    await left.create(newRun('a'))
-    await own(left, 'a')
-    const watching = await right.sweep(10)
-    expect(watching.tasks).toEqual([])
-    expect(watching.nextDueAt).toBeLessThanOrEqual(Date.now() + 250)
-    await left[Symbol.asyncDispose]()
-    expect((await right.sweep(10)).tasks.map(({ runId }) => runId)).toEqual(['a'])
-    await own(right, 'a')
-  })
-
-  test('lock files of the dead are removed after a while', async () => {
-    const path = newPath()
-    const store = open({ path })
-    await store.open()
-    const locks = lockFolder(path)
-    const stale = join(locks, 'stale.lock')
-    writeFileSync(stale, '')
-    const { utimesSync } = await import('node:fs')
-    utimesSync(stale, 0, 0)
-    writeFileSync(join(locks, 'young.lock'), '')
-    const other = open({ path })
-    await other.open()
-    expect(readdirSync(locks)).toHaveLength(3)
-    expect(existsSync(stale)).toBe(false)
-  })
-})
-
-describe('a busy file', () => {
-  test('a call waits for the lock of another program, without holding up the event loop', async () => {
-    const path = newPath()
-    const store = openThreaded({ path })
-    await store.open()
-    const other = new sqlite.DatabaseSync(path)
-    other.exec('BEGIN IMMEDIATE')
-    let isDone = false
-    const creating = store.create(newRun('a')).then(() => {
-      isDone = true
-    })
-    expect(await idsOf(store)).toEqual([])
-    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => void setImmediate(resolve))
-    expect(isDone).toBe(false)
-    other.exec('COMMIT')
-    await creating
-    expect(await idsOf(store)).toEqual(['a'])
-    other.close()
-  })
-
-  test('a call gives up after busyMs, has changed nothing, and works afterwards', async () => {
-    const path = newPath()
-    const store = open({ path, busyMs: 30 })
-    await store.create(newRun('a'))
-    const { fence } = await own(store, 'a')
-    const other = new sqlite.DatabaseSync(path)
-    other.exec('BEGIN IMMEDIATE')
-    const busy = { code: 'STORE_FAILED', retryable: true, details: { reason: 'busy' } }
-    await expect(store.create(newRun('b'))).rejects.toMatchObject(busy)
-    await expect(store.heartbeat([fence], 1000)).rejects.toMatchObject(busy)
-    other.exec('COMMIT')
-    other.close()
-    expect(await idsOf(store)).toEqual(['a'])
-    await store.create(newRun('b'))
-    expect((await store.heartbeat([fence], 1000)).lost).toEqual([])
-  })
-})
-
 test('of a group, one that the database refuses fails alone', async () => {
   const store = open()
   const wrong = newRun('wrong', { priority: { not: 'a number' } as never })
@@ -178,7 +93,7 @@ test('large payloads stand in blobs, are read as ever, and go with their run', a
     await store.release(fence, { how: 'drain' })
     await end(store, runId)
   }
-  const db = new sqlite.DatabaseSync(path)
+  const db = new DatabaseSync(path)
   const blobs = (): unknown => db.prepare('SELECT count(*) AS count FROM blobs').get()?.['count']
   expect(blobs()).toBe(2)
   expect(await store.prune()).toBe(1)
@@ -237,7 +152,7 @@ describe('leases', () => {
 test('claims, sweeps and takeovers search by index, however many runs have finished or wait', async () => {
   const path = newPath()
   await open({ path }).open()
-  const db = new sqlite.DatabaseSync(path)
+  const db = new DatabaseSync(path)
   const planOf = (sql: string): string =>
     db
       .prepare(`EXPLAIN QUERY PLAN ${sql}`)
@@ -255,45 +170,6 @@ test('claims, sweeps and takeovers search by index, however many runs have finis
   ).toMatch(/SEARCH runs USING (COVERING )?INDEX runs_lease/)
   expect(planOf("SELECT DISTINCT owner FROM runs WHERE status = 'running' AND owner <> ?")).toMatch(/INDEX runs_owner/)
   db.close()
-})
-
-test('what is no data is refused alone, and a thread that cannot be started says so at every call', async () => {
-  const store = openThreaded()
-  const wrong = store.create(newRun('wrong', { queue: (() => {}) as never }))
-  const right = store.create(newRun('right'))
-  await expect(wrong).rejects.toMatchObject({ code: 'STORE_FAILED', details: { reason: 'not-data' } })
-  expect((await right).created).toBe(true)
-  const bundled = new FileStore(checkOptions({ path: newPath() }), () => () => {
-    throw new Error('no such file')
-  })
-  for (let count = 0; count < 2; count += 1) await expect(bundled.create(newRun('a'))).rejects.toThrow('no such file')
-  await expect(bundled.open()).rejects.toThrow('no such file')
-  await bundled[Symbol.asyncDispose]()
-})
-
-test('a thread that dies rejects what it owes, and the next call starts another', async () => {
-  const threads: { kill: () => void }[] = []
-  const store = new FileStore(checkOptions({ path: newPath() }), (name, data) => (onReplies, onEnd) => {
-    const thread = inlineThreads(name, data)(onReplies, onEnd)
-    let isDead = false
-    threads.push({
-      kill: () => {
-        isDead = true
-        onEnd(new Error('out of memory'))
-      },
-    })
-    return { ...thread, post: (requests) => (isDead ? undefined : thread.post(requests)) }
-  })
-  opened.push(store)
-  await store.create(newRun('a'))
-  const pending = store.create(newRun('b'))
-  threads[0]?.kill()
-  await expect(pending).rejects.toMatchObject({
-    code: 'STORE_FAILED',
-    retryable: true,
-    message: expect.stringContaining('out of memory') as string,
-  })
-  expect((await store.create(newRun('c'))).created).toBe(true)
 })
 
 describe('the history that comes along with a claim (S8)', () => {

@@ -1,4 +1,5 @@
 import type { Json, JsonObject, OperationOptions } from '../../core/index.ts'
+import type { McpAuth } from './auth/authorisation.ts'
 
 /**
  * What this plugin needs of a library that speaks MCP, in our own words. Two drivers fill it; nothing of either library
@@ -386,68 +387,4 @@ export interface McpCompletionTarget {
   readonly value: string
   /** Other arguments that are already known. */
   readonly known?: Readonly<Record<string, string>>
-}
-
-/**
- * What an OAuth client needs to keep, by principal, server, issuer and resource; and either how a person is asked
- * (`authorize` and `redirectUrl`) or how a token is had without one (`grant`).
- *
- * @property tokens Where tokens are kept.
- * @property redirectUrl Where the person is sent back to.
- * @property scopes What is asked for. @default what the server names
- * @property client.id Given by the authorisation server.
- * @property client.secret Its secret.
- * @property client.issuer The only authorisation server that may see it.
- */
-export interface McpAuth {
-  /** Kept under this principal alone. */
-  readonly principal: string
-  readonly tokens: McpTokenStore
-  /**
-   * Fixed client registration; absent: a client id metadata document, or dynamic registration, whichever the server knows.
-   * It is shown only to its `issuer`; where that is not given, only to the first one that the server names.
-   */
-  readonly client?: { readonly id: string; readonly secret?: string; readonly issuer?: string } | undefined
-  /** URL of our client id metadata document. */
-  readonly clientMetadataUrl?: string | undefined
-  readonly redirectUrl?: string | undefined
-  readonly scopes?: readonly string[] | undefined
-  /** Tokens are bound to a key of ours, kept beside them, where the authorisation server can do so (RFC 9449). `mcpDriverV2` alone. */
-  readonly dpop?: boolean | undefined
-  /** Has the person visit the address, and gives the whole address that they were sent back to. */
-  readonly authorize?: ((url: string, options: OperationOptions) => Promise<string>) | undefined
-  /**
-   * Members of the form that asks for a token, each time that one is needed: `grant_type`, and what it takes, such as
-   * `client_credentials`, or a JWT of a workload or of an identity provider as `assertion`. Needs `client`; its id, its
-   * secret where it has one, and the resource are added.
-   */
-  readonly grant?:
-    | ((request: McpGrantRequest, options: OperationOptions) => Promise<Readonly<Record<string, string>>>)
-    | undefined
-}
-
-/**
- * For what a token is asked for.
- *
- * @property issuer The authorisation server that will be asked; what is signed for it has this audience.
- * @property resource The server that the token is for.
- * @property scope What the server wants it to allow, where the library tells.
- */
-export interface McpGrantRequest {
-  readonly issuer: string
-  readonly resource: string
-  readonly scope: string | undefined
-}
-
-/**
- * Where tokens are kept. Keys differ for each principal, server, issuer and resource; values are secret.
- *
- * @property get What is kept; undefined: nothing.
- * @property set Puts a value in the place of what was kept.
- * @property delete Forgets it.
- */
-export interface McpTokenStore {
-  get(key: string): Promise<JsonObject | undefined>
-  set(key: string, value: JsonObject): Promise<void>
-  delete(key: string): Promise<void>
 }

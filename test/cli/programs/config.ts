@@ -6,6 +6,8 @@ import {
   definePlugin,
   defineTool,
   type Decision,
+  type Effect,
+  type Json,
   type LocalOptions,
   type Planner,
 } from '../../../src/index.ts'
@@ -20,6 +22,21 @@ function planner(name: string, decide: (decisions: number, last: string) => Deci
     decide(run) {
       if (run.open > 0) return { type: 'idle' }
       return decide(run.decisions, run.settled.at(-1)?.outcome?.status ?? 'none')
+    },
+  })
+}
+
+/** Asks for one effect, again if it did not succeed, and answers with what came of it. */
+function once(name: string, effect: Effect, answer: (value: Json) => Json): Planner {
+  return definePlugin<Planner>({
+    spec: 'planner/1',
+    name,
+    decide(run) {
+      if (run.open > 0) return { type: 'idle' }
+      const outcome = run.settled[0]?.outcome
+      return outcome?.status === 'completed'
+        ? { type: 'finish', output: answer(outcome.value) }
+        : { type: 'act', effects: [effect] }
     },
   })
 }
@@ -151,30 +168,12 @@ const config: () => LocalOptions = defineConfig(() => ({
     }),
     defineAgent({
       name: 'listener',
-      planner: definePlugin<Planner>({
-        spec: 'planner/1',
-        name: 'listener',
-        decide(run) {
-          if (run.open > 0) return { type: 'idle' }
-          const heard = run.settled[0]?.outcome
-          if (heard?.status === 'completed') return { type: 'finish', output: { heard: heard.value } }
-          return { type: 'act', effects: [{ kind: 'wait', key: 'news', for: { type: 'signal', name: 'news' } }] }
-        },
-      }),
+      planner: once('listener', { kind: 'wait', key: 'news', for: { type: 'signal', name: 'news' } }, (heard) => ({ heard })),
       output: {},
     }),
     defineAgent({
       name: 'sender',
-      planner: definePlugin<Planner>({
-        spec: 'planner/1',
-        name: 'sender',
-        decide(run) {
-          if (run.open > 0) return { type: 'idle' }
-          const wired = run.settled[0]?.outcome
-          if (wired?.status === 'completed') return { type: 'finish', output: wired.value }
-          return { type: 'act', effects: [{ kind: 'tool', key: 'wire-1', tool: 'wire', input: { amount: 7 } }] }
-        },
-      }),
+      planner: once('sender', { kind: 'tool', key: 'wire-1', tool: 'wire', input: { amount: 7 } }, (wired) => wired),
       tools: [wire],
       output: {},
     }),

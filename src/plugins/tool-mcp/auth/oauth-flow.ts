@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { OpspawnError, type JsonObject } from '../../../core/index.ts'
-import type { McpAuth } from '../port.ts'
+import type { McpAuth } from './authorisation.ts'
 import type { DpopMaker } from './dpop-key.ts'
 import { credentialsOf, type Credentials } from './token-keys.ts'
 

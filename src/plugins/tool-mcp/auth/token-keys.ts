@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../core/index.ts'
-import type { McpTokenStore } from '../port.ts'
+import type { McpTokenStore } from './token-store.ts'
 
 /** Tokens, a registration, the key that tokens are bound to. */
 type Kept = 'tokens' | 'client' | 'key'
@@ -29,15 +29,5 @@ export function credentialsOf(store: McpTokenStore, principal: string, server: s
     read: (kind, issuer, resource) => store.get(place(kind, issuer, resource)),
     write: (kind, issuer, resource, value) => store.set(place(kind, issuer, resource), value),
     remove: (kind, issuer, resource) => store.delete(place(kind, issuer, resource)),
-  }
-}
-
-/** Keeps tokens as long as the process lives. */
-export function memoryTokenStore(): McpTokenStore {
-  const kept = new Map<string, JsonObject>()
-  return {
-    get: async (key) => kept.get(key),
-    set: async (key, value) => void kept.set(key, value),
-    delete: async (key) => void kept.delete(key),
   }
 }
