@@ -243,7 +243,8 @@ export interface Store {
   /**
    * Writes events behind the last one, all or none. Their `seq` goes on from `expectedSeq` without gaps; their `at` is the
    * worker's reading of the store's clock, which it takes from the run's `updatedAt` at the claim. Gives back the tasks of
-   * other runs that `changes.signals`, or a place that came free at a gate, made ready.
+   * other runs that `changes.signals`, or a place that came free at a gate, made ready. A worker may send the next one before
+   * this is answered: one that comes before its turn is refused with `SEQUENCE_CONFLICT` and sent again.
    *
    * @throws OpspawnError `LEASE_LOST`, `SEQUENCE_CONFLICT`, `BUDGET_EXCEEDED`, `RUN_FINISHED`
    */

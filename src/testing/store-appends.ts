@@ -53,6 +53,22 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'S8: appends that are sent one behind the other, without waiting, leave no gap',
+    async run({ store }) {
+      const { fence, run } = await acceptAndOwn(store, 'run')
+      const write = (place: number): Promise<unknown> => note(store, fence, run.seq + place)
+      const answers = await Promise.allSettled([0, 1, 2, 3, 4, 5, 6, 7].map(write))
+      for (const answer of answers) {
+        // One that came before its turn may be refused, and is sent again.
+        if (answer.status === 'rejected') await assertRejects(Promise.reject(answer.reason as Error), 'SEQUENCE_CONFLICT', 'one')
+      }
+      const written = (await recordOf(store, 'run')).seq - run.seq
+      assertEqual(answers.filter(({ status }) => status === 'fulfilled').length, written, 'appends that were acknowledged')
+      for (let place = written; place < answers.length; place += 1) await write(place)
+      await assertWhole(store, 'run')
+    },
+  },
+  {
     name: 'S2: an append at any position but the last is refused with SEQUENCE_CONFLICT',
     async run({ store }) {
       const { fence, run } = await acceptAndOwn(store, 'run')

@@ -102,6 +102,20 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
       }),
     caughtBy: [/^S2: of two appends at one position/, /^S2: an append at any position but the last/],
   },
+  'acknowledges an append that it passes over, since it is at work on another': {
+    wrap(store) {
+      let isAtWork = false
+      return changed(store, {
+        async append(...given) {
+          if (isAtWork) return []
+          isAtWork = true
+          await Promise.resolve()
+          return store.append(...given).finally(() => (isAtWork = false))
+        },
+      })
+    },
+    caughtBy: [/^S8: appends that are sent one behind the other/],
+  },
   'gives one run to two workers': {
     wrap(store) {
       const { last, claim } = remembering(store)
