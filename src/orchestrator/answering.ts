@@ -42,7 +42,7 @@ export async function requirePending(
   if (record === undefined || request === undefined)
     throw new OpspawnError(
       'APPROVAL_UNKNOWN',
-      `run ${runId} asked for no approval "${key}"; one of a run below it is answered there: ops.run(pending.runId)`,
+      `run ${runId} asked for no approval "${key}"${openOnes(view)}; what a run below it asked is answered with that run's id`,
     )
   if (view.outcome !== undefined && lastOf(events, 'approval-response', key) === undefined)
     throw new OpspawnError('RUN_FINISHED', `run ${runId} has ended`)
@@ -55,6 +55,12 @@ export async function requirePending(
     throw new OpspawnError('APPROVAL_UNKNOWN', `call "${key}" of run ${runId} ${wanted}`)
   }
   return request
+}
+
+/** The keys that could have been meant. */
+function openOnes({ effects }: RunView): string {
+  const keys = [...effects.values()].filter(awaitsApproval).map(({ effect }) => `"${effect.key}"`)
+  return keys.length === 0 ? '' : `, but ${keys.slice(0, 5).join(', ')}`
 }
 
 /** What a person is shown. */

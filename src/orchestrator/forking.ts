@@ -79,7 +79,10 @@ function cutOf(runId: string, events: readonly RunEvent[], options: ForkOptions,
     )
   }
   if (afterSeq <= events.length) return afterSeq
-  throw new OpspawnError('OPTIONS_INVALID', `fork: afterSeq is ${afterSeq}, but run ${runId} has ${events.length} events`)
+  throw new OpspawnError(
+    'OPTIONS_INVALID',
+    `fork: afterSeq is ${afterSeq}, but the last event of run ${runId} is ${events.length}`,
+  )
 }
 
 /** What was made good is not there any more, though the history says that it was done. */

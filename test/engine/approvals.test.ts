@@ -93,7 +93,10 @@ describe('answering', () => {
 
   test('an unknown key and a call that never asked are refused with APPROVAL_UNKNOWN', async () => {
     const { run } = await asked()
-    await expect(run.approve('nothing', { by: 'ada' })).rejects.toMatchObject({ code: 'APPROVAL_UNKNOWN' })
+    await expect(run.approve('nothing', { by: 'ada' })).rejects.toMatchObject({
+      code: 'APPROVAL_UNKNOWN',
+      message: expect.stringContaining('asked for no approval "nothing", but "it";') as string,
+    })
     await expect(run.deny('__proto__', { by: 'ada' })).rejects.toMatchObject({ code: 'APPROVAL_UNKNOWN' })
   })
 
