@@ -50,12 +50,12 @@ export async function answering(
   return Object.fromEntries([...times].map(([name, all]) => [name, median(all)]))
 }
 
-export async function rawTable(): Promise<Table> {
+export async function rawTable(name = 'raw'): Promise<Table> {
   const schema = new Schema([
     ...['key', 'tenant', 'text'].map((name) => new Field(name, new Utf8(), false)),
     new Field('vector', new FixedSizeList(dims, new Field('item', new Float32(), true)), true),
   ])
-  return (await connect(join(folder, 'raw'))).createEmptyTable('rows', schema)
+  return (await connect(join(folder, name))).createEmptyTable('rows', schema)
 }
 
 export async function fillRaw(table: Table, count: number, make: (at: number) => Row): Promise<void> {

@@ -91,6 +91,20 @@ test('3: hostile texts and long trees in filters on columns mean what the refere
   })
 })
 
+test.each([
+  ['words', 'apple'],
+  ['vectors', '!!!'],
+  ['neither', ''],
+])('where nearly all records hold no more, what still holds is found all the same, by %s', async (_, query) => {
+  await using({ embedder: testEmbedder() }, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    const past = Array.from({ length: 200 }, (_, at) => fact(`apple ${at}`, { validTo: 1 + at }))
+    const current = ['apple pie of now', 'apple juice of now'].map((text, at) => fact(text, { id: `now ${at}` }))
+    await handle.append([...past.slice(0, 100), ...current, ...past.slice(100)])
+    expect(textsOf(await handle.recall(query)).toSorted()).toEqual(['apple juice of now', 'apple pie of now'])
+  })
+})
+
 function bytesOf(path: string): string {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .flatMap((file) => (file.isFile() ? [readFileSync(join(file.parentPath, file.name), 'latin1')] : []))

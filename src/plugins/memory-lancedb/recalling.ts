@@ -23,11 +23,14 @@ export interface RecallContext {
 export async function recallFrom(context: RecallContext, call: RecallCall): Promise<Recall> {
   const { table, parts, signal, noteFailure } = context
   const now = parts.now()
-  const { vector, degraded } = await embedQuery(parts.embedder, call, signal, noteFailure)
+  const [{ vector, degraded }, size] = await Promise.all([
+    embedQuery(parts.embedder, call, signal, noteFailure),
+    parts.embedder === undefined ? undefined : table.vectorSize(),
+  ])
   const search = createSearch(table, call, now)
   const found = await Promise.all([
     call.words.length > 0 ? byWords(search) : undefined,
-    vector === undefined ? undefined : byVector(search, context, vector),
+    vector === undefined ? undefined : byVector(search, context, vector, size),
   ])
   const legs = found.filter((leg) => leg !== undefined)
   return assembleRecall(call, {
@@ -40,12 +43,12 @@ export async function recallFrom(context: RecallContext, call: RecallCall): Prom
 }
 
 async function byWords(search: Search): Promise<Leg> {
-  const { table, call, where } = search
+  const { table, call } = search
   const { MatchQuery } = table.library.lance
   const words = [...new Set(markedWords(call.scope.tenant, call.words))].join(' ')
   const hits = await gather(
     search,
-    (columns, limit) =>
+    (where, columns, limit) =>
       table.read((query) => {
         const matching = query.fullTextSearch(new MatchQuery(words, 'words')).where(where)
         return matching.select([...columns, '_score']).limit(limit)
@@ -63,10 +66,10 @@ const LATEST = [
 ]
 
 async function latest(search: Search): Promise<Leg> {
-  const { table, where } = search
+  const { table } = search
   const hits = await gather(
     search,
-    (columns, limit) =>
+    (where, columns, limit) =>
       table.read((query) =>
         query
           .where(where)
@@ -80,9 +83,13 @@ async function latest(search: Search): Promise<Leg> {
 }
 
 /** The nearest by cosine: all of a tenant's vectors compared, or the index where there are very many. */
-async function byVector(search: Search, { parts, plan }: RecallContext, vector: Float32Array): Promise<Leg> {
-  const { table, call, where } = search
-  const size = await table.vectorSize()
+async function byVector(
+  search: Search,
+  { parts, plan }: RecallContext,
+  vector: Float32Array,
+  size: number | undefined,
+): Promise<Leg> {
+  const { table, call } = search
   if (size === undefined) return { name: 'vector', hits: [] }
   if (size !== vector.length) {
     const problem = `has vectors of ${size} numbers, and the embedder gives ${vector.length}`
@@ -91,7 +98,7 @@ async function byVector(search: Search, { parts, plan }: RecallContext, vector: 
   const isMany = plan !== undefined && (await table.count(ofTenant(call.scope.tenant))) > parts.exactUpTo
   const hits = await gather(
     search,
-    (columns, limit) =>
+    (where, columns, limit) =>
       table.read((query) => {
         // Rows without a vector are never given; to ask for those that have one would be to read all vectors first.
         const nearest = query.nearestTo(vector).column(VECTOR).distanceType('cosine').where(where)

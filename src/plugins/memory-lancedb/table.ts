@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Connection, Query, Table, VectorQuery } from '@lancedb/lancedb'
-import type { Schema } from 'apache-arrow'
+import type { Schema, Table as Arrow } from 'apache-arrow'
 import { OpspawnError } from '../../core/index.ts'
 import { found, memoryFailed } from '../../remembering/index.ts'
-import { VECTOR, makeSchema, makeTable, vectorField } from './arrow-table.ts'
+import { VECTOR, makeSchema, makeTable, rowsOf, vectorField } from './arrow-table.ts'
 import type { Row } from './columns.ts'
 import { createGarbage, type Garbage } from './garbage.ts'
 import { makeIndexes, missingIndexes } from './indexes.ts'
@@ -52,7 +52,7 @@ export interface RecordTable {
 
 const NAME = 'records'
 const FORMAT = 'opspawn.memory'
-const VERSION = '2'
+const VERSION = '3'
 const EMBEDDER = 'opspawn.embedder'
 /** Bytes of indexes and of what is known of files that LanceDB may keep in memory; by itself it would take 7 GB. */
 const INDEX_CACHE = 512n * 1024n * 1024n
@@ -100,11 +100,11 @@ function recordTable(
     garbage: createGarbage(path),
     ask: (reason, work) => within(reason, () => work(inner)),
     vectorSize: () => within('read', async () => sizeIn(await schemas.here())),
-    read: (make) => within('read', async () => (await make(inner.query()).toArray()) as readonly Row[]),
+    read: (make) => within('read', async () => rowsOf((await make(inner.query()).toArrow()) as Arrow)),
     take: (offsets, columns) =>
       within('read', async () => {
         const query = inner.takeOffsets([...offsets]).select([...columns])
-        return (await query.toArray()) as readonly Row[]
+        return rowsOf((await query.toArrow()) as Arrow)
       }),
     count: (where) => within('read', () => inner.countRows(where)),
     version: () => within('read', () => inner.version()),
