@@ -79,5 +79,11 @@ export async function fillOurs(handle: MemoryHandle, count: number, text: (at: n
 
 export function sizeOf(path: string): { readonly files: number; readonly bytes: number } {
   const all = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return { files: all.length, bytes: all.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0) }
+  return {
+    files: all.length,
+    bytes: all.reduce(
+      (sum, { parentPath, name }) => sum + (statSync(join(parentPath, name), { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    ),
+  }
 }

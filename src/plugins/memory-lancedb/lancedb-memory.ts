@@ -102,7 +102,7 @@ function createContext(parts: LancedbParts): Context {
       opening.close(async (workings) => {
         await workings?.writer.idle()
         await workings?.upkeep.idle()
-        workings?.table.close()
+        await workings?.table.close()
       }),
   }
 }

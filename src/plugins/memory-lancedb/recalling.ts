@@ -27,10 +27,14 @@ export async function recallFrom(context: RecallContext, call: RecallCall): Prom
     embedQuery(parts.embedder, call, signal, noteFailure),
     parts.embedder === undefined ? undefined : table.vectorSize(),
   ])
+  if (vector !== undefined && size !== undefined && size !== vector.length) {
+    const problem = `has vectors of ${size} numbers, and the embedder gives ${vector.length}`
+    throw new OpspawnError('MEMORY_MISMATCH', `${parts.path} ${problem}`)
+  }
   const search = createSearch(table, call, now)
   const found = await Promise.all([
     call.words.length > 0 ? byWords(search) : undefined,
-    vector === undefined ? undefined : byVector(search, context, vector, size),
+    vector === undefined ? undefined : size === undefined ? NONE : byVector(search, context, vector),
   ])
   const legs = found.filter((leg) => leg !== undefined)
   return assembleRecall(call, {
@@ -41,6 +45,9 @@ export async function recallFrom(context: RecallContext, call: RecallCall): Prom
     around: (records, before, after) => around(search, records, before, after),
   })
 }
+
+/** No record has a vector yet. */
+const NONE: Leg = { name: 'vector', hits: [] }
 
 async function byWords(search: Search): Promise<Leg> {
   const { table, call } = search
@@ -66,11 +73,10 @@ const LATEST = [
 ]
 
 async function latest(search: Search): Promise<Leg> {
-  const { table } = search
   const hits = await gather(
     search,
     (where, columns, limit) =>
-      table.read((query) =>
+      search.table.read((query) =>
         query
           .where(where)
           .orderBy(LATEST)
@@ -83,18 +89,8 @@ async function latest(search: Search): Promise<Leg> {
 }
 
 /** The nearest by cosine: all of a tenant's vectors compared, or the index where there are very many. */
-async function byVector(
-  search: Search,
-  { parts, plan }: RecallContext,
-  vector: Float32Array,
-  size: number | undefined,
-): Promise<Leg> {
+async function byVector(search: Search, { parts, plan }: RecallContext, vector: Float32Array): Promise<Leg> {
   const { table, call } = search
-  if (size === undefined) return { name: 'vector', hits: [] }
-  if (size !== vector.length) {
-    const problem = `has vectors of ${size} numbers, and the embedder gives ${vector.length}`
-    throw new OpspawnError('MEMORY_MISMATCH', `${parts.path} ${problem}`)
-  }
   const isMany = plan !== undefined && (await table.count(ofTenant(call.scope.tenant))) > parts.exactUpTo
   const hits = await gather(
     search,

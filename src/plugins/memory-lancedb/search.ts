@@ -69,8 +69,7 @@ export async function gather(search: Search, fetch: Fetch, score: Score): Promis
       .filter(({ record }) => search.accept(record))
       .toSorted((left, right) => right.score - left.score || compareRecords(left.record, right.record))
     const last = hits[wanted - 1]
-    const end = rows.at(-1)
-    if (end === undefined || rows.length < limit || (last !== undefined && last.score > score(end, limit - 1)))
+    if (rows.length < limit || (last !== undefined && last.score > score(rows.at(-1) as Row, limit - 1)))
       return hits.slice(0, wanted)
     // None was refused: what cannot be told apart are equals.
     if (hits.length === limit) break
