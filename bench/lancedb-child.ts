@@ -1,6 +1,6 @@
 // The child process of `lancedb`: a part of it as JSON. `lancedb-child.ts <part> <folder> [rows] [dims]`; the caller removes the folder.
 import { join } from 'node:path'
-import { Index, rerankers } from '@lancedb/lancedb'
+import { Index, rerankers, type Table, type VectorQuery } from '@lancedb/lancedb'
 import { cloudOf, sentence, tenNearest, wordless } from './lancedb-data.ts'
 import {
   ASKED,
@@ -26,33 +26,42 @@ import { median } from './statistics.ts'
 async function hybrid(): Promise<Record<string, number>> {
   const cloud = cloudOf(dims, true)
   const texts = Array.from({ length: rows }, (_, at) => textOf(at))
-  const raw = await rawTable()
-  const rawFilled = await milliseconds(() =>
-    fillRaw(raw, rows, (at) => ({ key: `row-${at}`, tenant: 't', text: texts[at] as string, vector: cloud.vector(at) })),
-  )
-  await raw.createIndex('text', { config: Index.fts({ withPosition: false }) })
+  // The second as ours is: folded, and asked for one tenant, of which there is an index.
+  const [raw, apart] = [await rawTable(), await rawTable('apart')]
+  const fill = (table: Table): Promise<number> =>
+    milliseconds(() =>
+      fillRaw(table, rows, (at) => ({ key: `row-${at}`, tenant: 't', text: texts[at] as string, vector: cloud.vector(at) })),
+    )
+  const rawFilled = await fill(raw)
+  await fill(apart)
+  await apart.optimize()
+  await apart.createIndex('tenant')
+  for (const table of [raw, apart]) await table.createIndex('text', { config: Index.fts({ withPosition: false }) })
   await using memory = ourMemory(cloud)
   const handle = memory.bind({ tenant: 't' })
   const oursFilled = await milliseconds(() => fillOurs(handle, rows, (at) => texts[at] as string))
   await memory.maintain()
   const rrf = await rerankers.RRFReranker.create()
   const queries = Array.from({ length: ASKED }, (_, at) => `${QUERIES + at} ${sentence(random, 4, 10)}`)
+  const hybridOf = (table: Table, at: number): VectorQuery =>
+    table
+      .query()
+      .fullTextSearch(queries[at] as string)
+      .nearestTo(cloud.vector(QUERIES + at))
+      .distanceType('cosine')
+      .rerank(rrf)
+      .select(['key', 'text'])
+      .limit(10)
   const times = await answering({
-    floor: (at) =>
-      raw
-        .query()
-        .fullTextSearch(queries[at] as string)
-        .nearestTo(cloud.vector(QUERIES + at))
-        .distanceType('cosine')
-        .rerank(rrf)
-        .select(['key', 'text'])
-        .limit(10)
-        .toArray(),
+    floor: (at) => hybridOf(raw, at).toArray(),
+    apart: (at) => hybridOf(apart, at).where("tenant = 't'").toArray(),
     opspawn: (at) => handle.recall(queries[at] as string),
   })
   return {
     'floor lance-hybrid': times['floor'] as number,
     'opspawn lance-hybrid': times['opspawn'] as number,
+    'floor lance-hybrid-apart': times['apart'] as number,
+    'opspawn lance-hybrid-apart': times['opspawn'] as number,
     'floor lance-bulk': rawFilled / 1_000,
     'opspawn lance-bulk': oursFilled / 1_000,
   }

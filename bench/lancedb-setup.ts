@@ -50,12 +50,12 @@ export async function answering(
   return Object.fromEntries([...times].map(([name, all]) => [name, median(all)]))
 }
 
-export async function rawTable(): Promise<Table> {
+export async function rawTable(name = 'raw'): Promise<Table> {
   const schema = new Schema([
     ...['key', 'tenant', 'text'].map((name) => new Field(name, new Utf8(), false)),
     new Field('vector', new FixedSizeList(dims, new Field('item', new Float32(), true)), true),
   ])
-  return (await connect(join(folder, 'raw'))).createEmptyTable('rows', schema)
+  return (await connect(join(folder, name))).createEmptyTable('rows', schema)
 }
 
 export async function fillRaw(table: Table, count: number, make: (at: number) => Row): Promise<void> {
@@ -79,5 +79,11 @@ export async function fillOurs(handle: MemoryHandle, count: number, text: (at: n
 
 export function sizeOf(path: string): { readonly files: number; readonly bytes: number } {
   const all = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return { files: all.length, bytes: all.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0) }
+  return {
+    files: all.length,
+    bytes: all.reduce(
+      (sum, { parentPath, name }) => sum + (statSync(join(parentPath, name), { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    ),
+  }
 }

@@ -39,6 +39,7 @@ const rows: Readonly<Record<string, { readonly label: string; readonly aim: stri
     label: 'LanceDB, 10,000 × 384: recall by words and vectors, p50 in ms (floor: LanceDB itself)',
     aim: '1.15 × floor',
   },
+  'lance-hybrid-apart': { label: '  beside LanceDB, folded and asked for one tenant', aim: '' },
   'lance-bulk': { label: 'LanceDB, 10,000 records taken in, s (floor: rows added)', aim: '0.35' },
   'lance-appends': { label: 'LanceDB, 1,000 single appends, 16 in flight, rows per s', aim: '5,000' },
   'lance-files': { label: '  files afterwards', aim: '100' },

@@ -13,15 +13,15 @@ import {
 /** What a column holds. */
 export type ColumnKind = 'text' | 'number' | 'texts'
 
-/** The columns, but for the vector: what filters may name has one of its own, and `rest` is all of the record but scope and text, as JSON. */
+/** The columns, but for the vector: what filters may name has one of its own, and `record` is all of it, as JSON. */
 export const COLUMNS: Readonly<Record<string, { readonly kind: ColumnKind; readonly nullable?: true }>> = {
   /** Of scope and id: the primary key. */
   key: { kind: 'text' },
   /** Labels as they are in keys: letters, digits, `_`, `-`, `%`; empty where there is none. */
-  tenant: { kind: 'text' },
   agentLabel: { kind: 'text' },
   userLabel: { kind: 'text' },
   sessionLabel: { kind: 'text' },
+  /** All labels, the tenant's first. */
   scope: { kind: 'text' },
   /** Scope and `seq`. */
   place: { kind: 'text' },
@@ -46,11 +46,11 @@ export const COLUMNS: Readonly<Record<string, { readonly kind: ColumnKind; reado
   /** From when on, and until when, a recall that asks for no other time may return it. Few columns make a recall quick. */
   since: { kind: 'number' },
   until: { kind: 'number' },
-  rest: { kind: 'text' },
+  record: { kind: 'text' },
 }
 
-/** The columns that a record is made of. */
-export const RECORD_COLUMNS: readonly string[] = ['scope', 'text', 'rest']
+/** The column that a record is read from. One is read in half the time of three. */
+export const RECORD = 'record'
 
 /** A row without its vector. */
 export type Row = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
@@ -86,7 +86,6 @@ export function toRow(record: MemoryRecord): Row {
   const scope = encodeScope(record.scope)
   const row: Record<string, Row[string]> = {
     key: keyOf(record.scope, record.id),
-    tenant: encodeLabel(record.scope.tenant),
     scope,
     place: placeOf(scope, record.seq),
     id: record.id,
@@ -100,7 +99,7 @@ export function toRow(record: MemoryRecord): Row {
     happenedAt: timeOf(record),
     since: record.validFrom ?? ALWAYS,
     until: record.supersededBy === undefined ? Math.min(record.expiresAt ?? NEVER, record.validTo ?? NEVER) : ALWAYS,
-    rest: JSON.stringify({ ...record, scope: undefined, text: undefined }),
+    record: JSON.stringify({ ...record, scope }),
   }
   for (const label of SCOPE_LABELS)
     row[`${label}Label`] = record.scope[label] === undefined ? '' : encodeLabel(record.scope[label])
@@ -110,12 +109,11 @@ export function toRow(record: MemoryRecord): Row {
 
 /** Makes a reader of rows; scopes that are alike become one object. */
 export function recordReader(): (row: Row) => MemoryRecord {
-  const scopes = new Map<unknown, MemoryScope>()
+  const scopes = new Map<string, MemoryScope>()
   return (row) => {
-    const key = row['scope'] as string
-    const scope = scopes.get(key) ?? decodeScope(key)
-    scopes.set(key, scope)
-    const record = { scope, text: row['text'], ...(JSON.parse(row['rest'] as string) as object) }
-    return freezeDeep(record as unknown as MemoryRecord)
+    const record = JSON.parse(row[RECORD] as string) as Omit<MemoryRecord, 'scope'> & { readonly scope: string }
+    const scope = scopes.get(record.scope) ?? decodeScope(record.scope)
+    scopes.set(record.scope, scope)
+    return freezeDeep({ ...record, scope })
   }
 }

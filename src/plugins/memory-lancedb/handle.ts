@@ -17,7 +17,7 @@ import {
   withSummaries,
   type Reach,
 } from '../../remembering/index.ts'
-import { RECORD_COLUMNS, keyOf, recordReader } from './columns.ts'
+import { RECORD, keyOf, recordReader } from './columns.ts'
 import type { LancedbParts } from './options.ts'
 import { all, inReach, quote, quoteAll, widened } from './predicate.ts'
 import { listFrom } from './listing.ts'
@@ -159,7 +159,7 @@ async function chosenBy(selector: MemorySelector, table: RecordTable, scope: Mem
 }
 
 async function readAll(table: RecordTable, where: string): Promise<readonly MemoryRecord[]> {
-  return (await table.read((query) => query.where(where).select([...RECORD_COLUMNS]))).map(recordReader())
+  return (await table.read((query) => query.where(where).select([RECORD]))).map(recordReader())
 }
 
 async function recordsOf(table: RecordTable, scope: MemoryScope, ids: readonly string[]): Promise<readonly MemoryRecord[]> {
@@ -174,7 +174,7 @@ async function tellingTexts(table: RecordTable, erased: readonly MemoryRecord[])
   const texts = [...new Set(erased.map(({ text }) => text.slice(0, LOOKED_AT)))].filter((text) => text.length >= TELLING)
   const telling: string[] = []
   for (const text of texts.slice(0, LOOKED_FOR)) {
-    const said = ['text', 'rest', 'id'].map((column) => `strpos(${column}, ${quote(text)}) > 0`).join(' OR ')
+    const said = ['text', 'record', 'id'].map((column) => `strpos(${column}, ${quote(text)}) > 0`).join(' OR ')
     if ((await table.count(said)) === 0) telling.push(text)
   }
   return telling

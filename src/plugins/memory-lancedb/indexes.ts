@@ -16,7 +16,8 @@ const KINDS = {
       asciiFolding: false,
     }),
   key: ({ lance }: Library) => lance.Index.btree(),
-  tenant: ({ lance }: Library) => lance.Index.btree(),
+  /** Also of tenants: their scopes stand side by side. */
+  scope: ({ lance }: Library) => lance.Index.btree(),
   kind: ({ lance }: Library) => lance.Index.bitmap(),
 } as const
 

@@ -1,12 +1,12 @@
 import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { MemoryFilter } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { matches } from '../../remembering/index.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
 import { hostileTexts } from '../../testing/memory-hostile.ts'
-import { asLines, fact, idsOf, linesOf, listAll, testEmbedder } from '../../testing/memory-world.ts'
+import { asLines, fact, idsOf, linesOf, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
 import { seededRandom } from '../../testing/seeded.ts'
 import { keepsWhatWasAcknowledged } from '../../../test/fixtures/file-memories.ts'
 import { lancedbMemories } from '../../../test/fixtures/lancedb-memories.ts'
@@ -88,6 +88,19 @@ test('3: hostile texts and long trees in filters on columns mean what the refere
   })
 })
 
+test.each([
+  ['words', 'apple'],
+  ['time', ''],
+])('where nearly all records hold no more, what still holds is found all the same, by %s', async (_, query) => {
+  await using({}, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    const past = Array.from({ length: 200 }, (_, at) => fact(`apple ${at}`, { validTo: 1 + at }))
+    const current = ['apple pie of now', 'apple juice of now'].map((text, at) => fact(text, { id: `now ${at}` }))
+    await handle.append([...past.slice(0, 100), ...current, ...past.slice(100)])
+    expect(textsOf(await handle.recall(query)).toSorted()).toEqual(['apple juice of now', 'apple pie of now'])
+  })
+})
+
 test('28: files stay few over hundreds of single appends, and nothing is held up or lost', async () => {
   const path = newPath()
   await using({ path }, async (memory) => {
@@ -109,6 +122,24 @@ test('28: files stay few over hundreds of single appends, and nothing is held up
   })
 })
 
+test('28: what upkeep has folded it removes at once, and a reader of an older version reads again', async () => {
+  const path = newPath()
+  await using({ path }, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    const runs = async (): Promise<number> => Number(((await memory.stats())['upkeep'] as { readonly runs: number }).runs)
+    const filesIn = (part: string): number => readdirSync(join(path, 'records.lance', part)).length
+    await using({ path }, async (other) => {
+      const theirs = other.bind({ tenant: 't' })
+      for (let at = 0; at < 24; at += 1)
+        await Promise.all([handle.append([fact(`number ${at}`)]), theirs.recall('number'), theirs.list({})])
+      await vi.waitUntil(async () => (await runs()) > 0)
+      expect(idsOf((await theirs.list({})).records)).toEqual(idsOf((await handle.list({})).records))
+      expect((await theirs.list({})).records).toHaveLength(24)
+    })
+    for (const part of ['data', '_versions', '_transactions']) expect(filesIn(part)).toBeLessThan(12)
+  })
+})
+
 test('31: who aborts in time is rejected with the reason, writes nothing, and holds nobody up', async () => {
   await using({}, async (memory) => {
     const handle = memory.bind({ tenant: 't' })
@@ -127,6 +158,22 @@ test('31: who aborts in time is rejected with the reason, writes nothing, and ho
     )
     expect((await listAll(handle)).map((record) => record.seq)).toEqual(Array.from({ length: 11 }, (_, at) => at + 1))
   })
+})
+
+test('31: a memory that is closed while LanceDB still answers what was aborted waits for it', async () => {
+  const path = newPath()
+  await using({ path, embedder: testEmbedder() }, (memory) =>
+    memory.bind({ tenant: 't' }).append(Array.from({ length: 500 }, (_, at) => fact(`apple ${at}`))),
+  )
+  for (let round = 0; round < 10; round += 1)
+    await using({ path, embedder: testEmbedder() }, async (memory) => {
+      await memory.stats()
+      const control = new AbortController()
+      const reason = new Error('enough')
+      const call = memory.bind({ tenant: 't' }).recall('apple', { signal: control.signal })
+      setImmediate(() => control.abort(reason))
+      await expect(call).rejects.toBe(reason)
+    })
 })
 
 test('two memories over one folder in one process see each other at once, and count places together', async () => {

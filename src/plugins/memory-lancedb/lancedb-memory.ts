@@ -14,7 +14,7 @@ import {
   type Position,
 } from '../../remembering/index.ts'
 import { VECTOR } from './arrow-table.ts'
-import { RECORD_COLUMNS, recordReader } from './columns.ts'
+import { RECORD, recordReader } from './columns.ts'
 import { createHandle, type HandleContext, type Workings } from './handle.ts'
 import { checkOptions, type LancedbMemoryOptions, type LancedbParts } from './options.ts'
 import { alive, all, ofTenant } from './predicate.ts'
@@ -102,7 +102,7 @@ function createContext(parts: LancedbParts): Context {
       opening.close(async (workings) => {
         await workings?.writer.idle()
         await workings?.upkeep.idle()
-        workings?.table.close()
+        await workings?.table.close()
       }),
   }
 }
@@ -169,12 +169,7 @@ async function embedPending({ parts, workings, noteFailure }: Context, signal: A
   const tried = new Set<string>()
   for (;;) {
     const where = (await table.vectorSize()) === undefined ? 'seq > 0' : `${VECTOR} IS NULL`
-    const rows = await table.read((query) =>
-      query
-        .where(where)
-        .select(['key', ...RECORD_COLUMNS])
-        .limit(BATCH),
-    )
+    const rows = await table.read((query) => query.where(where).select(['key', RECORD]).limit(BATCH))
     const batch = rows.filter((row) => !tried.has(row['key'] as string)).map(recordReader())
     for (const row of rows) tried.add(row['key'] as string)
     if (batch.length === 0) return

@@ -1,6 +1,6 @@
 import type { MemoryPage, MemoryRecord } from '../../core/index.ts'
 import { encodeScope, readCursor, writeCursor, type ListCall, type Position } from '../../remembering/index.ts'
-import { RECORD_COLUMNS, recordReader } from './columns.ts'
+import { RECORD, recordReader } from './columns.ts'
 import { acceptor, alive, all, inReach, quote, widened } from './predicate.ts'
 import type { RecordTable } from './table.ts'
 
@@ -16,13 +16,7 @@ export async function readInOrder(
 ): Promise<readonly MemoryRecord[]> {
   const behind = scope === '' ? undefined : `(scope > ${quote(scope)} OR (scope = ${quote(scope)} AND seq > ${seq}))`
   const order = ['scope', 'seq'].map((columnName) => ({ columnName, ascending: true }))
-  const rows = await table.read((query) =>
-    query
-      .where(all(where, behind))
-      .orderBy(order)
-      .select([...RECORD_COLUMNS])
-      .limit(limit),
-  )
+  const rows = await table.read((query) => query.where(all(where, behind)).orderBy(order).select([RECORD]).limit(limit))
   return rows.map(recordReader())
 }
 

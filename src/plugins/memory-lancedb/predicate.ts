@@ -35,12 +35,17 @@ export function all(...conditions: readonly (string | undefined)[]): string {
 
 /** The rows of a tenant. */
 export function ofTenant(tenant: string): string {
-  return `tenant = ${quote(encodeLabel(tenant))}`
+  return startingWith(encodeScope({ tenant }))
+}
+
+/** The rows of a tenant's own scope, and of those below: they go on with a slash, which `0` comes right after. */
+export function startingWith(scope: string): string {
+  return `(scope = ${quote(scope)} OR (scope >= ${quote(`${scope}/`)} AND scope < ${quote(`${scope}0`)}))`
 }
 
 /** The rows that a read of a scope sees. */
 export function inReach(scope: MemoryScope, across: readonly ScopeLabel[]): string {
-  if (across.length === 0) return all(ofTenant(scope.tenant), `scope = ${quote(encodeScope(scope))}`)
+  if (across.length === 0) return `scope = ${quote(encodeScope(scope))}`
   const labels = SCOPE_LABELS.filter((label) => !across.includes(label)).map(
     (label) => `${label}Label = ${quote(scope[label] === undefined ? '' : encodeLabel(scope[label]))}`,
   )
@@ -52,10 +57,15 @@ export function alive(now: number): string {
   return `(expiresAt IS NULL OR expiresAt > ${now})`
 }
 
-/** The rows that a recall may return, and perhaps more: {@link acceptor} decides. */
+/** The rows that a recall may return, at whatever time, and perhaps more: {@link acceptor} decides. */
+export function reachable(call: RecallCall): string {
+  return all(inReach(call.scope, call.across), widened(call.filter))
+}
+
+/** Those of them that it may return now. */
 export function recallable(call: RecallCall, now: number): string {
   const when = call.asOf === undefined ? `since <= ${now} AND until > ${now}` : all(alive(now), knownAt(call.asOf))
-  return all(inReach(call.scope, call.across), when, widened(call.filter))
+  return all(reachable(call), when)
 }
 
 /** What was known and true at a time. */

@@ -23,11 +23,18 @@ export interface RecallContext {
 export async function recallFrom(context: RecallContext, call: RecallCall): Promise<Recall> {
   const { table, parts, signal, noteFailure } = context
   const now = parts.now()
-  const { vector, degraded } = await embedQuery(parts.embedder, call, signal, noteFailure)
+  const [{ vector, degraded }, size] = await Promise.all([
+    embedQuery(parts.embedder, call, signal, noteFailure),
+    parts.embedder === undefined ? undefined : table.vectorSize(),
+  ])
+  if (vector !== undefined && size !== undefined && size !== vector.length) {
+    const problem = `has vectors of ${size} numbers, and the embedder gives ${vector.length}`
+    throw new OpspawnError('MEMORY_MISMATCH', `${parts.path} ${problem}`)
+  }
   const search = createSearch(table, call, now)
   const found = await Promise.all([
     call.words.length > 0 ? byWords(search) : undefined,
-    vector === undefined ? undefined : byVector(search, context, vector),
+    vector === undefined ? undefined : size === undefined ? NONE : byVector(search, context, vector),
   ])
   const legs = found.filter((leg) => leg !== undefined)
   return assembleRecall(call, {
@@ -39,13 +46,16 @@ export async function recallFrom(context: RecallContext, call: RecallCall): Prom
   })
 }
 
+/** No record has a vector yet. */
+const NONE: Leg = { name: 'vector', hits: [] }
+
 async function byWords(search: Search): Promise<Leg> {
-  const { table, call, where } = search
+  const { table, call } = search
   const { MatchQuery } = table.library.lance
   const words = [...new Set(markedWords(call.scope.tenant, call.words))].join(' ')
   const hits = await gather(
     search,
-    (columns, limit) =>
+    (where, columns, limit) =>
       table.read((query) => {
         const matching = query.fullTextSearch(new MatchQuery(words, 'words')).where(where)
         return matching.select([...columns, '_score']).limit(limit)
@@ -63,11 +73,10 @@ const LATEST = [
 ]
 
 async function latest(search: Search): Promise<Leg> {
-  const { table, where } = search
   const hits = await gather(
     search,
-    (columns, limit) =>
-      table.read((query) =>
+    (where, columns, limit) =>
+      search.table.read((query) =>
         query
           .where(where)
           .orderBy(LATEST)
@@ -81,17 +90,11 @@ async function latest(search: Search): Promise<Leg> {
 
 /** The nearest by cosine: all of a tenant's vectors compared, or the index where there are very many. */
 async function byVector(search: Search, { parts, plan }: RecallContext, vector: Float32Array): Promise<Leg> {
-  const { table, call, where } = search
-  const size = await table.vectorSize()
-  if (size === undefined) return { name: 'vector', hits: [] }
-  if (size !== vector.length) {
-    const problem = `has vectors of ${size} numbers, and the embedder gives ${vector.length}`
-    throw new OpspawnError('MEMORY_MISMATCH', `${parts.path} ${problem}`)
-  }
+  const { table, call } = search
   const isMany = plan !== undefined && (await table.count(ofTenant(call.scope.tenant))) > parts.exactUpTo
   const hits = await gather(
     search,
-    (columns, limit) =>
+    (where, columns, limit) =>
       table.read((query) => {
         // Rows without a vector are never given; to ask for those that have one would be to read all vectors first.
         const nearest = query.nearestTo(vector).column(VECTOR).distanceType('cosine').where(where)

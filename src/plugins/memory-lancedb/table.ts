@@ -4,7 +4,7 @@ import type { Connection, Query, Table, VectorQuery } from '@lancedb/lancedb'
 import type { Schema } from 'apache-arrow'
 import { OpspawnError } from '../../core/index.ts'
 import { found, memoryFailed } from '../../remembering/index.ts'
-import { VECTOR, makeSchema, makeTable, vectorField } from './arrow-table.ts'
+import { VECTOR, makeSchema, makeTable, rowsOf, vectorField } from './arrow-table.ts'
 import type { Row } from './columns.ts'
 import { createGarbage, type Garbage } from './garbage.ts'
 import { makeIndexes, missingIndexes } from './indexes.ts'
@@ -44,15 +44,16 @@ export interface RecordTable {
    * @param areNew whoever calls it has seen, under the lock, that no row has one of the keys. The table is not searched for them then.
    */
   merge(rows: readonly Row[], vectors: readonly (Float32Array | undefined)[], areNew: boolean): Promise<number>
-  /** Tidies up, and removes versions older than so many milliseconds; those of writers that died only if `all`. */
-  optimize(keepMs: number, all?: boolean): Promise<void>
+  /** Tidies up, and removes all versions but the last; what writers that died have left only if `all`. */
+  optimize(all?: boolean): Promise<void>
   delete(where: string): Promise<void>
-  close(): void
+  /** Waits for what LanceDB still does: who aborted is gone, but its table cannot be closed meanwhile. */
+  close(): Promise<void>
 }
 
 const NAME = 'records'
 const FORMAT = 'opspawn.memory'
-const VERSION = '2'
+const VERSION = '3'
 const EMBEDDER = 'opspawn.embedder'
 /** Bytes of indexes and of what is known of files that LanceDB may keep in memory; by itself it would take 7 GB. */
 const INDEX_CACHE = 512n * 1024n * 1024n
@@ -92,24 +93,20 @@ function recordTable(
   parts: LancedbParts,
 ): RecordTable {
   const { lock, tidying, library } = opened
-  const { path } = parts
-  const within = createAttempts(inner, path)
+  const { within, idle } = createAttempts(inner, parts.path)
   const schemas = createSchemas(inner)
   return {
     ...opened,
-    garbage: createGarbage(path),
+    garbage: createGarbage(parts.path),
     ask: (reason, work) => within(reason, () => work(inner)),
     vectorSize: () => within('read', async () => sizeIn(await schemas.here())),
-    read: (make) => within('read', async () => (await make(inner.query()).toArray()) as readonly Row[]),
-    take: (offsets, columns) =>
-      within('read', async () => {
-        const query = inner.takeOffsets([...offsets]).select([...columns])
-        return (await query.toArray()) as readonly Row[]
-      }),
+    read: (make) => within('read', () => rowsOf(make(inner.query()))),
+    take: (offsets, columns) => within('read', () => rowsOf(inner.takeOffsets([...offsets]).select([...columns]))),
     count: (where) => within('read', () => inner.countRows(where)),
     version: () => within('read', () => inner.version()),
     ...writingCalls({ inner, within, schemas, library }, parts),
-    close() {
+    async close() {
+      await idle()
       inner.close()
       connection.close()
       lock.close()
@@ -120,7 +117,7 @@ function recordTable(
 
 interface WritingContext {
   readonly inner: Table
-  readonly within: ReturnType<typeof createAttempts>
+  readonly within: Attempts['within']
   readonly schemas: ReturnType<typeof createSchemas>
   readonly library: Library
 }
@@ -153,22 +150,37 @@ function writingCalls(
         return version
       })
     },
-    async optimize(keepMs, isAll = false) {
-      // LanceDB's versions carry the machine's time.
-      const cleanupOlderThan = new Date(Date.now() - keepMs)
-      await within('write', () => inner.optimize({ cleanupOlderThan, deleteUnverified: isAll }))
+    async optimize(isAll = false) {
+      // Versions carry the machine's time, and some are made while this goes on. Whoever still reads one reads again.
+      const tomorrow = new Date(Date.now() + 86_400_000)
+      await within('write', () => inner.optimize({ cleanupOlderThan: tomorrow, deleteUnverified: isAll }))
     },
     delete: async (where) => void (await within('write', () => inner.delete(where))),
   }
 }
 
 /** LanceDB would look for a newer version at every call; a commit, which holds the lock, looks once. */
-function createAttempts(inner: Table, path: string): <T>(reason: 'read' | 'write', work: () => Promise<T>) => Promise<T> {
-  return (reason, work) =>
-    retried(reason, path, async () => {
-      await inner.checkoutLatest()
-      return work()
-    })
+function createAttempts(inner: Table, path: string): Attempts {
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    within(reason, work) {
+      const result = retried(reason, path, async () => {
+        await inner.checkoutLatest()
+        return work()
+      })
+      last = Promise.allSettled([last, result]).then(() => {})
+      return result
+    },
+    async idle() {
+      for (let seen: unknown; seen !== last;) await (seen = last)
+    },
+  }
+}
+
+interface Attempts {
+  readonly within: <T>(reason: 'read' | 'write', work: () => Promise<T>) => Promise<T>
+  /** Done when all that was begun is. */
+  readonly idle: () => Promise<void>
 }
 
 /** The schema of the version that is open, read once for each. */

@@ -29,10 +29,8 @@ export interface Upkeep {
   idle(): Promise<void>
 }
 
-/** Commits after which files are folded: below, searching them one by one costs little. */
-const COMMITS = 32
-/** So long readers of other processes may go on with an old version. */
-const KEEP_MS = 1000
+/** Commits after which files are folded, three of each: below, searching them one by one costs little. */
+const COMMITS = 24
 const PURGES = 3
 
 /** Makes the upkeep of a table. */
@@ -40,16 +38,16 @@ export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbPar
   let plan: SearchPlan | undefined
   // Each folding of a large table may write all of it anew, also where there is nothing new in it.
   let folded: number | undefined
-  async function fold(keepMs: number): Promise<void> {
+  async function fold(): Promise<void> {
     await table.tidying.hold(async () => {
       if ((await table.version()) === folded) return
       const began = performance.now()
-      await table.optimize(keepMs)
+      await table.optimize()
       plan = await planVectors(table, exactUpTo)
       folded = performance.now() - began > SHORT_MS ? await table.version() : undefined
     })
   }
-  const background = createBackground({ work: () => fold(KEEP_MS), every: COMMITS, now: () => performance.now() })
+  const background = createBackground({ work: fold, every: COMMITS, now: () => performance.now() })
   return {
     async begin() {
       plan = await knownPlan(table)
@@ -57,7 +55,7 @@ export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbPar
     },
     noteCommit: () => background.note(),
     look: () => background.look(),
-    fold: () => fold(0),
+    fold,
     async purge(texts) {
       let left: string | undefined
       for (let round = 0; round < PURGES; round += 1) {
@@ -79,16 +77,16 @@ export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbPar
 }
 
 async function rewrite(table: RecordTable): Promise<void> {
-  await table.optimize(0)
+  await table.optimize()
   const latest = (await table.ask('read', (inner) => inner.listVersions())).at(-1)
   // LanceDB leaves the bytes of rows that are less than a tenth of their file; rows that are written anew leave theirs behind.
   if (latest?.metadata['total_deletion_files'] !== '0') {
     await table.ask('write', (inner) => inner.update({ valuesSql: { version: 'version' } }))
-    await table.optimize(0)
+    await table.optimize()
   }
   await table.ask('write', (inner) => makeIndexes(inner, table.library, INDEXED))
   if (await hasVectorIndex(table)) await buildIndex(table)
-  await table.optimize(0, true)
+  await table.optimize(true)
 }
 
 /** What runs in the background, and how often it may. */

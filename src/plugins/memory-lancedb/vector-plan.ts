@@ -1,5 +1,5 @@
 import { VECTOR } from './arrow-table.ts'
-import { quote } from './predicate.ts'
+import { startingWith } from './predicate.ts'
 import type { RecordTable } from './table.ts'
 
 /**
@@ -118,10 +118,12 @@ async function sampleOf(table: RecordTable): Promise<readonly Float32Array[]> {
 /** Whether a tenant has more rows than are compared one by one. Looks at tenants of rows from all over the table. */
 async function hasLargeTenant(table: RecordTable, total: number, exactUpTo: number): Promise<boolean> {
   const seen = new Map<string, number>()
-  for (const { tenant } of await table.take(spread(total, TENANTS_SEEN), ['tenant']))
-    seen.set(tenant as string, (seen.get(tenant as string) ?? 0) + 1)
+  for (const { scope } of await table.take(spread(total, TENANTS_SEEN), ['scope'])) {
+    const [tenant = ''] = (scope as string).split('/', 1)
+    seen.set(tenant, (seen.get(tenant) ?? 0) + 1)
+  }
   const often = [...seen].toSorted(([, left], [, right]) => right - left).slice(0, TENANTS_COUNTED)
-  for (const [tenant] of often) if ((await table.count(`tenant = ${quote(tenant)}`)) > exactUpTo) return true
+  for (const [tenant] of often) if ((await table.count(startingWith(tenant))) > exactUpTo) return true
   return false
 }
 

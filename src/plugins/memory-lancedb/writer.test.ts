@@ -42,7 +42,7 @@ async function noting(
     await work((scope) => createHandle(context, { scope, granted: [] }), commits, inner)
   } finally {
     await writer.idle()
-    inner.close()
+    await inner.close()
   }
 }
 

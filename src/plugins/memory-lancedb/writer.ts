@@ -1,7 +1,7 @@
 import type { MemoryRecord, MemoryScope, OperationOptions } from '../../core/index.ts'
-import { encodeLabel, encodeScope, untilAborted, type TakenPlaces } from '../../remembering/index.ts'
+import { encodeScope, untilAborted, type TakenPlaces } from '../../remembering/index.ts'
 import { VECTOR } from './arrow-table.ts'
-import { RECORD_COLUMNS, keyOf, placeOf, recordReader, toRow } from './columns.ts'
+import { RECORD, keyOf, placeOf, recordReader, toRow } from './columns.ts'
 import { quote, quoteAll } from './predicate.ts'
 import type { RecordTable } from './table.ts'
 
@@ -220,7 +220,7 @@ async function recordsOf(table: RecordTable, finds: Write<unknown>['finds']): Pr
   const read = recordReader()
   const records = new Map<string, MemoryRecord>()
   for (const part of chunks([...new Set(finds.map(({ scope, id }) => keyOf(scope, id)))]))
-    for (const row of await table.read((query) => query.where(`key IN (${quoteAll(part)})`).select(['key', ...RECORD_COLUMNS])))
+    for (const row of await table.read((query) => query.where(`key IN (${quoteAll(part)})`).select(['key', RECORD])))
       records.set(row['key'] as string, read(row))
   return records
 }
@@ -261,19 +261,13 @@ function createSeqs(table: RecordTable): Seqs {
       const version = await table.version()
       if (version !== seen) fresh.clear()
       seen = version
-      const missing = new Map(
-        scopes.map((scope) => [encodeScope(scope), scope.tenant] as const).filter(([scope]) => !fresh.has(scope)),
-      )
+      const missing = [...new Set(scopes.map(encodeScope))].filter((scope) => !fresh.has(scope))
       // Of a scope that was looked up before only what came behind can matter.
-      const [before, never] = [true, false].map((isKnown) => [...missing].filter(([scope]) => known.has(scope) === isKnown))
-      for (const part of chunks(before ?? [], BOUNDED))
-        await raiseFrom(part.map(([scope]) => `(scope = ${quote(scope)} AND seq > ${known.get(scope)})`).join(' OR '))
-      for (const part of chunks(never ?? [])) {
-        // By tenant there is an index.
-        const tenants = [...new Set(part.map(([, tenant]) => encodeLabel(tenant)))]
-        await raiseFrom(`tenant IN (${quoteAll(tenants)}) AND scope IN (${quoteAll(part.map(([scope]) => scope))})`)
-      }
-      for (const scope of missing.keys()) fresh.add(scope)
+      const [before = [], never = []] = [true, false].map((isKnown) => missing.filter((scope) => known.has(scope) === isKnown))
+      for (const part of chunks(before, BOUNDED))
+        await raiseFrom(part.map((scope) => `(scope = ${quote(scope)} AND seq > ${known.get(scope)})`).join(' OR '))
+      for (const part of chunks(never)) await raiseFrom(`scope IN (${quoteAll(part)})`)
+      for (const scope of missing) fresh.add(scope)
     },
     last: (scope) => known.get(encodeScope(scope)) ?? 0,
     raise: (record) => raise(encodeScope(record.scope), record.seq),
