@@ -5,6 +5,8 @@ interface Write {
   readonly after: number
   readonly events: readonly RunEvent[]
   readonly spending: SpendingChange | undefined
+  /** When it was sent, by the run's steady clock. */
+  readonly sentAt: number
 }
 
 /** A write that was sent. */
@@ -27,6 +29,11 @@ export class OnTheWay {
 
   get count(): number {
     return this.#sent.length
+  }
+
+  /** When the first of them was sent; 0 where there is none. */
+  get since(): number {
+    return this.#sent[0]?.sentAt ?? 0
   }
 
   /** Whether one was not written, as far as is known. */

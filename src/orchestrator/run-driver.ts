@@ -165,7 +165,8 @@ export class RunDriver {
   /** Begins what may begin, and says what there is to wait for: nothing, something that happens, or that the run is given back, which is how the drive ends. */
   #goOn(progress: Progress, begins: boolean): Promise<DriveEnd | undefined> | undefined {
     const { log } = progress
-    if (begins) this.#start(progress)
+    // Abandoned while it was being written: what was under way is not in flight any more, and not to be waited for.
+    if (begins && !this.#abandoned) this.#start(progress)
     else if (progress.inFlight.length === 0 && progress.over.length === 0)
       return this.#giveBack(this.#draining ? 'drain' : 'park')
     if (progress.context.transactions !== undefined)

@@ -37,7 +37,6 @@ export class RunLog implements Writing {
   /** The last event that was sent to the store, or that it had. */
   #sentSeq: number
   #onTheWay: OnTheWay | undefined
-  #hasWritten = false
   /** What the run has spent with all that was sent; absent where others may spend of it too. */
   #ledger: Spending | undefined
   #consume: string[] | undefined
@@ -141,9 +140,9 @@ export class RunLog implements Writing {
     return this.#engine.store.append(this.#fence, after, events, changes)
   }
 
-  /** Whether what was recorded can be sent without waiting: a first write is answered, and no signals go with this one. */
+  /** Whether what was recorded can be sent without waiting: no signals come or go with it, and the run goes on. */
   get maySend(): boolean {
-    return this.#hasWritten && this.#consume === undefined && this.#signals === undefined && this.#end === undefined
+    return this.#consume === undefined && this.#signals === undefined && this.#end === undefined
   }
 
   /** Whether what is to be set aside is within the limits for certain. */
@@ -172,7 +171,8 @@ export class RunLog implements Writing {
   sendOff(failed: () => void): void {
     const answer = new Promise<readonly TaskRef[]>((resolve) => resolve(this.write()))
     this.#onTheWay ??= new OnTheWay((events, tasks) => this.#tell(events, tasks))
-    this.#onTheWay.add({ after: this.#sentSeq, events: this.#batch, spending: this.#spending }, answer, failed)
+    const write = { after: this.#sentSeq, events: this.#batch, spending: this.#spending, sentAt: this.steady() }
+    this.#onTheWay.add(write, answer, failed)
     this.#sentSeq += this.#batch.length
     this.#batch = []
     this.#spent(this.#spending)
@@ -223,7 +223,6 @@ export class RunLog implements Writing {
   /** Takes note that it was written, and tells whoever watches. */
   written(tasks: readonly TaskRef[]): void {
     this.tick()
-    this.#hasWritten = true
     // It could only be written behind all that was sent before.
     this.#onTheWay?.arrive()
     const batch = this.#batch

@@ -4,15 +4,17 @@ import { type Insistence, writeAgain, writeBehind } from './insisting.ts'
 import { failEffect, type Progress } from './progress.ts'
 import { toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
+import type { RunLog } from './run-log.ts'
 
-/** At most so many writes of one run are on their way while it goes on. */
-export const MOST_ON_THE_WAY = 8
+/** At most so many writes of one run are on their way while it goes on, */
+export const MOST_ON_THE_WAY = 16
+/** and none for longer, in milliseconds: what a store that hangs might lose is bounded too. */
+const LONGEST_ON_THE_WAY_MS = 100
 
 /**
- * Whether what comes next may begin before the store has answered. That is so for what may be repeated, model calls and
- * `pure` tools, and only behind a first write of the same claim that has been answered: a run that brings its worker down at
- * once is counted (S6). A model call must be within the budget for certain, and nobody may be watching, who would see parts
- * of an answer before the decision that asked for it.
+ * Whether what comes next may begin before the store has answered. That is so for what may be repeated: model calls and
+ * `pure` tools. A model call must be within the budget for certain, and nobody may be watching, who would see parts of an
+ * answer before the decision that asked for it.
  */
 export function mayGoAhead({ context, log, startable }: Progress): boolean {
   const { view } = context
@@ -25,7 +27,13 @@ export function mayGoAhead({ context, log, startable }: Progress): boolean {
     isRepeatable &&= mayRepeat(context, effect)
   }
   if (!isRepeatable || view.cancelReason !== undefined || view.outcome !== undefined) return false
-  return log.maySend && (log.onTheWay?.count ?? 0) < MOST_ON_THE_WAY && log.isAffordable && !context.engine.hub.wantsLive(view.id)
+  return log.maySend && hasRoom(log) && log.isAffordable && !context.engine.hub.wantsLive(view.id)
+}
+
+function hasRoom(log: RunLog): boolean {
+  const { onTheWay } = log
+  if (onTheWay === undefined || onTheWay.count === 0) return true
+  return onTheWay.count < MOST_ON_THE_WAY && log.steady() - onTheWay.since < LONGEST_ON_THE_WAY_MS
 }
 
 function mayRepeat(context: RunContext, effect: Effect): boolean {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { defineAgent, OpspawnError, type RunEvent, type Store } from '../../src/index.ts'
 import { MOST_ON_THE_WAY } from '../../src/orchestrator/writing.ts'
 import { manualClock, scriptedModel } from '../../src/testing/index.ts'
-import { call, child, gate, type Gate, noting, stepsPlanner } from './support/parts.ts'
+import { call, child, gate, type Gate, never, noting, stepsPlanner } from './support/parts.ts'
 import { closeAll, outcomeOf, settle, world } from './support/world.ts'
 import { memoryStore, wrapStore } from './support/wrappers.ts'
 
@@ -47,7 +47,7 @@ const pure = (name = 'pure') => noting(name)
 const unsafe = () => noting('unsafe', undefined, { effect: 'unsafe' })
 
 describe('what may be repeated', () => {
-  test('waits for the first write of a claim, and no longer', async () => {
+  test('goes on while the writes are on their way, to the end', async () => {
     const slow = slowStore()
     const tool = pure()
     const agent = defineAgent({
@@ -58,13 +58,10 @@ describe('what may be repeated', () => {
     const { ops, heard } = await world({ agents: [agent], ...slow.options })
     const run = await ops.start(agent, 'go')
     await settle(slow.clock)
-    expect(types(slow.held)).toEqual(['decision'])
-    expect(tool.calls).toHaveLength(0)
-    await slow.release()
     expect(tool.calls).toHaveLength(2)
+    expect(types(slow.held)).toEqual(['decision', 'effect-end decision', 'effect-end run-end'])
     // The end waits for all that comes before it, and nobody hears of what is not written.
-    expect(types(slow.held)).toEqual(['effect-end decision', 'effect-end run-end'])
-    expect(heard.map(({ event }) => event.type)).not.toContain('effect-end')
+    expect(heard.map(({ event }) => event.type)).toEqual(['run-start', 'run-claim'])
     await slow.release()
     expect(await outcomeOf(slow.clock, run)).toMatchObject({ status: 'completed' })
     expect(heard.map(({ event }) => event.seq)).toEqual([1, 2, 3, 4, 5, 6, 7])
@@ -85,8 +82,7 @@ describe('what may be repeated', () => {
     const { ops } = await world({ agents: [agent], clock: slow.clock, store })
     await ops.start(agent, 'go')
     await settle(slow.clock)
-    await slow.release()
-    expect(types(slow.held)).toHaveLength(1)
+    expect(types(slow.held)).toHaveLength(2)
     expect(careful.calls).toHaveLength(0)
     await slow.open()
     expect(careful.calls).toHaveLength(effect === 'transactional' ? 0 : 1)
@@ -113,19 +109,58 @@ describe('what may be repeated', () => {
   test('goes on until so many writes are on their way', async () => {
     const slow = slowStore()
     const tool = pure()
-    const steps = Array.from({ length: 20 }, (_, at) => [call('pure', {}, `p${at}`)])
+    const steps = Array.from({ length: 30 }, (_, at) => [call('pure', {}, `p${at}`)])
     const agent = defineAgent({ name: 'a', tools: [tool], planner: stepsPlanner(...steps) })
     const { ops } = await world({ agents: [agent], ...slow.options })
     const run = await ops.start(agent, 'go')
     await settle(slow.clock)
-    await slow.release()
-    await settle(slow.clock, 20)
+    await settle(slow.clock, 30)
     expect(slow.held).toHaveLength(MOST_ON_THE_WAY + 1)
-    expect(tool.calls).toHaveLength(MOST_ON_THE_WAY + 1)
+    expect(tool.calls).toHaveLength(MOST_ON_THE_WAY)
     await slow.open()
     expect(await outcomeOf(slow.clock, run)).toMatchObject({ status: 'completed' })
-    expect(tool.calls).toHaveLength(20)
+    expect(tool.calls).toHaveLength(30)
   })
+})
+
+test('what has been on its way for too long is waited for', async () => {
+  const slow = slowStore()
+  const work = gate()
+  const long = noting('long', () => work.promise)
+  const tool = pure()
+  const agent = defineAgent({ name: 'a', tools: [long, tool], planner: stepsPlanner([call('long')], [call('pure')]) })
+  const { ops } = await world({ agents: [agent], ...slow.options })
+  await ops.start(agent, 'go')
+  await settle(slow.clock)
+  await slow.clock.advance(150)
+  work.open()
+  await settle(slow.clock)
+  expect(types(slow.held)).toEqual(['decision', 'effect-end decision'])
+  expect(tool.calls).toHaveLength(0)
+  await slow.open()
+  expect(tool.calls).toHaveLength(1)
+})
+
+test('a run that is abandoned while it is being written is given back to be gone on with', async () => {
+  const slow = slowStore()
+  const slowOne = noting('slow', never)
+  const agent = defineAgent({
+    name: 'a',
+    tools: [slowOne, pure()],
+    planner: stepsPlanner([call('slow', {}, 's'), call('pure', {}, 'p')]),
+  })
+  const { ops } = await world({ agents: [agent], ...slow.options })
+  const run = await ops.start(agent, 'go')
+  await settle(slow.clock)
+  expect(types(slow.held)).toEqual(['decision', 'effect-end'])
+  const draining = ops.drain(1)
+  // Its patience goes by the real time.
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await slow.open()
+  await draining
+  await settle(slow.clock)
+  const { runs } = await slow.options.store.list({ runId: run.id }, { limit: 1 })
+  expect(runs).toMatchObject([{ status: 'queued' }])
 })
 
 describe('a model call', () => {
