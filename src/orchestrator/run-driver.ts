@@ -45,7 +45,7 @@ export class RunDriver {
   readonly #claim: Claim
   readonly #ready: ReadyAgent
   readonly #insistence: Insistence
-  /** Where a write takes time: a store that keeps nothing answers at once. */
+  /** Where a write takes time; a store that keeps nothing answers at once. A run that was interrupted goes carefully. */
   readonly #goesAhead: boolean
   #progress: Progress | undefined
   #inbox: Signal[] = []
@@ -62,7 +62,7 @@ export class RunDriver {
     this.#ready = ready
     const isGivenUp = (): boolean => this.#lost !== undefined || this.#abandoned
     this.#insistence = { engine, runId: claim.run.runId, isGivenUp }
-    this.#goesAhead = engine.store.capabilities.durability !== 'none'
+    this.#goesAhead = engine.store.capabilities.durability !== 'none' && claim.run.deliveries <= 1
     this.deliver(claim.inbox)
   }
 
@@ -127,8 +127,8 @@ export class RunDriver {
           }
         } else if (log.isAhead && progress.startable.length > 0) await catchUp(this.#insistence, progress)
         progress.reserving = NOTHING
-        if (this.#lost !== undefined) return 'lost'
         if (log.view.outcome !== undefined) return 'ended'
+        if (this.#lost !== undefined) return 'lost'
         const pause = this.#goOn(progress, begins)
         if (pause === undefined) continue
         const end = await pause

@@ -106,6 +106,29 @@ describe('what may be repeated', () => {
     }
   })
 
+  test('waits where the run was interrupted before', async () => {
+    const slow = slowStore()
+    const tool = pure()
+    const agent = defineAgent({
+      name: 'a',
+      tools: [tool],
+      planner: stepsPlanner([call('pure', {}, 'p')], [call('pure', {}, 'q')]),
+    })
+    const store = wrapStore(slow.options.store, {
+      async claim(...given) {
+        const claims = await slow.options.store.claim(...given)
+        return claims.map((claim) => ({ ...claim, run: { ...claim.run, deliveries: 2 } }))
+      },
+    })
+    const { ops } = await world({ agents: [agent], clock: slow.clock, store })
+    await ops.start(agent, 'go')
+    await settle(slow.clock)
+    expect(types(slow.held)).toEqual(['decision'])
+    expect(tool.calls).toHaveLength(0)
+    await slow.open()
+    expect(tool.calls).toHaveLength(2)
+  })
+
   test('goes on until so many writes are on their way', async () => {
     const slow = slowStore()
     const tool = pure()
