@@ -35,19 +35,31 @@ export interface Writing {
 }
 
 /**
- * Goes on with a write that was refused: where there is no budget, it is made good by `forgo` and tried again; a store that
- * failed is asked again. It may have written all the same: then the sequence number is taken, by nobody else.
+ * Why something was not written, or why that is not known.
+ *
+ * @property isBehind Something before it was not known to be written then, without which it could not be.
+ */
+export interface WriteFailure {
+  readonly error: unknown
+  readonly isBehind: boolean
+}
+
+/**
+ * Goes on with a write that was refused, when all before it is written: where there is no budget, it is made good by `forgo`
+ * and tried again; a store that failed is asked again. It may have written all the same: then the sequence number is taken,
+ * by nobody else.
  */
 export async function writeAgain(
   insistence: Insistence,
   writing: Writing,
-  refusal: unknown,
+  failure: WriteFailure,
   forgo?: (error: unknown) => void,
 ): Promise<void> {
-  let error = refusal
+  let { error, isBehind } = failure
   let mayBeWritten = false
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     if (forgo !== undefined && OpspawnError.is(error, 'BUDGET_EXCEEDED')) forgo(error)
+    else if (isBehind && OpspawnError.is(error, 'SEQUENCE_CONFLICT')) isBehind = false
     else if (mayBeWritten && OpspawnError.is(error, 'SEQUENCE_CONFLICT')) {
       // What was to be told with it (tasks of other runs) is found by the sweep.
       if (await insist(insistence, 'read', () => writing.isWritten())) return writing.written([])
@@ -55,6 +67,7 @@ export async function writeAgain(
     } else {
       await pause(insistence, 'append', error, pauseMs)
       mayBeWritten = true
+      isBehind = false
     }
     try {
       return writing.written(await writing.write())
@@ -62,24 +75,6 @@ export async function writeAgain(
       error = again
     }
   }
-}
-
-/** As {@link writeAgain}, for what was sent behind writes that failed: without them it could not be written. */
-export async function writeBehind(
-  insistence: Insistence,
-  writing: Writing,
-  refusal: unknown,
-  forgo?: (error: unknown) => void,
-): Promise<void> {
-  let error = refusal
-  if (OpspawnError.is(error, 'SEQUENCE_CONFLICT')) {
-    try {
-      return writing.written(await writing.write())
-    } catch (again) {
-      error = again
-    }
-  }
-  return writeAgain(insistence, writing, error, forgo)
 }
 
 /** Waits before the next try. @throws the error where there is none */

@@ -1,4 +1,5 @@
 import type { RunEvent, SpendingChange, TaskRef } from '../core/index.ts'
+import type { WriteFailure } from './insisting.ts'
 
 /** Events that go on from another one, and what is spent with them. */
 interface Write {
@@ -13,8 +14,7 @@ interface Write {
 export interface Sent extends Write {
   /** Resolves when there is an answer, whatever it is. */
   answered: Promise<void>
-  /** Why it was not written, and whether something before it was not known to be written then. */
-  failure: { readonly error: unknown; readonly isBehind: boolean } | undefined
+  failure: WriteFailure | undefined
 }
 
 /** Writes of one run that were sent and are not known to be written, in order. */

@@ -1,6 +1,6 @@
 // How what a run's driver recorded comes to the store: waited for, or sent while the run goes on.
 import type { Effect } from '../core/index.ts'
-import { type Insistence, writeAgain, writeBehind } from './insisting.ts'
+import { type Insistence, writeAgain } from './insisting.ts'
 import { failEffect, type Progress } from './progress.ts'
 import { toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
@@ -53,9 +53,7 @@ export function sendAhead({ log }: Progress, failed: () => void): Promise<void> 
 export async function catchUp(insistence: Insistence, { log }: Progress): Promise<void> {
   await log.onTheWay?.answered()
   for (const sent of log.onTheWay?.takeUnwritten() ?? []) {
-    const { failure } = sent
-    if (failure?.isBehind === true) await writeBehind(insistence, log.again(sent), failure.error)
-    else await writeAgain(insistence, log.again(sent), failure?.error)
+    if (sent.failure !== undefined) await writeAgain(insistence, log.again(sent), sent.failure)
   }
 }
 
@@ -66,11 +64,8 @@ export async function writeAfterAll(
   isBehind: boolean,
   error: unknown,
 ): Promise<void> {
-  const { log } = progress
-  const forgoing = (refusal: unknown): void => forgo(progress, refusal)
-  if (!isBehind) return writeAgain(insistence, log, error, forgoing)
-  await catchUp(insistence, progress)
-  return writeBehind(insistence, log, error, forgoing)
+  if (isBehind) await catchUp(insistence, progress)
+  return writeAgain(insistence, progress.log, { error, isBehind }, (refusal) => forgo(progress, refusal))
 }
 
 /** Nothing was written, for want of budget. The calls that found none fail, and the planner hears of it. */

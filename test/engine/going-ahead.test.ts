@@ -189,28 +189,28 @@ test('a run that is abandoned while it is being written is given back to be gone
 describe('a model call', () => {
   const turns = () => scriptedModel([{ toolCalls: [{ name: 'pure' }] }, { toolCalls: [{ name: 'pure' }] }, 'done'])
 
-  test('begins before it is on record, within a budget of its own', async () => {
+  /** An agent that is asked three times, and may be asked so often. */
+  const asked = async (steps: number) => {
     const slow = slowStore()
     const model = turns()
-    const agent = defineAgent({ name: 'a', model, tools: [pure()], limits: { steps: 3 } })
+    const agent = defineAgent({ name: 'a', model, tools: [pure()], limits: { steps } })
     const { ops } = await world({ agents: [agent], ...slow.options })
     const run = await ops.start(agent, 'go')
     await settle(slow.clock)
-    await slow.release()
+    return { ...slow, model, run }
+  }
+
+  test('begins before it is on record, within a budget of its own', async () => {
+    const { model, open, clock, run } = await asked(3)
     expect(model.calls).toHaveLength(3)
-    await slow.open()
-    expect(await outcomeOf(slow.clock, run)).toMatchObject({ status: 'completed', output: 'done' })
+    await open()
+    expect(await outcomeOf(clock, run)).toMatchObject({ status: 'completed', output: 'done' })
   })
 
   test('is not begun where the budget has no room for it', async () => {
-    const slow = slowStore()
-    const model = turns()
-    const agent = defineAgent({ name: 'a', model, tools: [pure()], limits: { steps: 2 } })
-    const { ops } = await world({ agents: [agent], ...slow.options })
-    const run = await ops.start(agent, 'go')
-    await settle(slow.clock)
-    await slow.open()
-    expect(await outcomeOf(slow.clock, run)).toMatchObject({ status: 'failed', error: { code: 'BUDGET_EXCEEDED' } })
+    const { model, open, clock, run } = await asked(2)
+    await open()
+    expect(await outcomeOf(clock, run)).toMatchObject({ status: 'failed', error: { code: 'BUDGET_EXCEEDED' } })
     expect(model.calls).toHaveLength(2)
   })
 
