@@ -42,7 +42,7 @@ export async function requirePending(
   if (record === undefined || request === undefined)
     throw new OpspawnError(
       'APPROVAL_UNKNOWN',
-      `run ${runId} asked for no approval "${key}"${openOnes(view)}; what a run below it asked is answered with that run's id`,
+      `run ${runId} asked for no approval "${key}"${openOnes(view)}; what a run below it asked is answered there, by its id: pending.runId`,
     )
   if (view.outcome !== undefined && lastOf(events, 'approval-response', key) === undefined)
     throw new OpspawnError('RUN_FINISHED', `run ${runId} has ended`)

@@ -116,16 +116,16 @@ export class RunDriver {
         const advancing = this.#advance(progress)
         if (advancing !== undefined && (await this.#isOvertaken(advancing, progress))) continue
         const begins = this.#begins(progress)
-        if (begins && this.#goesAhead && mayGoAhead(progress)) {
-          if (!log.isClean) await sendAhead(progress, this.#onUnwritten)
-        } else if (!log.isClean) {
+        const ahead = this.#goesAhead ? this.#goAhead(progress, begins) : undefined
+        if (ahead !== undefined) await ahead
+        else if (!log.isClean) {
           const isBehind = log.isAhead
           try {
             log.written(await log.write())
           } catch (error) {
             await writeAfterAll(this.#insistence, progress, isBehind, error)
           }
-        } else if (log.isAhead && progress.startable.length > 0) await catchUp(this.#insistence, progress)
+        }
         progress.reserving = NOTHING
         if (log.view.outcome !== undefined) return 'ended'
         if (this.#lost !== undefined) return 'lost'
@@ -160,6 +160,13 @@ export class RunDriver {
     if (this.#draining || progress.paused) return false
     announceUnsafe(progress)
     return true
+  }
+
+  /** Sends what was recorded where what begins may go ahead of it; waits for what is on its way where it may not. */
+  #goAhead(progress: Progress, begins: boolean): Promise<void> | undefined {
+    const { log, startable } = progress
+    if (begins && mayGoAhead(progress)) return log.isClean ? Promise.resolve() : sendAhead(progress, this.#onUnwritten)
+    return log.isClean && log.isAhead && startable.length > 0 ? catchUp(this.#insistence, progress) : undefined
   }
 
   /** Begins what may begin, and says what there is to wait for: nothing, something that happens, or that the run is given back, which is how the drive ends. */

@@ -140,6 +140,11 @@ export class RunLog implements Writing {
     return this.#engine.store.append(this.#fence, after, events, changes)
   }
 
+  /** What was recorded and not sent. */
+  get unsent(): readonly RunEvent[] {
+    return this.#batch
+  }
+
   /** Whether what was recorded can be sent without waiting: no signals come or go with it, and the run goes on. */
   get maySend(): boolean {
     return this.#consume === undefined && this.#signals === undefined && this.#end === undefined

@@ -1,5 +1,5 @@
 // How what a run's driver recorded comes to the store: waited for, or sent while the run goes on.
-import type { Effect } from '../core/index.ts'
+import type { EffectRecord } from '../core/index.ts'
 import { type Insistence, writeAgain } from './insisting.ts'
 import { failEffect, type Progress } from './progress.ts'
 import { toolOf } from './routing.ts'
@@ -12,22 +12,23 @@ export const MOST_ON_THE_WAY = 16
 const LONGEST_ON_THE_WAY_MS = 100
 
 /**
- * Whether what comes next may begin before the store has answered. That is so for what may be repeated: model calls and
- * `pure` tools. A model call must be within the budget for certain, and nobody may be watching, who would see parts of an
- * answer before the decision that asked for it.
+ * Whether what comes next may begin before the store has answered. That is so where nothing is lost but what may be repeated,
+ * model calls and `pure` tools: what begins, and what came to an end and is not on record. A model call must be within the
+ * budget for certain, and nobody may be watching, who would see parts of an answer before the decision that asked for it.
  */
 export function mayGoAhead({ context, log, startable }: Progress): boolean {
   const { view } = context
   let isRepeatable = startable.length > 0
   for (const key of startable) {
-    const effect = view.effects.get(key)?.effect
-    if (effect === undefined) continue
+    const record = view.effects.get(key)
+    if (record === undefined) continue
     // Its child spends of the same budget.
-    if (effect.kind === 'run') log.share()
-    isRepeatable &&= mayRepeat(context, effect)
+    if (record.effect.kind === 'run') log.share()
+    isRepeatable &&= mayRepeat(context, record)
   }
   if (!isRepeatable || view.cancelReason !== undefined || view.outcome !== undefined) return false
-  return log.maySend && hasRoom(log) && log.isAffordable && !context.engine.hub.wantsLive(view.id)
+  if (!log.maySend || !hasRoom(log) || !log.isAffordable || context.engine.hub.wantsLive(view.id)) return false
+  return log.unsent.every((event) => !('key' in event) || mayRepeat(context, view.effects.get(event.key)))
 }
 
 function hasRoom(log: RunLog): boolean {
@@ -36,8 +37,11 @@ function hasRoom(log: RunLog): boolean {
   return onTheWay.count < MOST_ON_THE_WAY && log.steady() - onTheWay.since < LONGEST_ON_THE_WAY_MS
 }
 
-function mayRepeat(context: RunContext, effect: Effect): boolean {
-  return effect.kind === 'model' || (effect.kind === 'tool' && toolOf(context, effect)?.tool.effect === 'pure')
+function mayRepeat(context: RunContext, record: EffectRecord | undefined): boolean {
+  if (record === undefined || record.effect.kind === 'model') return record !== undefined
+  const { effect, routed } = record
+  // Where a call of a front tool went is not known any more once it has ended.
+  return effect.kind === 'tool' && routed === undefined && toolOf(context, effect)?.tool.effect === 'pure'
 }
 
 /**

@@ -268,7 +268,7 @@ describe('in runs below', () => {
     await until(clock, 'it asks', async () => (await run.approvals()).length === 1)
     await expect(run.approve('it', { by: 'ada' })).rejects.toMatchObject({
       code: 'APPROVAL_UNKNOWN',
-      message: expect.stringContaining('ops.run(pending.runId)') as string,
+      message: expect.stringContaining('is answered there, by its id: pending.runId') as string,
     })
   })
 })

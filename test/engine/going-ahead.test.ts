@@ -88,6 +88,21 @@ describe('what may be repeated', () => {
     expect(careful.calls).toHaveLength(effect === 'transactional' ? 0 : 1)
   })
 
+  test('waits for the result of a call that may not be repeated', async () => {
+    const slow = slowStore()
+    const [tool, careful] = [pure(), unsafe()]
+    const planned = stepsPlanner([call('unsafe', {}, 'u')], [call('pure', {}, 'p')])
+    const agent = defineAgent({ name: 'a', tools: [tool, careful], planner: planned })
+    const { ops } = await world({ agents: [agent], ...slow.options })
+    await ops.start(agent, 'go')
+    await settle(slow.clock)
+    await slow.release()
+    expect(types(slow.held)).toEqual(['effect-end decision'])
+    expect([careful.calls.length, tool.calls.length]).toEqual([1, 0])
+    await slow.open()
+    expect(tool.calls).toHaveLength(1)
+  })
+
   test('waits where the store keeps nothing, and where somebody watches', async () => {
     for (const watch of [false, true]) {
       const slow = slowStore({ durability: watch ? 'disk' : 'none' })
