@@ -37,7 +37,7 @@ export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
 const NOTHING: string[] = []
 
 /**
- * Drives one run from its claim until it ends, waits or is taken away: fold, decide, admit, commit, perform, and again.
+ * Drives one run from its claim until it ends, waits or is taken away: fold, decide, admit, write, perform, and again.
  * Everything that matters is in the history, so that another driver can go on from there at any moment.
  */
 export class RunDriver {
