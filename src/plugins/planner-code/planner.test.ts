@@ -123,14 +123,16 @@ describe('a function', () => {
     })
   })
 
-  test('that asks for something after a timer of its own is told so', async () => {
+  test('that asks for something after it waited for what is not its own is told so', async () => {
+    const timer = Promise.withResolvers<void>()
     const { act, next, history } = begin(async (ctx) => {
       void ctx.sleep('1h')
-      await new Promise((resolve) => void setTimeout(resolve, 1))
+      await timer.promise
       await ctx.tool('note')
     })
     const [sleep] = await act()
-    await new Promise((resolve) => void setTimeout(resolve, 20))
+    timer.resolve()
+    await new Promise((resolve) => void setImmediate(resolve))
     history.settle(sleep as Effect, done(null))
     expect(await next()).toMatchObject({ type: 'fail', error: { message: expect.stringContaining('did not come through ctx') } })
   })
