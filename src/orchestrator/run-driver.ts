@@ -4,11 +4,8 @@ import {
   type EffectRecord,
   OpspawnError,
   type RunEvent,
-  type RunOrigin,
   type RunOutcome,
-  type RunView,
   type Signal,
-  type Spending,
 } from '../core/index.ts'
 import { decideOnce } from './deciding.ts'
 import type { ReadyAgent } from './definition.ts'
@@ -29,7 +26,7 @@ import { isTurn, loadSession } from './session.ts'
 import { takeSettlements } from './settling.ts'
 import { takeUp } from './taking-over.ts'
 import { transact } from './transacting.ts'
-import { catchUp, mayGoAhead, sendAhead, writeAfterAll } from './writing.ts'
+import { catchUp, goAhead, ownSpending, writeAfterAll } from './writing.ts'
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
@@ -97,11 +94,8 @@ export class RunDriver {
   abandon(): void {
     this.#draining = true
     this.#abandoned = true
-    const progress = this.#progress
     this.#stopAll(new OpspawnError('ORCHESTRATOR_DRAINING', 'the orchestrator stops; another worker goes on with the run'))
-    if (progress === undefined) return
-    progress.inFlight = []
-    progress.over = []
+    if (this.#progress !== undefined) Object.assign(this.#progress, { inFlight: [], over: [] })
   }
 
   /** Drives. Rejects only for faults of the store or of the engine itself; the run then stays claimed until its lease runs out. */
@@ -116,7 +110,7 @@ export class RunDriver {
         const advancing = this.#advance(progress)
         if (advancing !== undefined && (await this.#isOvertaken(advancing, progress))) continue
         const begins = this.#begins(progress)
-        const ahead = this.#goesAhead ? this.#goAhead(progress, begins) : undefined
+        const ahead = this.#goesAhead ? goAhead(this.#insistence, progress, begins) : undefined
         if (ahead !== undefined) await ahead
         else if (!log.isClean) {
           const isBehind = log.isAhead
@@ -162,13 +156,6 @@ export class RunDriver {
     return true
   }
 
-  /** Sends what was recorded where what begins may go ahead of it; waits for what is on its way where it may not. */
-  #goAhead(progress: Progress, begins: boolean): Promise<void> | undefined {
-    const { log, startable } = progress
-    if (begins && mayGoAhead(progress)) return log.isClean ? Promise.resolve() : sendAhead(progress, this.#onUnwritten)
-    return log.isClean && log.isAhead && startable.length > 0 ? catchUp(this.#insistence, progress) : undefined
-  }
-
   /** Begins what may begin, and says what there is to wait for: nothing, something that happens, or that the run is given back, which is how the drive ends. */
   #goOn(progress: Progress, begins: boolean): Promise<DriveEnd | undefined> | undefined {
     const { log } = progress
@@ -184,21 +171,16 @@ export class RunDriver {
     return mayPark(progress, dueAt) ? this.#giveBack('wait', dueAt && log.fromSteady(dueAt)) : this.#rest(log, dueAt)
   }
 
-  /** A short one came along with the claim. */
-  async #history(): Promise<readonly RunEvent[]> {
-    const { run, history } = this.#claim
-    return history ?? insist(this.#insistence, 'read', () => this.#engine.store.read(run.runId, 1))
-  }
-
   /** Reads the history and takes up what was open in it. */
   async #open(): Promise<Progress> {
     const engine = this.#engine
-    const { run, fence } = this.#claim
-    const events = await this.#history()
+    const { run, fence, history } = this.#claim
+    // A short one came along with the claim.
+    const events = history ?? (await insist(this.#insistence, 'read', () => engine.store.read(run.runId, 1)))
     const first = events[0]
     if (first?.type !== 'run-start') throw new OpspawnError('STORE_FAILED', `the history of run ${run.runId} has no beginning`)
     const view = foldHistory(this.#ready.definitionFor(first.origin), events)
-    const log = new RunLog(engine, fence, first.origin, view, run.updatedAt, this.#ownSpending(first.origin, view))
+    const log = new RunLog(engine, fence, first.origin, view, run.updatedAt, this.#goesAhead ? ownSpending(run, view) : undefined)
     const context = {
       engine,
       ready: this.#ready,
@@ -231,15 +213,6 @@ export class RunDriver {
     await takeUp(progress, events, run.spending.used.steps + run.spending.reserved.steps > 0)
     return progress
   }
-
-  /** What the run has spent, where only this driver spends of it: it has no parent, and no child so far. */
-  #ownSpending({ parent }: RunOrigin, { effects }: RunView): Spending | undefined {
-    if (!this.#goesAhead || parent !== undefined) return undefined
-    for (const { effect } of effects.values()) if (effect.kind === 'run') return undefined
-    return this.#claim.run.spending
-  }
-
-  readonly #onUnwritten = (): void => this.#wake?.()
 
   /** What the store wrote by itself, the acceptance and this claim, is told here. */
   #tellBeginning(events: readonly RunEvent[]): void {

@@ -1,5 +1,5 @@
 // How what a run's driver recorded comes to the store: waited for, or sent while the run goes on.
-import type { EffectRecord } from '../core/index.ts'
+import type { EffectRecord, RunRecord, RunView, Spending } from '../core/index.ts'
 import { type Insistence, writeAgain } from './insisting.ts'
 import { failEffect, type Progress } from './progress.ts'
 import { toolOf } from './routing.ts'
@@ -16,7 +16,7 @@ const LONGEST_ON_THE_WAY_MS = 100
  * model calls and `pure` tools: what begins, and what came to an end and is not on record. A model call must be within the
  * budget for certain, and nobody may be watching, who would see parts of an answer before the decision that asked for it.
  */
-export function mayGoAhead({ context, log, startable }: Progress): boolean {
+function mayGoAhead({ context, log, startable }: Progress): boolean {
   const { view } = context
   let isRepeatable = startable.length > 0
   for (const key of startable) {
@@ -45,12 +45,23 @@ function mayRepeat(context: RunContext, record: EffectRecord | undefined): boole
 }
 
 /**
- * Sends what was recorded, and resolves when it has left: what begins now cannot hold it up. Writes of other runs that go
- * on in the same turn of the event loop leave together.
+ * Sends what was recorded where what begins may go ahead of it, and resolves when it has left: what begins then cannot hold it
+ * up, and writes of other runs that go on in the same turn of the event loop leave together. Where it may not, waits for what
+ * is on its way. Gives nothing where what was recorded is to be written and waited for, or nothing is to be done.
  */
-export function sendAhead({ log }: Progress, failed: () => void): Promise<void> {
-  log.sendOff(failed)
+export function goAhead(insistence: Insistence, progress: Progress, begins: boolean): Promise<void> | undefined {
+  const { log, context, startable } = progress
+  if (!begins || !mayGoAhead(progress))
+    return log.isClean && log.isAhead && startable.length > 0 ? catchUp(insistence, progress) : undefined
+  if (!log.isClean) log.sendOff(context.wake)
   return new Promise((resolve) => process.nextTick(resolve))
+}
+
+/** What a run has spent, where only its driver spends of it: it has no parent, and no child so far. */
+export function ownSpending({ parent, spending }: RunRecord, { effects }: RunView): Spending | undefined {
+  if (parent !== undefined) return undefined
+  for (const { effect } of effects.values()) if (effect.kind === 'run') return undefined
+  return spending
 }
 
 /** Waits for all that is on its way, and writes again what was not written. */
