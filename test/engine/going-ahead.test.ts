@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { defineAgent, OpspawnError, type RunEvent, type Store } from '../../src/index.ts'
 import { MOST_ON_THE_WAY } from '../../src/orchestrator/writing.ts'
 import { manualClock, scriptedModel } from '../../src/testing/index.ts'
-import { call, child, gate, type Gate, never, noting, stepsPlanner } from './support/parts.ts'
+import { call, child, gate, type Gate, never, noting, type NotingTool, stepsPlanner } from './support/parts.ts'
 import { closeAll, outcomeOf, settle, world } from './support/world.ts'
 import { memoryStore, wrapStore } from './support/wrappers.ts'
 
@@ -46,15 +46,15 @@ const types = (held: readonly Held[]): string[] => held.map(({ events }) => even
 const pure = (name = 'pure') => noting(name)
 const unsafe = () => noting('unsafe', undefined, { effect: 'unsafe' })
 
+/** Two calls, one after the other, of tools that may be repeated. */
+const inTurn = (...tools: readonly NotingTool[]) =>
+  defineAgent({ name: 'a', tools: [...tools], planner: stepsPlanner([call('pure', {}, 'p')], [call('pure', {}, 'q')]) })
+
 describe('what may be repeated', () => {
   test('goes on while the writes are on their way, to the end', async () => {
     const slow = slowStore()
     const tool = pure()
-    const agent = defineAgent({
-      name: 'a',
-      tools: [tool],
-      planner: stepsPlanner([call('pure', {}, 'p')], [call('pure', {}, 'q')]),
-    })
+    const agent = inTurn(tool)
     const { ops, heard } = await world({ agents: [agent], ...slow.options })
     const run = await ops.start(agent, 'go')
     await settle(slow.clock)
@@ -107,11 +107,7 @@ describe('what may be repeated', () => {
     for (const watch of [false, true]) {
       const slow = slowStore({ durability: watch ? 'disk' : 'none' })
       const tool = pure()
-      const agent = defineAgent({
-        name: 'a',
-        tools: [tool],
-        planner: stepsPlanner([call('pure', {}, 'p')], [call('pure', {}, 'q')]),
-      })
+      const agent = inTurn(tool)
       const { ops } = await world({ agents: [agent], ...slow.options, watch })
       await ops.start(agent, 'go')
       await settle(slow.clock)
@@ -124,11 +120,7 @@ describe('what may be repeated', () => {
   test('waits where the run was interrupted before', async () => {
     const slow = slowStore()
     const tool = pure()
-    const agent = defineAgent({
-      name: 'a',
-      tools: [tool],
-      planner: stepsPlanner([call('pure', {}, 'p')], [call('pure', {}, 'q')]),
-    })
+    const agent = inTurn(tool)
     const store = wrapStore(slow.options.store, {
       async claim(...given) {
         const claims = await slow.options.store.claim(...given)
