@@ -6,9 +6,9 @@ import { toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 import type { RunLog } from './run-log.ts'
 
-/** At most so many writes of one run are on their way while it goes on, */
+/** At most so many writes of one run are on their way while it goes on. */
 export const MOST_ON_THE_WAY = 16
-/** and none for longer, in milliseconds: what a store that hangs might lose is bounded too. */
+/** None is on its way for longer while the run goes on, in milliseconds: what a store that hangs might lose is bounded too. */
 const LONGEST_ON_THE_WAY_MS = 100
 
 /**
