@@ -12,7 +12,7 @@ export const NUMBERS: Readonly<Record<string, RegExp>> = {
   'sqliteStore prune': /PRUNE_BATCH = ([\d_]+)/,
   'memoryStore signals': /capacity = 10_000, signals = ([\d_]+)/,
   'memoryStore retain': /\bretain = ([\d_]+)/,
-  'memoryStore retainHistories events': /KEPT_HISTORIES: .*events: ([\d_]+)/,
+  'memoryStore retainHistories size': /KEPT_HISTORIES: .*size: ([\d_]+)/,
   'memoryStore retainHistories least': /KEPT_HISTORIES: .*least: ([\d_]+)/,
   'memoryStore retainHistories': /KEPT_HISTORIES: KeptHistories = \{ runs: ([\d_]+)/,
   'fastqScheduler capacity': /\{ capacity = ([\d_]+) \} = options/,

@@ -30,6 +30,13 @@ export const contender: Contender = {
       (text) => ({ role: 'user', content: [{ type: 'text', text }] }),
       (text) => ({ role: 'assistant', content: [{ type: 'text', text }] }),
     )
+    // Passed with every run: frozen, it is not looked at again.
+    for (const message of messages) {
+      for (const part of message.content) Object.freeze(part)
+      Object.freeze(message.content)
+      Object.freeze(message)
+    }
+    Object.freeze(messages)
     const start = () => (work.history > 0 ? ops.start('bench', question, { messages }) : ops.start('bench', question))
     return {
       async run() {

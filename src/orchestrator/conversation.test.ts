@@ -8,6 +8,16 @@ const file: Message = {
   content: [{ type: 'file', mediaType: 'image/png', data: { type: 'url', url: 'https://example.org/a.png' } }],
 }
 
+const freezeList = (messages: readonly Message[]): void => void Object.freeze(messages)
+const freezeMessages = (messages: readonly Message[]): void => {
+  for (const message of messages) Object.freeze(message)
+  freezeList(messages)
+}
+const freezeContents = (messages: readonly Message[]): void => {
+  for (const { content } of messages) Object.freeze(content)
+  freezeMessages(messages)
+}
+
 describe('conversations that runs begin with', () => {
   test('are copied once, and given again while they say the same', () => {
     const conversations = createConversations()
@@ -39,6 +49,40 @@ describe('conversations that runs begin with', () => {
     expect(before).toEqual(texts('one', 'two', 'three'))
     ;(messages[0] as { role: string }).role = 'assistant'
     expect(conversations.copy(messages, 100)[0]?.role).toBe('assistant')
+  })
+  test('are copied anew from a list that is frozen without what it holds', () => {
+    for (const freeze of [freezeList, freezeMessages, freezeContents]) {
+      const conversations = createConversations()
+      const messages = texts('one', 'two')
+      freeze(messages)
+      for (let times = 0; times < 3; times += 1) expect(conversations.copy(messages, 100)).toEqual(texts('one', 'two'))
+      const second = messages[1] as unknown as { content: unknown[] }
+      if (freeze === freezeList) second.content = [{ type: 'text', text: 'new' }]
+      else if (freeze === freezeMessages) second.content[0] = { type: 'text', text: 'new' }
+      else Object.assign(second.content[0] as object, { text: 'new' })
+      expect(conversations.copy(messages, 100)).toEqual(texts('one', 'new'))
+    }
+  })
+  test('are not looked at again where nothing of their list can be changed', () => {
+    const conversations = createConversations()
+    const messages = texts('12345', '67890')
+    let looks = 0
+    const first = new Proxy(messages[0] as Message, {
+      get(target, key) {
+        looks += 1
+        return Reflect.get(target, key) as unknown
+      },
+    })
+    const list = [first, messages[1] as Message]
+    for (const message of messages) Object.freeze(message.content[0])
+    freezeContents(list)
+    const copies = conversations.copy(list, 10)
+    expect(conversations.copy(list, 10)).toBe(copies)
+    const before = looks
+    expect(conversations.copy(list, 10)).toBe(copies)
+    expect(looks).toBe(before)
+    expect(() => conversations.copy(list, 9)).toThrow('larger than 9 characters')
+    expect(conversations.copy([...list, userMessage('1')], 11)).toHaveLength(3)
   })
   test('cannot be changed by who gets them', () => {
     const [copy] = createConversations().copy(texts('one'), 100)

@@ -7,7 +7,8 @@ const ROLES: readonly unknown[] = ['system', 'user', 'assistant', 'tool']
 export interface Conversations {
   /**
    * Copies the conversation that a run begins with, for good: nobody can change the copies. It is passed anew with every
-   * run, mostly the same objects: what still says the same is not copied again. The size is that of all messages together.
+   * run, mostly the same objects: what still says the same is not copied again, and a list that is frozen with all that it
+   * holds, if that is texts, is not looked at again either. The size is that of all messages together.
    *
    * @throws OpspawnError `OPTIONS_INVALID`, `PAYLOAD_TOO_LARGE`
    */
@@ -34,14 +35,21 @@ const NOTHING: Conversation = { messages: [], copies: [], roles: [], texts: [], 
 export function createConversations(): Conversations {
   const known = new WeakMap<object, Conversation>()
   const plain = new WeakSet<readonly Message[]>()
+  /** Lists that nobody can change. */
+  const settled = new WeakMap<readonly Message[], Conversation>()
   return {
     copy(messages, maxSize) {
+      const before = settled.get(messages)
+      if (before !== undefined) return within(before, maxSize)
       const [first] = messages
       const last = (typeof first === 'object' && first !== null ? known.get(first) : undefined) ?? NOTHING
       const { length } = messages
       const same = countSame(last, messages)
       if ((last.sizes[same - 1] ?? 0) > maxSize) throw tooLarge(maxSize)
-      if (last !== NOTHING && same === length && same === last.copies.length) return last.copies
+      if (last !== NOTHING && same === length && same === last.copies.length) {
+        if (Object.isFrozen(messages) && messages.every(isFrozenText)) settled.set(messages, last)
+        return last.copies
+      }
       const made = continued(last, messages, same, maxSize)
       if (same < length) known.set(first as Message, made)
       if (!made.texts.includes(undefined)) plain.add(made.copies)
@@ -49,6 +57,18 @@ export function createConversations(): Conversations {
     },
     isPlain: (copies) => plain.has(copies),
   }
+}
+
+function within({ copies, sizes }: Conversation, maxSize: number): readonly Message[] {
+  if ((sizes.at(-1) ?? 0) > maxSize) throw tooLarge(maxSize)
+  return copies
+}
+
+/** Whether nothing can be changed of a message that is a text and no more. */
+function isFrozenText(message: Message): boolean {
+  const { content } = message
+  if (!Object.isFrozen(message)) return false
+  return typeof content === 'string' || (Object.isFrozen(content) && Object.isFrozen(content[0]))
 }
 
 /** How many messages from the first on still say what they said. */

@@ -26,7 +26,7 @@ import { isTurn, loadSession } from './session.ts'
 import { takeSettlements } from './settling.ts'
 import { takeUp } from './taking-over.ts'
 import { transact } from './transacting.ts'
-import { catchUp, goAhead, ownSpending, writeAfterAll } from './writing.ts'
+import { catchUp, goAhead, mayHoldBack, ownSpending, writeAfterAll } from './writing.ts'
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
@@ -44,6 +44,8 @@ export class RunDriver {
   readonly #insistence: Insistence
   /** Where a write takes time; a store that keeps nothing answers at once. A run that was interrupted goes carefully. */
   readonly #goesAhead: boolean
+  /** A store that keeps nothing need not be told of each step. */
+  readonly #holdsBack: boolean
   #progress: Progress | undefined
   #inbox: Signal[] = []
   readonly #seenSignals = new Set<string>()
@@ -59,7 +61,8 @@ export class RunDriver {
     this.#ready = ready
     const isGivenUp = (): boolean => this.#lost !== undefined || this.#abandoned
     this.#insistence = { engine, runId: claim.run.runId, isGivenUp }
-    this.#goesAhead = engine.store.capabilities.durability !== 'none' && claim.run.deliveries <= 1
+    this.#holdsBack = engine.store.capabilities.durability === 'none'
+    this.#goesAhead = !this.#holdsBack && claim.run.deliveries <= 1
     this.deliver(claim.inbox)
   }
 
@@ -110,17 +113,19 @@ export class RunDriver {
         const advancing = this.#advance(progress)
         if (advancing !== undefined && (await this.#isOvertaken(advancing, progress))) continue
         const begins = this.#begins(progress)
-        const ahead = this.#goesAhead ? goAhead(this.#insistence, progress, begins) : undefined
-        if (ahead !== undefined) await ahead
-        else if (!log.isClean) {
-          const isBehind = log.isAhead
-          try {
-            log.written(await log.write())
-          } catch (error) {
-            await writeAfterAll(this.#insistence, progress, isBehind, error)
+        if (!(this.#holdsBack && begins && mayHoldBack(progress))) {
+          const ahead = this.#goesAhead ? goAhead(this.#insistence, progress, begins) : undefined
+          if (ahead !== undefined) await ahead
+          else if (!log.isClean) {
+            const isBehind = log.isAhead
+            try {
+              log.written(await log.write())
+            } catch (error) {
+              await writeAfterAll(this.#insistence, progress, isBehind, error)
+            }
           }
+          progress.reserving = NOTHING
         }
-        progress.reserving = NOTHING
         if (log.view.outcome !== undefined) return 'ended'
         if (this.#lost !== undefined) return 'lost'
         const pause = this.#goOn(progress, begins)
@@ -165,7 +170,8 @@ export class RunDriver {
       return this.#giveBack(this.#draining ? 'drain' : 'park')
     if (progress.context.transactions !== undefined)
       return transact(progress, this.#insistence, (over) => this.#finishes(over, progress))
-    if (this.#isBusy(progress)) return undefined
+    // What was held back for calls that take longer is written before they are waited for.
+    if (this.#isBusy(progress) || !log.isClean) return undefined
     const dueAt = progress.paused ? undefined : nextDue(progress)
     if (dueAt !== undefined && dueAt <= log.steady()) return undefined
     return mayPark(progress, dueAt) ? this.#giveBack('wait', dueAt && log.fromSteady(dueAt)) : this.#rest(log, dueAt)

@@ -1,6 +1,6 @@
 import { OpspawnError, type RunFilter, type RunPage, type Signal } from '../../core/index.ts'
 import { isPassedOn } from './inbox.ts'
-import { forgetHistory, toRecord, type MemoryRun } from './memory-run.ts'
+import { forgetHistory, historySize, toRecord, type MemoryRun } from './memory-run.ts'
 
 const DEFAULT_PAGE = 100
 /** Runs that went on one after the other: so far a signal follows them. */
@@ -9,8 +9,8 @@ const MAX_LINKS = 10_000
 /** Of how many finished runs the histories are kept. */
 export interface KeptHistories {
   readonly runs: number
-  /** Past so many events together fewer are kept, but never fewer than `least`. */
-  readonly events: number
+  /** Past so many events, and messages of the conversations before them, together fewer are kept, but never fewer than `least`. */
+  readonly size: number
   readonly least: number
 }
 
@@ -28,8 +28,8 @@ export class Catalog {
   #finished: (MemoryRun | undefined)[] = []
   #kept = 0
   #told = 0
-  /** In the kept histories of finished runs together. */
-  #events = 0
+  /** Of the kept histories of finished runs together. */
+  #size = 0
 
   constructor(retain: number, histories: KeptHistories) {
     this.#retain = retain
@@ -69,7 +69,7 @@ export class Catalog {
   finish(run: MemoryRun): void {
     const finished = this.#finished
     finished.push(run)
-    this.#events += run.events.length
+    this.#size += historySize(run)
     while (this.#isTooMuch(finished.length - this.#told)) {
       this.#letGo(finished[this.#told])
       this.#told += 1
@@ -109,17 +109,17 @@ export class Catalog {
     this.#finished = []
     this.#kept = 0
     this.#told = 0
-    this.#events = 0
+    this.#size = 0
   }
 
   #isTooMuch(histories: number): boolean {
-    const { runs, events, least } = this.#histories
-    return histories > runs || (this.#events > events && histories > least)
+    const { runs, size, least } = this.#histories
+    return histories > runs || (this.#size > size && histories > least)
   }
 
   #letGo(run: MemoryRun | undefined): void {
     if (run === undefined || run.forgottenAt !== undefined) return
-    this.#events -= run.events.length
+    this.#size -= historySize(run)
     forgetHistory(run)
   }
 

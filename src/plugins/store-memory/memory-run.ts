@@ -49,7 +49,8 @@ export const NO_PLACE = -2
 
 /** A run with all that the store knows of it. One object for its whole life, changed in place. */
 export interface MemoryRun {
-  readonly origin: RunOrigin
+  /** Without the conversation, once the history is forgotten. */
+  origin: RunOrigin
   /** The origin as records show it: without the conversation. */
   readonly summary: Omit<RunOrigin, 'messages'>
   /** Counts accepted runs: the order of listings. */
@@ -235,9 +236,15 @@ export function isOwner(run: MemoryRun, fence: Fence): boolean {
   return run.epoch === fence.epoch && run.workerId === fence.workerId && run.status === 'running'
 }
 
+/** How much a history holds: its events, and the messages of the conversation that it began with. */
+export function historySize({ events, origin }: MemoryRun): number {
+  return events.length + (origin.messages?.length ?? 0)
+}
+
 /** Lets go of an ended run's history; its summary stays. */
 export function forgetHistory(run: MemoryRun): void {
   run.forgottenAt = run.events.length
+  run.origin = run.summary
   run.events.length = 0
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { OpspawnError, type Claim, type NewRun, type Store } from '../../core/index.ts'
+import { type Claim, type Message, type NewRun, OpspawnError, type Store, userMessage } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { manualClock } from '../../testing/clock.ts'
 import { storeConformance } from '../../testing/store-conformance.ts'
 import { memoryStore } from './index.ts'
+import { createMemoryRun, forgetHistory } from './memory-run.ts'
 
 describe('store/1', () => {
   const clock = manualClock()
@@ -78,8 +79,8 @@ test('finished runs past the limit are forgotten, the first to finish first', as
 })
 
 /** Ends a run whose history has so many events behind the acceptance and the claim. */
-async function endLong(store: Store, runId: string, events: number): Promise<void> {
-  await store.create(newRun(runId))
+async function endLong(store: Store, runId: string, events: number, messages: readonly Message[] = []): Promise<void> {
+  await store.create({ origin: { ...newRun(runId).origin, messages } })
   const { fence, run } = await own(store, runId)
   const body = { type: 'decision', effects: [], version: 1, at: 0 } as const
   const long = Array.from({ length: events }, (_, index) => ({ ...body, seq: run.seq + index + 1 }))
@@ -107,6 +108,17 @@ test('of long histories fewer are kept: 2,000 events together, but those of the 
   const short = memoryStore()
   for (let index = 0; index < 110; index += 1) await endLong(short, `${index}`, 1)
   expect(await readable(short, 110)).toHaveLength(100)
+})
+
+test('of histories that began with a long conversation fewer are kept, and the conversation goes with its history', async () => {
+  const store = memoryStore()
+  const messages = Array.from({ length: 180 }, (_, index) => userMessage(`${index}`))
+  for (let index = 0; index < 30; index += 1) await endLong(store, `${index}`, 18, messages)
+  expect(await readable(store, 30)).toEqual(Array.from({ length: 10 }, (_, index) => `${index + 20}`))
+  const run = createMemoryRun({ origin: { ...newRun('long').origin, messages } }, 1, 0)
+  forgetHistory(run)
+  expect(run.origin).not.toHaveProperty('messages')
+  expect(run.origin.runId).toBe('long')
 })
 
 test('whoever says how many histories are to be kept has them, however long, and no more', async () => {

@@ -13,7 +13,7 @@ export interface MemoryStoreOptions {
   readonly retain?: number
   /**
    * Finished runs whose history is kept; of the others only the summary can be listed.
-   * @default 100, or as many of the last as have 2_000 events together, but at least 10
+   * @default 100, or as many of the last as have 2_000 events and messages before them together, but at least 10
    */
   readonly retainHistories?: number
 }
@@ -42,9 +42,9 @@ export function checkOptions(options: MemoryStoreOptions): void {
   }
 }
 
-const KEPT_HISTORIES: KeptHistories = { runs: 100, events: 2_000, least: 10 }
+const KEPT_HISTORIES: KeptHistories = { runs: 100, size: 2_000, least: 10 }
 
 /** Whoever names a number gets it, however long the histories are. */
 export function keptHistories(runs: number | undefined): KeptHistories {
-  return runs === undefined ? KEPT_HISTORIES : { runs, events: Infinity, least: runs }
+  return runs === undefined ? KEPT_HISTORIES : { runs, size: Infinity, least: runs }
 }
