@@ -11,7 +11,7 @@ import { decideOnce } from './deciding.ts'
 import type { ReadyAgent } from './definition.ts'
 import { mayPark, nextDue, takeDue } from './due.ts'
 import { CANCEL, type Engine } from './engine.ts'
-import { Execution } from './execution.ts'
+import { Execution, type Performed } from './execution.ts'
 import { cancelRun, failRun } from './finishing.ts'
 import { takeInbox } from './inbox.ts'
 import { perform } from './perform.ts'
@@ -27,6 +27,14 @@ import { takeSettlements } from './settling.ts'
 import { takeUp } from './taking-over.ts'
 import { transact } from './transacting.ts'
 import { catchUp, goAhead, mayHoldBack, ownSpending, writeAfterAll } from './writing.ts'
+
+/** Apart, so that what ends at once makes no closure. */
+function settleLater(execution: Execution, performing: Promise<Performed>): void {
+  performing.then(
+    (performed) => execution.succeed(performed),
+    (thrown: unknown) => execution.fail(thrown),
+  )
+}
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
@@ -307,12 +315,8 @@ export class RunDriver {
     try {
       const performing = perform(progress.context, execution)
       // A tool that returns at once costs no turn of the event loop.
-      if (performing instanceof Promise) {
-        performing.then(
-          (performed) => execution.succeed(performed),
-          (thrown: unknown) => execution.fail(thrown),
-        )
-      } else execution.succeed(performing)
+      if (performing instanceof Promise) settleLater(execution, performing)
+      else execution.succeed(performing)
     } catch (thrown) {
       execution.fail(thrown)
     }
