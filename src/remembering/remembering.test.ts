@@ -6,6 +6,7 @@ import {
   compareText,
   contentHash,
   createQueue,
+  createScan,
   decodeScope,
   encodeScope,
   isInReach,
@@ -156,7 +157,7 @@ test('the vector index finds the nearest exactly, for sizes that do not divide b
       return Float32Array.from(numbers, (value) => value / norm)
     }
     const vectors = Array.from({ length: 150 }, unit)
-    const index = vectorIndex(dims)
+    const index = vectorIndex(dims, createScan())
     vectors.forEach((vector, slot) => index.set(slot, vector))
     index.remove(5)
     expect(index.get(5)).toBeUndefined()
@@ -179,7 +180,7 @@ test.each([1, 2, 50, 1000])(
     const random = seededRandom(share)
     // So few different ones that most have equals, on both sides of any point at which the search goes about it in another way.
     const kinds = Array.from({ length: 40 }, () => Float32Array.from({ length: 5 }, () => random() - 0.5))
-    const index = vectorIndex(5)
+    const index = vectorIndex(5, createScan())
     const kindOf = new Map<number, Float32Array>()
     for (let slot = 0; slot < 3001; slot += 1) {
       if (random() < 0.3) continue
