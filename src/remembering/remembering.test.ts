@@ -141,10 +141,12 @@ describe('the lexical index', () => {
     }
     expect(index.size).toBe(texts.filter((words) => words !== undefined).length)
   })
-  test('gives only what is accepted', () => {
+  test('gives only what is accepted, of equal ones those that the order puts first', () => {
     const index = lexicalIndex()
     for (let slot = 0; slot < 10; slot += 1) index.add(slot, ['same'])
     expect(index.search(['same'], (slot) => slot % 3 === 0, 2, bySlot).map(({ slot }) => slot)).toEqual([0, 3])
+    const backwards = (left: number, right: number): number => right - left
+    expect(index.search(['same'], (slot) => slot % 3 === 0, 2, backwards).map(({ slot }) => slot)).toEqual([9, 6])
   })
 })
 
@@ -159,8 +161,10 @@ test('the vector index finds the nearest exactly, for sizes that do not divide b
     const vectors = Array.from({ length: 150 }, unit)
     const index = vectorIndex(dims, createScan())
     vectors.forEach((vector, slot) => index.set(slot, vector))
+    const removed = index.get(5)
     index.remove(5)
     expect(index.get(5)).toBeUndefined()
+    expect(removed).toEqual(new Float32Array(dims))
     expect(index.get(149)).toEqual(vectors[149])
     const query = unit()
     const cosine = (slot: number): number =>
