@@ -107,10 +107,13 @@ export function lexicalIndex(): LexicalIndex {
       }
       const best = topK(limit, order)
       const { scores } = tables
+      let { bar } = best
       for (const slot of touched) {
         const score = scores[slot] as number
         scores[slot] = 0
-        if (score >= best.bar && accept(slot)) best.offer(slot, score)
+        if (score < bar || !accept(slot)) continue
+        best.offer(slot, score)
+        ;({ bar } = best)
       }
       return best.sorted()
     },

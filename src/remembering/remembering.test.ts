@@ -6,6 +6,7 @@ import {
   compareText,
   contentHash,
   createQueue,
+  createScan,
   decodeScope,
   encodeScope,
   isInReach,
@@ -140,10 +141,12 @@ describe('the lexical index', () => {
     }
     expect(index.size).toBe(texts.filter((words) => words !== undefined).length)
   })
-  test('gives only what is accepted', () => {
+  test('gives only what is accepted, of equal ones those that the order puts first', () => {
     const index = lexicalIndex()
     for (let slot = 0; slot < 10; slot += 1) index.add(slot, ['same'])
     expect(index.search(['same'], (slot) => slot % 3 === 0, 2, bySlot).map(({ slot }) => slot)).toEqual([0, 3])
+    const backwards = (left: number, right: number): number => right - left
+    expect(index.search(['same'], (slot) => slot % 3 === 0, 2, backwards).map(({ slot }) => slot)).toEqual([9, 6])
   })
 })
 
@@ -156,10 +159,12 @@ test('the vector index finds the nearest exactly, for sizes that do not divide b
       return Float32Array.from(numbers, (value) => value / norm)
     }
     const vectors = Array.from({ length: 150 }, unit)
-    const index = vectorIndex(dims)
+    const index = vectorIndex(dims, createScan())
     vectors.forEach((vector, slot) => index.set(slot, vector))
+    const removed = index.get(5)
     index.remove(5)
     expect(index.get(5)).toBeUndefined()
+    expect(removed).toEqual(new Float32Array(dims))
     expect(index.get(149)).toEqual(vectors[149])
     const query = unit()
     const cosine = (slot: number): number =>
@@ -179,7 +184,7 @@ test.each([1, 2, 50, 1000])(
     const random = seededRandom(share)
     // So few different ones that most have equals, on both sides of any point at which the search goes about it in another way.
     const kinds = Array.from({ length: 40 }, () => Float32Array.from({ length: 5 }, () => random() - 0.5))
-    const index = vectorIndex(5)
+    const index = vectorIndex(5, createScan())
     const kindOf = new Map<number, Float32Array>()
     for (let slot = 0; slot < 3001; slot += 1) {
       if (random() < 0.3) continue

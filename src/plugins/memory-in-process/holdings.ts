@@ -1,5 +1,5 @@
 import type { MemoryRecord, MemoryScope } from '../../core/index.ts'
-import { isExpired, memoryClosed } from '../../remembering/index.ts'
+import { createScan, isExpired, memoryClosed, type Scan } from '../../remembering/index.ts'
 import type { Commit } from './commit.ts'
 import { openJournal, type Journal } from './journal.ts'
 import type { InProcessParts } from './options.ts'
@@ -20,6 +20,8 @@ export interface Holdings {
 /** Opens what the options name. @throws OpspawnError as `openJournal` */
 export async function openHoldings(parts: InProcessParts): Promise<Holdings> {
   const { path, sync, reembed, embedder, now } = parts
+  // One for all tenants: what it scans with takes addresses of the process.
+  const scan = createScan()
   let tenants = new Map<string, Segment>()
   // Lines of the file that say what is no more, or no more so.
   let garbage = 0
@@ -27,7 +29,7 @@ export async function openHoldings(parts: InProcessParts): Promise<Holdings> {
 
   function segment(tenant: string): Segment {
     let found = tenants.get(tenant)
-    if (found === undefined) tenants.set(tenant, (found = createSegment()))
+    if (found === undefined) tenants.set(tenant, (found = createSegment(scan)))
     return found
   }
   function apply({ puts, drops }: Commit): void {
@@ -59,7 +61,7 @@ export async function openHoldings(parts: InProcessParts): Promise<Holdings> {
     },
     async cleanUp() {
       if (isClosed) throw memoryClosed(parts.name)
-      const { fresh, expired } = cleaned(tenants, now())
+      const { fresh, expired } = cleaned(tenants, now(), scan)
       if (garbage === 0 && expired === 0) return
       tenants = fresh
       await journal?.rewrite(live())
@@ -77,11 +79,12 @@ export async function openHoldings(parts: InProcessParts): Promise<Holdings> {
 function cleaned(
   tenants: ReadonlyMap<string, Segment>,
   time: number,
+  scan: Scan,
 ): { readonly fresh: Map<string, Segment>; readonly expired: number } {
   const fresh = new Map<string, Segment>()
   let expired = 0
   for (const [tenant, one] of tenants) {
-    const next = createSegment()
+    const next = createSegment(scan)
     for (const record of recordsOf(one)) {
       if (isExpired(record, time)) expired += 1
       else next.put(record, one.vectorOf(record))

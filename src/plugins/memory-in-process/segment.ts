@@ -10,6 +10,7 @@ import {
   wordsOf,
   type Hit,
   type LexicalIndex,
+  type Scan,
   type Scored,
   type VectorIndex,
 } from '../../remembering/index.ts'
@@ -55,6 +56,7 @@ interface Tables {
   readonly shelves: Map<string, Shelf>
   /** Keys of scopes, which are frozen and many fewer than records. */
   readonly keys: WeakMap<MemoryScope, string>
+  readonly scan: Scan
   records: (MemoryRecord | undefined)[]
   words: LexicalIndex
   vectors: VectorIndex | undefined
@@ -62,7 +64,7 @@ interface Tables {
   dead: number
 }
 
-function noRecords(): Omit<Tables, 'shelves' | 'keys'> {
+function noRecords(): Omit<Tables, 'shelves' | 'keys' | 'scan'> {
   return { records: [], words: lexicalIndex(), vectors: undefined, dead: 0 }
 }
 
@@ -86,7 +88,7 @@ function shelfOf(tables: Tables, scope: MemoryScope): Shelf {
 function insert(tables: Tables, record: MemoryRecord, vector: Float32Array | undefined): void {
   const slot = tables.records.push(record) - 1
   tables.words.add(slot, wordsOf(record.text))
-  if (vector !== undefined) (tables.vectors ??= vectorIndex(vector.length)).set(slot, vector)
+  if (vector !== undefined) (tables.vectors ??= vectorIndex(vector.length, tables.scan)).set(slot, vector)
   const shelf = shelfOf(tables, record.scope)
   shelf.byId.set(record.id, slot)
   shelf.bySeq.set(record.seq, slot)
@@ -113,9 +115,9 @@ function rebuild(tables: Tables): void {
   for (const shelf of shelves.values()) shelf.lastSeq = Math.max(shelf.lastSeq, last.get(shelf.key) ?? 0)
 }
 
-/** Makes an empty segment. */
-export function createSegment(): Segment {
-  const tables: Tables = { shelves: new Map(), keys: new WeakMap(), ...noRecords() }
+/** Makes an empty segment. The scan may be shared: a search uses it from its beginning to its end, and waits for nothing. */
+export function createSegment(scan: Scan): Segment {
+  const tables: Tables = { shelves: new Map(), keys: new WeakMap(), scan, ...noRecords() }
   const at = (slot: number): MemoryRecord => tables.records[slot] as MemoryRecord
   const order = (left: number, right: number): number => compareRecords(at(left), at(right))
   const toHits = (scored: readonly Scored[]): readonly Hit[] => scored.map(({ slot, score }) => ({ record: at(slot), score }))

@@ -107,8 +107,9 @@ function byVector({ db, accept, limit, order }: Search, cache: VectorCache, embe
   const records = accepted.all(embedder, ...accept.values) as unknown as readonly (readonly [number, number, number])[]
   const times = new Map<number, number>()
   const best = topK(limit, order(times))
+  const numbers = Float64Array.from(query)
   cache.each(embedder, query.length, records, ([ordinal, , time], block, offset) => {
-    const score = dot(block, offset, query)
+    const score = dot(block, offset, numbers)
     if (score <= 0 || score < best.bar) return
     times.set(ordinal, time)
     best.offer(ordinal, score)
