@@ -92,7 +92,7 @@ export function defineAgent<I extends Schema = Schema<string, string>, O extends
   return {
     ...rest,
     spec: 'agent/1',
-    models: model === undefined ? { ...models } : { ...models, default: model },
+    models: { ...models, ...(model && { default: model }) },
     tools,
     delegates: [...delegates, ...agents].map(toDelegate),
     memories: memory === undefined ? memories : [memory].flat(),

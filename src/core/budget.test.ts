@@ -70,8 +70,8 @@ describe('requireSpending', () => {
     expect(requireSpending('r', NO_SPENDING, { use: amounts(1) }, {})).toEqual(spending(amounts(1)))
   })
   test.each<[RunLimits, keyof Amounts, string]>([
-    [{ steps: 100 }, 'steps', 'may use 100 steps: 60 used, 0 set aside, and what comes next needs up to 41; raise limits.steps'],
-    [{ steps: 200, tokens: 9 }, 'tokens', 'may use 9 tokens: 4 used, 0 set aside, and what comes next needs up to 6'],
+    [{ steps: 100 }, 'steps', 'may use 100 steps: 60 used, 0 set aside, up to 41 asked for; raise limits.steps'],
+    [{ steps: 200, tokens: 9 }, 'tokens', 'may use 9 tokens: 4 used, 0 set aside, up to 6 asked for'],
     [{}, 'steps', `may use ${DEFAULT_LIMITS.steps} steps: 60 used`],
   ])('refuses past %j: what is released in the same change is not set aside', (limits, limit, text) => {
     const before = spending(amounts(60, 4), amounts(1, 5))

@@ -76,18 +76,16 @@ export interface SpendingChange extends Readonly<Partial<Record<'reserve' | 'rel
 
 /** Applies a change under one run's limits; gives the name of the limit that it would pass. Every store uses this, so that all count alike. */
 export function applySpending(spending: Spending, change: SpendingChange, limits: RunLimits): Spending | keyof Amounts {
-  const { reserve, release, use } = change
-  let { used, reserved } = spending
-  if (use !== undefined) used = sum(used, use, 1)
-  if (release !== undefined) reserved = sum(reserved, release, -1)
-  if (reserve !== undefined) {
-    reserved = sum(reserved, reserve, 1)
-    if (used.steps + reserved.steps > (limits.steps ?? DEFAULT_LIMITS.steps)) return 'steps'
-    if (limits.tokens !== undefined && used.tokens + reserved.tokens > limits.tokens) return 'tokens'
-    if (limits.cost !== undefined && used.cost + reserved.cost > limits.cost) return 'cost'
-  }
-  return { used, reserved, unreported: spending.unreported + (change.unreported ?? 0) }
+  const { reserve, release, use, unreported = 0 } = change
+  const used = sum(spending.used, use, 1)
+  const reserved = sum(sum(spending.reserved, release, -1), reserve, 1)
+  if (reserve) for (const name of AMOUNTS) if (used[name] + reserved[name] > most(limits, name)) return name
+  return { used, reserved, unreported: spending.unreported + unreported }
 }
+
+const AMOUNTS = ['steps', 'tokens', 'cost'] as const
+
+const most = (limits: RunLimits, name: keyof Amounts): number => limits[name] ?? (DEFAULT_LIMITS as RunLimits)[name] ?? Infinity
 
 /**
  * As {@link applySpending}, for stores: refuses with what is bounded, what is gone of it and what to do.
@@ -99,12 +97,12 @@ export function requireSpending(runId: string, spending: Spending, change: Spend
   if (typeof limit !== 'string') return limit
   const { reserve, ...rest } = change
   const { used, reserved } = applySpending(spending, rest, limits) as Spending
-  const most = limits[limit] ?? DEFAULT_LIMITS.steps
-  const text = `run ${runId} with its children may use ${most} ${limit}: ${used[limit]} used, ${reserved[limit]} set aside, and what comes next needs up to ${reserve?.[limit]}; raise limits.${limit}, or ask for less`
+  const text = `run ${runId} with its children may use ${most(limits, limit)} ${limit}: ${used[limit]} used, ${reserved[limit]} set aside, up to ${reserve?.[limit]} asked for; raise limits.${limit}, or ask for less`
   throw new OpspawnError('BUDGET_EXCEEDED', text, { details: { limit, runId } })
 }
 
-function sum(left: Amounts, right: Amounts, sign: 1 | -1): Amounts {
+function sum(left: Amounts, right: Amounts | undefined, sign: 1 | -1): Amounts {
+  if (right === undefined) return left
   const { steps, tokens, cost } = right
   return { steps: left.steps + sign * steps, tokens: left.tokens + sign * tokens, cost: left.cost + sign * cost }
 }

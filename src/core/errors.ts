@@ -14,112 +14,118 @@ export interface ErrorInfo {
   readonly exit: number
 }
 
-/** The kinds of failure; a code's row names its kind, and the kind fixes the status numbers, and whether trying again may help. */
-const KINDS = {
-  invalid: [400, 'INVALID_ARGUMENT', 2],
-  missing: [404, 'NOT_FOUND', 3],
-  conflict: [409, 'FAILED_PRECONDITION', 4],
-  exists: [409, 'ALREADY_EXISTS', 4],
-  denied: [403, 'PERMISSION_DENIED', 5],
-  full: [429, 'RESOURCE_EXHAUSTED', 6, true],
-  spent: [422, 'RESOURCE_EXHAUSTED', 7],
-  failed: [422, 'ABORTED', 1],
-  timeout: [504, 'DEADLINE_EXCEEDED', 8, true],
-  unavailable: [503, 'UNAVAILABLE', 9, true],
-  cancelled: [499, 'CANCELLED', 130],
-  setup: [500, 'FAILED_PRECONDITION', 78],
-  internal: [500, 'INTERNAL', 70],
+/** Of each status its codes, and what they mean. A status is that of HTTP, that of gRPC, the exit code, and whether trying again may help. */
+const TABLE = {
+  '400 INVALID_ARGUMENT 2': {
+    INPUT_INVALID: 'The input does not fit its schema',
+    JSON_INVALID: 'The value is not plain JSON',
+    MEMORY_INPUT_INVALID: "A memory's input cannot be used",
+    NAME_INVALID: 'A name has a wrong character or length',
+    OPTIONS_INVALID: 'An option is missing, unknown or wrong',
+    PAYLOAD_TOO_LARGE: 'The value is larger than the limit',
+    SCHEDULE_INVALID: 'A schedule has a missing or wrong member',
+    SIGNAL_INVALID: 'A signal has a reserved or wrong name',
+    TOOL_INPUT_INVALID: 'The input does not fit its schema; the tool did not run',
+  },
+  '404 NOT_FOUND 3': {
+    AGENT_UNKNOWN: 'No such agent is registered',
+    APPROVAL_UNKNOWN: 'The run has no such approval',
+    MEMORY_RECORD_UNKNOWN: 'No such record exists',
+    MEMORY_UNKNOWN: 'No such memory is registered',
+    MODEL_UNKNOWN: 'The agent has no such model',
+    RUN_UNKNOWN: 'No such run exists',
+    SCHEDULE_UNKNOWN: 'No such schedule exists',
+    TOOL_UNKNOWN: 'The agent has no such tool',
+  },
+  '409 FAILED_PRECONDITION 4': {
+    APPROVAL_DECIDED: 'The approval was given or refused',
+    DOCUMENT_CONFLICT: 'The document has changed since it was read',
+    LEASE_LOST: 'Another worker has the run now',
+    MEMORY_CONFLICT: 'The id is taken, or the record has changed since it was read',
+    RUN_FINISHED: 'The run has finished',
+    SEQUENCE_CONFLICT: 'The history has changed since it was read',
+    STATE_INVALID: 'There is no such transition',
+  },
+  '409 ALREADY_EXISTS 4': { RUN_EXISTS: 'The id or idempotency key is taken' },
+  '403 PERMISSION_DENIED 5': {
+    ADDRESS_REFUSED: 'The address may not be called from here',
+    APPROVAL_DENIED: 'A person refused the call',
+    APPROVAL_EXPIRED: 'A approval was not answered in time',
+    POLICY_DENIED: 'A policy rule refused the call',
+    TOOL_CHANGED: 'The tool has changed since it was approved',
+  },
+  '429 RESOURCE_EXHAUSTED 6 retryable': {
+    MODEL_RATE_LIMITED: 'The model was called too often',
+    QUEUE_FULL: 'A queue is full',
+    TOOL_RATE_LIMITED: 'The tool was called too often',
+  },
+  '422 RESOURCE_EXHAUSTED 7': { BUDGET_EXCEEDED: 'The run with its children has no budget left' },
+  '422 ABORTED 1': {
+    CASSETTE_MISMATCH: 'The replay asked for what was not recorded',
+    EFFECT_UNKNOWN: 'The interrupted call may have happened',
+    MODEL_ANSWER_INVALID: "The model's answer cannot be used",
+    MODEL_FAILED: 'The model call failed',
+    OUTPUT_INVALID: 'The output does not fit its schema',
+    PLANNER_DECISION_INVALID: "A planner's decision cannot be used",
+    PLANNER_FAILED: 'The planner could not decide',
+    PLANNER_STALLED: 'The planner waits for nothing',
+    PLAN_FAILED: 'The plan failed in all its revisions',
+    RUN_QUARANTINED: 'The run crashed too many workers',
+    SCHEDULE_MISSED: 'The schedule missed too many slots',
+    TOOL_FAILED: 'A tool call failed',
+    TOOL_OUTPUT_INVALID: 'The result does not fit its schema or is not JSON',
+  },
+  '504 DEADLINE_EXCEEDED 8 retryable': {
+    RUN_TIMEOUT: 'The run did not finish in time',
+    TOOL_TIMEOUT: 'The tool did not finish in time',
+    WAIT_EXPIRED: 'A wait did not finish in time',
+  },
+  '503 UNAVAILABLE 9 retryable': {
+    MEMORY_FAILED: 'A memory call failed',
+    MODEL_INTERRUPTED: 'A model call was interrupted',
+    MODEL_UNAVAILABLE: 'A model cannot be reached or is overloaded',
+    ORCHESTRATOR_DRAINING: 'The orchestrator is stopping',
+    STORE_FAILED: 'A store call failed',
+    TOOL_UNAVAILABLE: 'What the tool needs cannot be reached; nothing was done',
+  },
+  '499 CANCELLED 130': { RUN_CANCELLED: 'The run was cancelled' },
+  '500 FAILED_PRECONDITION 78': {
+    AGENT_INVALID: 'The agent has a missing or wrong member',
+    BUDGET_PRICE_UNKNOWN: 'A model has no price for the cost limit',
+    LIMIT_INVALID: 'A limit has a wrong value',
+    MEMORY_MISMATCH: 'The memory has another format or embedder',
+    MODEL_UNSUPPORTED: 'A model has an unknown version',
+    NAME_DUPLICATE: 'Another part has the same name',
+    PLUGIN_CAPABILITY_MISSING: 'A part needs what another part lacks',
+    PLUGIN_INVALID: 'The plugin has a missing or wrong member',
+    PLUGIN_PACKAGE_MISSING: 'A plugin needs a package that is missing',
+    PLUGIN_SPEC_UNSUPPORTED: 'The plugin has an unknown version of its contract',
+    SCHEMA_NOT_CONVERTIBLE: 'A schema cannot be written as JSON Schema',
+  },
+  '500 INTERNAL 70': { INTERNAL: 'A fault of opspawn or a plugin' },
 } as const
+
+type Status = keyof typeof TABLE
 
 /** The gRPC status names that errors of this package map to. */
-export type GrpcStatus = (typeof KINDS)[keyof typeof KINDS][1]
-
-/** Of each code its kind and what it means. */
-const TABLE = {
-  ADDRESS_REFUSED: 'denied: The address may not be called from here',
-  AGENT_INVALID: 'setup: An agent has a missing or wrong member',
-  AGENT_UNKNOWN: 'missing: No agent of that name is registered',
-  APPROVAL_DECIDED: 'conflict: The approval was given or refused',
-  APPROVAL_DENIED: 'denied: A person refused the call',
-  APPROVAL_EXPIRED: 'denied: The approval was not answered in time',
-  APPROVAL_UNKNOWN: 'missing: The run waits for no approval of that key',
-  BUDGET_EXCEEDED: 'spent: The run, with its children, has no budget left',
-  BUDGET_PRICE_UNKNOWN: 'setup: A cost limit is set but a model has no price',
-  CASSETTE_MISMATCH: 'failed: A replayed run asked for what was not recorded',
-  DOCUMENT_CONFLICT: 'conflict: The document has changed since it was read',
-  EFFECT_UNKNOWN: 'failed: An interrupted call may have happened',
-  INPUT_INVALID: 'invalid: The input does not fit its schema',
-  INTERNAL: 'internal: A fault inside opspawn or a plugin',
-  JSON_INVALID: 'invalid: A value is not plain JSON',
-  LEASE_LOST: 'conflict: Another worker owns the run now',
-  LIMIT_INVALID: 'setup: A limit has a wrong value',
-  MEMORY_CONFLICT: 'conflict: The id is taken, or the record was changed',
-  MEMORY_FAILED: 'unavailable: A memory call failed',
-  MEMORY_INPUT_INVALID: 'invalid: What a memory was given cannot be used',
-  MEMORY_MISMATCH: 'setup: A memory has another format or embedder',
-  MEMORY_RECORD_UNKNOWN: 'missing: No record of that id exists',
-  MEMORY_UNKNOWN: 'missing: No memory of that name is registered',
-  MODEL_ANSWER_INVALID: "failed: A model's answer cannot be used",
-  MODEL_FAILED: 'failed: A model call failed',
-  MODEL_INTERRUPTED: 'unavailable: A model broke off its answer',
-  MODEL_RATE_LIMITED: 'full: A provider asked to slow down',
-  MODEL_UNAVAILABLE: 'unavailable: A provider is unreachable or overloaded',
-  MODEL_UNKNOWN: 'missing: The agent has no model of that name',
-  MODEL_UNSUPPORTED: 'setup: The value is not a model of a known version',
-  NAME_DUPLICATE: 'setup: Two parts of a kind carry the same name',
-  NAME_INVALID: 'invalid: A name has a wrong character or length',
-  OPTIONS_INVALID: 'invalid: An option is missing, unknown or wrong',
-  ORCHESTRATOR_DRAINING: 'unavailable: The orchestrator is stopping',
-  OUTPUT_INVALID: 'failed: The output does not fit its schema',
-  PAYLOAD_TOO_LARGE: 'invalid: A value is larger than the limit',
-  PLAN_FAILED: 'failed: The plan failed in all its revisions',
-  PLANNER_DECISION_INVALID: "failed: A planner's decision cannot be used",
-  PLANNER_FAILED: 'failed: A planner could not decide',
-  PLANNER_STALLED: 'failed: A planner waits for nothing',
-  PLUGIN_CAPABILITY_MISSING: 'setup: A part needs what another part lacks',
-  PLUGIN_INVALID: 'setup: A plugin has a missing or wrong member',
-  PLUGIN_PACKAGE_MISSING: 'setup: A plugin needs a package that is not installed',
-  PLUGIN_SPEC_UNSUPPORTED: 'setup: A plugin speaks another version of its contract',
-  POLICY_DENIED: 'denied: A policy rule refused the call',
-  QUEUE_FULL: 'full: The queue is full',
-  RUN_CANCELLED: 'cancelled: The run was cancelled',
-  RUN_EXISTS: 'exists: The id or idempotency key is taken',
-  RUN_FINISHED: 'conflict: The run has ended',
-  RUN_QUARANTINED: 'failed: The run crashed too many workers',
-  RUN_TIMEOUT: 'timeout: The run did not finish in time',
-  RUN_UNKNOWN: 'missing: No run of that id exists',
-  SCHEDULE_INVALID: 'invalid: A schedule has a wrong member',
-  SCHEDULE_MISSED: 'failed: A schedule missed more slots than can be made good',
-  SCHEDULE_UNKNOWN: 'missing: No schedule of that name exists',
-  SCHEMA_NOT_CONVERTIBLE: 'setup: A schema cannot be written as JSON Schema',
-  SEQUENCE_CONFLICT: 'conflict: The history has grown since it was read',
-  SIGNAL_INVALID: 'invalid: A signal has a reserved or malformed name',
-  STATE_INVALID: 'conflict: There is no such transition',
-  STORE_FAILED: 'unavailable: A store call failed',
-  TOOL_CHANGED: 'denied: The tool is not the one that was approved',
-  TOOL_FAILED: 'failed: A tool threw',
-  TOOL_INPUT_INVALID: 'invalid: The arguments do not fit; the tool did not run',
-  TOOL_OUTPUT_INVALID: 'failed: The result does not fit its schema or is not JSON',
-  TOOL_RATE_LIMITED: 'full: The tool was called too often',
-  TOOL_TIMEOUT: 'timeout: A tool did not finish in time',
-  TOOL_UNAVAILABLE: 'unavailable: What a tool needs cannot be reached; nothing was done',
-  TOOL_UNKNOWN: 'missing: The agent has no tool of that name',
-  WAIT_EXPIRED: 'timeout: A wait was not met in time',
-} as const
+export type GrpcStatus = Status extends `${string} ${infer Grpc} ${string}` ? Grpc : never
 
 /** Every code that this package throws or records. Codes are stable: none changes its meaning. */
-export type ErrorCode = keyof typeof TABLE
+export type ErrorCode = { [S in Status]: keyof (typeof TABLE)[S] }[Status]
+
+const INFO = new Map<string, ErrorInfo>(
+  Object.entries(TABLE).flatMap(([status, codes]) => {
+    const [http, grpc, exit, retryable] = status.split(' ')
+    const row = { retryable: retryable !== undefined, http: Number(http), grpc: grpc as GrpcStatus, exit: Number(exit) }
+    return Object.entries(codes).map(([code, meaning]) => [code, { meaning: `${meaning}.`, ...row }] as const)
+  }),
+)
 
 /** The codes in alphabetical order. */
-export const ERROR_CODES: readonly ErrorCode[] = Object.keys(TABLE) as ErrorCode[]
+export const ERROR_CODES: readonly ErrorCode[] = ([...INFO.keys()] as ErrorCode[]).toSorted()
 
 /** Looks up what a code means; an unknown code (from a newer copy of the package) reads as `INTERNAL`. */
-export function errorInfo(code: string): ErrorInfo {
-  const row = TABLE[Object.hasOwn(TABLE, code) ? (code as ErrorCode) : 'INTERNAL']
-  const [kind, meaning] = row.split(': ') as [keyof typeof KINDS, string]
-  const [http, grpc, exit, retryable = false]: readonly [number, GrpcStatus, number, boolean?] = KINDS[kind]
-  return { meaning: `${meaning}.`, retryable, http, grpc, exit }
-}
+export const errorInfo = (code: string): ErrorInfo => ({ ...(INFO.get(code) ?? (INFO.get('INTERNAL') as ErrorInfo)) })
 
 const brand: unique symbol = Symbol.for('opspawn.error') as never
 
@@ -161,11 +167,10 @@ export class OpspawnError extends Error {
 
   /** Tells whether a value is an error of this package, from whichever copy, and of the code if one is given. */
   static is(value: unknown, code?: ErrorCode): value is OpspawnError {
-    if (typeof value !== 'object' || value === null) return false
     try {
-      return brand in value && (code === undefined || (value as unknown as OpspawnError).code === code)
+      return brand in (value as object) && (code === undefined || (value as OpspawnError).code === code)
     } catch {
-      // A proxy can throw at anything.
+      // What is no object has no members, and a proxy can throw at anything.
       return false
     }
   }

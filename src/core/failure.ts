@@ -57,10 +57,10 @@ function describe(thrown: unknown): ThrownText {
   const isObject = typeof thrown === 'object' && thrown !== null
   const message = isObject ? member(thrown, 'message') : safely(() => String(thrown as string))
   const name = member(thrown, 'name')
-  if (typeof message !== 'string') return { name: 'Error', message: 'something thrown without a message' }
+  const text = typeof message === 'string' ? message.slice(0, 10_000) : ''
   return {
     name: isObject && typeof name === 'string' ? name.slice(0, 100) : 'Error',
-    message: message.slice(0, 10_000) || 'no message',
+    message: text || 'something thrown without a message',
   }
 }
 

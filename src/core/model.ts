@@ -273,12 +273,8 @@ export interface ModelAnswer extends Readonly<
 }
 
 /** The answer's text, its text parts joined. */
-export function answerText(answer: ModelAnswer): string {
-  if (answer.structuredOutputText !== undefined) return answer.structuredOutputText
-  let text = ''
-  for (const part of answer.content) if (part.type === 'text') text += part['text'] as string
-  return text
-}
+export const answerText = ({ structuredOutputText, content }: ModelAnswer): string =>
+  structuredOutputText ?? content.map((part) => (part.type === 'text' ? (part['text'] as string) : '')).join('')
 
 /**
  * The tool calls that are ours to make, in order: provider-executed ones are left out, and so is everything after the

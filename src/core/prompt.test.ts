@@ -167,7 +167,7 @@ describe('toolResultMessage', () => {
   })
   test.each(['open', 'planned', 'm'])('refuses %s by name', (key) => {
     expect(refusal(() => toolResultMessage(run, [key]))).toMatchObject({ code: 'PLANNER_DECISION_INVALID' })
-    expect(refusal(() => toolResultMessage(run, [key])).message).toContain(`"${key}" in results`)
+    expect(refusal(() => toolResultMessage(run, [key])).message).toContain(`results name "${key}"`)
   })
   test('refuses a key that does not exist', () => {
     expect(refusal(() => toolResultMessage(run, ['nope'])).message).toBe('run r has no effect "nope"')

@@ -14,16 +14,21 @@ import type { OfferedTool, RunView } from './view.ts'
  * @param inputOf arguments that have been read already, so that they are not read again
  */
 export function assistantMessage(answer: ModelAnswer, inputOf?: (callId: string) => Json | undefined): Message {
-  const content: unknown[] = []
-  for (const part of answer.content) {
-    const told = toldPart(part, inputOf)
-    const { providerMetadata } = part
-    if (told !== undefined) content.push(providerMetadata === undefined ? told : { ...told, providerOptions: providerMetadata })
-  }
-  return { role: 'assistant', content } as unknown as Message
+  const content = answer.content.map((part) => toldPart(part, inputOf))
+  // Nearly always all is told: then there is one list, as long as it has to be.
+  return {
+    role: 'assistant',
+    content: content.includes(undefined) ? content.filter((part) => part) : content,
+  } as unknown as Message
 }
 
 function toldPart(part: AnswerPart, inputOf?: (callId: string) => Json | undefined): object | undefined {
+  const told = bareTold(part, inputOf)
+  const { providerMetadata } = part
+  return told === undefined || providerMetadata === undefined ? told : { ...told, providerOptions: providerMetadata }
+}
+
+function bareTold(part: AnswerPart, inputOf?: (callId: string) => Json | undefined): object | undefined {
   const { type, toolCallId, toolName } = part
   if (type === 'text' || type === 'reasoning') return { type, text: part['text'] }
   if (type === 'file' || type === 'reasoning-file') return { type, mediaType: part['mediaType'], data: part['data'] }
@@ -44,7 +49,9 @@ function toldPart(part: AnswerPart, inputOf?: (callId: string) => Json | undefin
  * @property input The arguments.
  * @property problem Why they are none, as a model can be told.
  */
-export type ParsedArguments = { readonly input: JsonObject; readonly problem?: undefined } | { readonly problem: string }
+export type ParsedArguments =
+  | { readonly input: JsonObject; readonly problem?: undefined }
+  | { readonly input?: undefined; readonly problem: string }
 
 /**
  * Reads the arguments of a tool call: empty text counts as `{}`. What a history cannot hold (`__proto__` keys, endless
@@ -52,12 +59,11 @@ export type ParsedArguments = { readonly input: JsonObject; readonly problem?: u
  */
 export function parseArguments(text: string): ParsedArguments {
   try {
-    if (text.trim() === '') return { input: {} }
-    const value: unknown = JSON.parse(text)
+    const value: unknown = JSON.parse(text.trim() || '{}')
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       return { problem: 'the arguments must be a JSON object' }
     // A short text without the two tell-tales can be neither too deep nor harmful.
-    const isPlain = text.length < 128 && !text.includes('__proto__') && !text.includes('\\u')
+    const isPlain = text.length < 128 && !/__proto__|\\u/.test(text)
     return { input: (isPlain ? value : toJson(value, { maxSize: Infinity })) as JsonObject }
   } catch (error) {
     if (OpspawnError.is(error)) return { problem: error.message }
@@ -65,16 +71,18 @@ export function parseArguments(text: string): ParsedArguments {
   }
 }
 
-function argumentsObject(text: string): JsonObject {
-  const parsed = parseArguments(text)
-  return parsed.problem === undefined ? parsed.input : {}
-}
+const argumentsObject = (text: string): JsonObject => parseArguments(text).input ?? {}
 
 /** What a model is told about an effect's outcome. */
 export function toolResultOutput(outcome: Outcome): ToolResultOutput {
-  if (outcome.status === 'denied') return { type: 'execution-denied', reason: outcome.error.message }
-  if (outcome.status !== 'completed') return { type: 'error-text', value: `${outcome.error.code}: ${outcome.error.message}` }
-  return typeof outcome.value === 'string' ? { type: 'text', value: outcome.value } : { type: 'json', value: outcome.value }
+  if (outcome.status === 'completed') {
+    const { value } = outcome
+    return typeof value === 'string' ? { type: 'text', value } : { type: 'json', value }
+  }
+  const { code, message } = outcome.error
+  return outcome.status === 'denied'
+    ? { type: 'execution-denied', reason: message }
+    : { type: 'error-text', value: `${code}: ${message}` }
 }
 
 /**
@@ -89,15 +97,14 @@ export function toolResultMessage(run: RunView, keys: readonly string[]): Messag
 function toolResult(run: RunView, key: string): ToolResultPart {
   const { effect, outcome } = requireEffect(run, key)
   if (outcome === undefined || (effect.kind !== 'tool' && effect.kind !== 'run') || effect.callId === undefined)
-    throw invalid(`"${key}" in results is not a settled tool or run effect with a callId`)
+    throw invalid(`results name "${key}", which is no settled effect with a callId`)
   const toolName = effect.kind === 'run' ? (effect.tool ?? effect.agent) : (offeredTool(run, effect.tool)?.alias ?? effect.tool)
   return { type: 'tool-result', toolCallId: effect.callId, toolName, output: toolResultOutput(outcome) }
 }
 
 /** The messages that a model effect adds to what it continues; the whole prompt where it continues nothing. */
 export function addedMessages(run: RunView, effect: ModelEffect): readonly Message[] {
-  const { continues, results, messages = [] } = effect
-  if (continues === undefined && results === undefined) return messages
+  const { continues, results = [], messages = [] } = effect
   let added: Message[] = []
   if (continues !== undefined) {
     const answer = modelAnswer(requireEffect(run, continues))
@@ -105,20 +112,18 @@ export function addedMessages(run: RunView, effect: ModelEffect): readonly Messa
     // An answer without content is no message to any provider.
     if (answer.content.length > 0) added = [assistantMessage(answer, (callId) => inputOf(run, results, callId))]
   }
-  let rest = messages
-  if (results !== undefined && results.length > 0) {
+  if (results.length > 0) {
     const told = toolResultMessage(run, results)
     // All that is said about one turn's calls is one message, as several providers require.
-    const [next] = rest
-    if (next?.role === 'tool') {
-      added = [...added, { ...told, content: [...told.content, ...next.content] }]
-      rest = rest.slice(1)
-    } else added = [...added, told]
+    const [next] = messages
+    if (next?.role === 'tool') return [...added, { ...told, content: [...told.content, ...next.content] }, ...messages.slice(1)]
+    added = [...added, told]
   }
-  return rest.length === 0 ? added : added.concat(rest)
+  if (messages.length === 0) return added
+  return added.length === 0 ? messages : added.concat(messages)
 }
 
-function inputOf(run: RunView, keys: readonly string[] = [], callId: string): Json | undefined {
+function inputOf(run: RunView, keys: readonly string[], callId: string): Json | undefined {
   for (const key of keys) {
     const called = run.effects.get(key)?.effect
     if (called?.kind === 'tool' && called.callId === callId) return called.input

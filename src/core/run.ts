@@ -43,7 +43,7 @@ const legalFrom = <S extends string>(table: Transitions<S>, from: S): readonly S
 export function requireTransition<S extends string>(table: Transitions<S>, from: S, to: S, what: string): void {
   const legal = legalFrom(table, from)
   if (legal?.includes(to)) return
-  const told = legal === undefined ? 'nothing; it is no known state' : legal.join(', ') || 'nothing; it is final'
+  const told = legal?.join(', ') || 'nothing'
   throw new OpspawnError('STATE_INVALID', `${what} cannot go from ${from} to ${to}; it may go to ${told}`)
 }
 

@@ -109,7 +109,7 @@ describe('toJson refuses and names the place', () => {
     own['me'] = own
     const endless = { toJSON: (): unknown => endless }
     for (const value of [cycle, own, endless]) expect(refusalOf(value)).toMatchObject({ code: 'JSON_INVALID' })
-    expect(refusalOf(own).message).toMatch(/a cycle, or nesting deeper than 64/)
+    expect(refusalOf(own).message).toMatch(/nesting deeper than 64, or a cycle/)
   })
   test('a long path keeps its two ends in the message, and is whole in the details', () => {
     const deep: Record<string, unknown> = { last: Number.NaN }

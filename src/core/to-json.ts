@@ -45,8 +45,7 @@ class Refusal {
 
 function copy(copier: Copier, item: unknown, depth: number): Json | undefined {
   if (typeof item === 'string') return counted(copier, item, item.length + 2)
-  if (typeof item === 'boolean') return counted(copier, item, 5)
-  if (item === undefined || item === null) return counted(copier, item, 4)
+  if (item === undefined || item === null || typeof item === 'boolean') return counted(copier, item, 5)
   if (typeof item === 'object') return copyObject(copier, item, depth)
   if (typeof item !== 'number') throw new Refusal(`a ${typeof item}`)
   if (!Number.isFinite(item)) throw new Refusal(String(item))
@@ -55,7 +54,7 @@ function copy(copier: Copier, item: unknown, depth: number): Json | undefined {
 }
 
 function copyObject(copier: Copier, source: object, depth: number): Json {
-  if (depth >= copier.maxDepth) throw new Refusal(`a cycle, or nesting deeper than ${copier.maxDepth},`)
+  if (depth >= copier.maxDepth) throw new Refusal(`nesting deeper than ${copier.maxDepth}, or a cycle,`)
   if (Array.isArray(source)) return copyList(copier, source, depth)
   const prototype: unknown = Object.getPrototypeOf(source)
   const isPlain = prototype === Object.prototype || prototype === null
@@ -81,9 +80,8 @@ function copyMembers(copier: Copier, source: object, depth: number): Json {
 }
 
 function copyList(copier: Copier, source: readonly unknown[], depth: number): Json {
-  // Looked at before the loop: a length costs nothing to claim.
-  if (source.length * 2 > copier.left) counted(copier, source, source.length * 2)
-  counted(copier, source, 2)
+  // The commas, before the loop: a length costs nothing to claim.
+  counted(copier, source, source.length + 2)
   const list: Json[] = []
   for (let index = 0; index < source.length; index += 1) list.push(copyAt(copier, source, index, depth) ?? null)
   return list

@@ -62,7 +62,7 @@ describe('steps', () => {
       return { type: 'finish', output: 'done' }
     })
     const played = await play(agent('subject', planner, { model: greedy(1), limits: { steps: 2 } }))
-    const text = 'may use 2 steps: 1 used, 0 set aside, and what comes next needs up to 2; raise limits.steps'
+    const text = 'may use 2 steps: 1 used, 0 set aside, up to 2 asked for; raise limits.steps'
     expectFailure(played.effect('b'), 'BUDGET_EXCEEDED', played.run.id, text)
     // The two that were refused were never made: they are no calls, and nothing of them went unreported.
     expect(seen).toMatchObject({ modelCalls: 1, unreported: 0 })
