@@ -50,7 +50,7 @@ const TABLE = {
   '403 PERMISSION_DENIED 5': {
     ADDRESS_REFUSED: 'The address may not be called from here',
     APPROVAL_DENIED: 'A person refused the call',
-    APPROVAL_EXPIRED: 'A approval was not answered in time',
+    APPROVAL_EXPIRED: 'An approval was not answered in time',
     POLICY_DENIED: 'A policy rule refused the call',
     TOOL_CHANGED: 'The tool has changed since it was approved',
   },
