@@ -48,7 +48,7 @@ const TABLE = {
   },
   '409 ALREADY_EXISTS 4': { RUN_EXISTS: 'The id or idempotency key is taken' },
   '403 PERMISSION_DENIED 5': {
-    ADDRESS_REFUSED: 'The address may not be called from here',
+    ADDRESS_REFUSED: 'The address may not be called',
     APPROVAL_DENIED: 'A person refused the call',
     APPROVAL_EXPIRED: 'An approval was not answered in time',
     POLICY_DENIED: 'A policy rule refused the call',
@@ -73,7 +73,7 @@ const TABLE = {
     RUN_QUARANTINED: 'The run crashed too many workers',
     SCHEDULE_MISSED: 'The schedule missed too many slots',
     TOOL_FAILED: 'A tool call failed',
-    TOOL_OUTPUT_INVALID: 'The result does not fit its schema or is not JSON',
+    TOOL_OUTPUT_INVALID: 'The output does not fit its schema or is not JSON',
   },
   '504 DEADLINE_EXCEEDED 8 retryable': {
     RUN_TIMEOUT: 'The run did not finish in time',
@@ -86,7 +86,7 @@ const TABLE = {
     MODEL_UNAVAILABLE: 'A model cannot be reached or is overloaded',
     ORCHESTRATOR_DRAINING: 'The orchestrator is stopping',
     STORE_FAILED: 'A store call failed',
-    TOOL_UNAVAILABLE: 'What the tool needs cannot be reached; nothing was done',
+    TOOL_UNAVAILABLE: 'The tool cannot be reached; nothing was done',
   },
   '499 CANCELLED 130': { RUN_CANCELLED: 'The run was cancelled' },
   '500 FAILED_PRECONDITION 78': {
@@ -99,7 +99,7 @@ const TABLE = {
     PLUGIN_CAPABILITY_MISSING: 'A part needs what another part lacks',
     PLUGIN_INVALID: 'The plugin has a missing or wrong member',
     PLUGIN_PACKAGE_MISSING: 'A plugin needs a package that is missing',
-    PLUGIN_SPEC_UNSUPPORTED: 'The plugin has an unknown version of its contract',
+    PLUGIN_SPEC_UNSUPPORTED: 'The plugin has an unknown version',
     SCHEMA_NOT_CONVERTIBLE: 'A schema cannot be written as JSON Schema',
   },
   '500 INTERNAL 70': { INTERNAL: 'A fault of opspawn or a plugin' },

@@ -25,7 +25,7 @@ export function assistantMessage(answer: ModelAnswer, inputOf?: (callId: string)
 function toldPart(part: AnswerPart, inputOf?: (callId: string) => Json | undefined): object | undefined {
   const told = bareTold(part, inputOf)
   const { providerMetadata } = part
-  return told === undefined || providerMetadata === undefined ? told : { ...told, providerOptions: providerMetadata }
+  return told && providerMetadata ? { ...told, providerOptions: providerMetadata } : told
 }
 
 function bareTold(part: AnswerPart, inputOf?: (callId: string) => Json | undefined): object | undefined {
