@@ -74,7 +74,7 @@ async function insistently(work: () => Promise<unknown>): Promise<void> {
       await work()
       return
     } catch (error) {
-      if (!(error instanceof Error && error.message.includes('Commit conflict'))) throw error
+      if (!(error instanceof Error && /Commit conflict|Too many concurrent writers/.test(error.message))) throw error
     }
 }
 

@@ -59,7 +59,7 @@ function readingCalls(context: HandleContext, reach: Reach): Pick<MemoryHandle, 
       const call = checkRecall(query, options, reach)
       const signal = options?.signal
       return reading(options, async ({ table, upkeep }) => {
-        const recall = await recallFrom({ table, parts, plan: upkeep.plan(), signal, noteFailure }, call)
+        const recall = await recallFrom({ table, parts, signal, noteFailure }, call)
         upkeep.look()
         return recall
       })

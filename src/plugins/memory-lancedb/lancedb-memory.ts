@@ -21,6 +21,7 @@ import { alive, all, ofTenant } from './predicate.ts'
 import { readInOrder } from './listing.ts'
 import { openRecords, type RecordTable } from './table.ts'
 import { createUpkeep } from './upkeep.ts'
+import { usablePlan } from './vector-index.ts'
 import { createWriter, type View } from './writer.ts'
 
 /** Records that are read or embedded at once. */
@@ -117,16 +118,16 @@ async function open(parts: LancedbParts): Promise<Workings> {
 
 async function statsOf({ workings, failures, parts }: Context, owner: string | undefined): Promise<MemoryStats> {
   const { table, upkeep } = await workings()
-  const hasVectors = (await table.vectorSize()) !== undefined
+  const column = await table.vectors()
   const records = await table.count(owner)
-  const pending = parts.embedder === undefined ? 0 : hasVectors ? await table.count(all(owner, `${VECTOR} IS NULL`)) : records
-  const plan = upkeep.plan()
+  const pending =
+    parts.embedder === undefined ? 0 : column !== undefined ? await table.count(all(owner, `${VECTOR} IS NULL`)) : records
   return {
     records,
     pending,
     failures: failures() + upkeep.failures,
     upkeep: { runs: upkeep.folds, failures: upkeep.failures },
-    vectorIndex: plan === undefined ? null : { ...plan },
+    vectorIndex: usablePlan(column) ?? null,
   }
 }
 
@@ -168,7 +169,7 @@ async function embedPending({ parts, workings, noteFailure }: Context, signal: A
   // Texts that change meanwhile are left for the next time.
   const tried = new Set<string>()
   for (;;) {
-    const where = (await table.vectorSize()) === undefined ? 'seq > 0' : `${VECTOR} IS NULL`
+    const where = (await table.vectors()) === undefined ? 'seq > 0' : `${VECTOR} IS NULL`
     const rows = await table.read((query) => query.where(where).select(['key', RECORD]).limit(BATCH))
     const batch = rows.filter((row) => !tried.has(row['key'] as string)).map(recordReader())
     for (const row of rows) tried.add(row['key'] as string)

@@ -1,19 +1,17 @@
 import { OpspawnError, type MemoryRecord, type Recall } from '../../core/index.ts'
 import { assembleRecall, embedQuery, encodeScope, type Leg, type RecallCall } from '../../remembering/index.ts'
 import { VECTOR } from './arrow-table.ts'
-import { markedWords, placeOf } from './columns.ts'
+import { markedWords, placeOf, type Row } from './columns.ts'
 import type { LancedbParts } from './options.ts'
 import { ofTenant } from './predicate.ts'
 import { createSearch, gather, recordsBy, type Search } from './search.ts'
-import type { RecordTable } from './table.ts'
-import type { SearchPlan } from './vector-plan.ts'
+import type { RecordTable, VectorColumn } from './table.ts'
+import { ROUNDING, throughIndex, usablePlan } from './vector-index.ts'
 
 /** What a recall needs besides the call. */
 export interface RecallContext {
   readonly table: RecordTable
   readonly parts: LancedbParts
-  /** How the index of vectors is to be searched; undefined where there is none that is good enough. */
-  readonly plan: SearchPlan | undefined
   readonly signal: AbortSignal | undefined
   /** The embedder failed. */
   readonly noteFailure: () => void
@@ -23,18 +21,22 @@ export interface RecallContext {
 export async function recallFrom(context: RecallContext, call: RecallCall): Promise<Recall> {
   const { table, parts, signal, noteFailure } = context
   const now = parts.now()
-  const [{ vector, degraded }, size] = await Promise.all([
+  const [{ vector, degraded }, column] = await Promise.all([
     embedQuery(parts.embedder, call, signal, noteFailure),
-    parts.embedder === undefined ? undefined : table.vectorSize(),
+    parts.embedder === undefined ? undefined : table.vectors(),
   ])
-  if (vector !== undefined && size !== undefined && size !== vector.length) {
-    const problem = `has vectors of ${size} numbers, and the embedder gives ${vector.length}`
+  if (vector !== undefined && column !== undefined && column.size !== vector.length) {
+    const problem = `has vectors of ${column.size} numbers, and the embedder gives ${vector.length}`
     throw new OpspawnError('MEMORY_MISMATCH', `${parts.path} ${problem}`)
   }
   const search = createSearch(table, call, now)
   const found = await Promise.all([
     call.words.length > 0 ? byWords(search) : undefined,
-    vector === undefined ? undefined : size === undefined ? NONE : byVector(search, context, vector),
+    vector === undefined
+      ? undefined
+      : column === undefined
+        ? NONE
+        : byVector(search, vector, await hasMany(context, call, column)),
   ])
   const legs = found.filter((leg) => leg !== undefined)
   return assembleRecall(call, {
@@ -88,22 +90,39 @@ async function latest(search: Search): Promise<Leg> {
   return { name: 'latest', hits }
 }
 
+/** Whether the tenant has so many vectors that an index that is searched in part is made for it. */
+async function hasMany({ table, parts }: RecallContext, { scope }: RecallCall, column: VectorColumn): Promise<boolean> {
+  return usablePlan(column)?.kind === 'some' && (await table.count(ofTenant(scope.tenant))) > parts.exactUpTo
+}
+
 /** The nearest by cosine: all of a tenant's vectors compared, or the index where there are very many. */
-async function byVector(search: Search, { parts, plan }: RecallContext, vector: Float32Array): Promise<Leg> {
-  const { table, call } = search
-  const isMany = plan !== undefined && (await table.count(ofTenant(call.scope.tenant))) > parts.exactUpTo
+async function byVector(search: Search, vector: Float32Array, isMany: boolean): Promise<Leg> {
   const hits = await gather(
     search,
-    (where, columns, limit) =>
-      table.read((query) => {
+    async (where, columns, limit) => {
+      const rows = await search.table.readVectors((query, column) => {
         // Rows without a vector are never given; to ask for those that have one would be to read all vectors first.
         const nearest = query.nearestTo(vector).column(VECTOR).distanceType('cosine').where(where)
-        const how = isMany ? nearest.nprobes(plan.probes).refineFactor(plan.refine) : nearest.bypassVectorIndex()
-        return how.select([...columns, '_distance']).limit(limit)
-      }),
+        return throughIndex(nearest, usablePlan(column), isMany)
+          .select([...columns, '_distance'])
+          .limit(limit)
+      })
+      return levelled(rows)
+    },
     (row) => 1 - (row['_distance'] as number),
   )
-  return { name: 'vector', hits: hits.filter(({ score }) => score > 0) }
+  return { name: 'vector', hits: hits.filter(({ score }) => score > ROUNDING) }
+}
+
+/** Rows, the nearest first, with one distance for those that differ by rounding alone: their order is not LanceDB's to make. */
+function levelled(rows: readonly Row[]): readonly Row[] {
+  let [before, level] = [-1, -1]
+  return rows.map((row) => {
+    const distance = row['_distance'] as number
+    if (distance - before > ROUNDING) level = distance
+    before = distance
+    return { ...row, _distance: level }
+  })
 }
 
 async function around(

@@ -19,8 +19,8 @@ export interface RecordTable {
   /** Held by whoever tidies up, and by writes that change what is there: both would rewrite the same files. Taken after the other lock. */
   readonly tidying: FolderLock
   readonly garbage: Garbage
-  /** Numbers of each vector; undefined while the table has none. */
-  vectorSize(): Promise<number | undefined>
+  /** The column of vectors; undefined while there is none. */
+  vectors(): Promise<VectorColumn | undefined>
   /**
    * Makes the column of vectors of so many numbers where there is none; undefined: only looks. Gives numbers of each vector.
    * Whoever calls it has asked for the version under the same lock.
@@ -32,6 +32,10 @@ export interface RecordTable {
   ask<T>(reason: 'read' | 'write', work: (table: Table) => Promise<T>): Promise<T>
   /** Reads rows. What other processes wrote is seen at once, and files that they tidied away meanwhile are no failure. */
   read(make: (query: Query) => Query | VectorQuery): Promise<readonly Row[]>
+  /** The same, with the column of vectors as it is in the version that is read. */
+  readVectors(make: (query: Query, column: VectorColumn | undefined) => Query | VectorQuery): Promise<readonly Row[]>
+  /** Writes how the index of vectors is to be searched; undefined: nothing is said of it any more. */
+  say(plan: string | undefined): Promise<void>
   /** Reads the rows at some places of the table, counted from 0. */
   take(offsets: readonly number[], columns: readonly string[]): Promise<readonly Row[]>
   count(where?: string): Promise<number>
@@ -51,10 +55,19 @@ export interface RecordTable {
   close(): Promise<void>
 }
 
+/**
+ * What a table says of its vectors.
+ *
+ * @property size Numbers of each.
+ * @property plan How an index of them is to be searched, in whatever form upkeep wrote it; undefined where there is none to search.
+ */
+export type VectorColumn = Readonly<{ size: number; plan: string | undefined }>
+
 const NAME = 'records'
 const FORMAT = 'opspawn.memory'
 const VERSION = '3'
 const EMBEDDER = 'opspawn.embedder'
+const PLAN = 'opspawn.plan'
 /** Bytes of indexes and of what is known of files that LanceDB may keep in memory; by itself it would take 7 GB. */
 const INDEX_CACHE = 512n * 1024n * 1024n
 const FILE_CACHE = 128n * 1024n * 1024n
@@ -99,8 +112,17 @@ function recordTable(
     ...opened,
     garbage: createGarbage(parts.path),
     ask: (reason, work) => within(reason, () => work(inner)),
-    vectorSize: () => within('read', async () => sizeIn(await schemas.here())),
+    vectors: () => within('read', async () => columnIn(await schemas.here())),
     read: (make) => within('read', () => rowsOf(make(inner.query()))),
+    readVectors: (make) =>
+      within('read', async () => {
+        for (;;) {
+          const column = columnIn(await schemas.here())
+          const rows = await rowsOf(make(inner.query(), column))
+          // Other calls may have gone on to a version with another index: an answer by the plan of the one before is none.
+          if (columnIn(await schemas.here())?.plan === column?.plan) return rows
+        }
+      }),
     take: (offsets, columns) => within('read', () => rowsOf(inner.takeOffsets([...offsets]).select([...columns]))),
     count: (where) => within('read', () => inner.countRows(where)),
     version: () => within('read', () => inner.version()),
@@ -125,17 +147,19 @@ interface WritingContext {
 function writingCalls(
   { inner, within, schemas, library }: WritingContext,
   { path, embedder }: LancedbParts,
-): Pick<RecordTable, 'makeVectors' | 'merge' | 'optimize' | 'delete'> {
+): Pick<RecordTable, 'makeVectors' | 'say' | 'merge' | 'optimize' | 'delete'> {
+  const note = (metadata: Record<string, string | null>): Promise<unknown> =>
+    within('write', () => inner.updateFieldMetadata([{ path: VECTOR, metadata }]))
   return {
     async makeVectors(dims) {
-      const size = sizeIn(await schemas.here())
+      const size = columnIn(await schemas.here())?.size
       if (size === dims || dims === undefined) return size
       if (size !== undefined) throw mismatch(path, `has vectors of ${size} numbers, and the embedder gives ${dims}`)
       await within('write', () => inner.addColumns(vectorField(library.arrow, dims)))
-      const metadata = { [EMBEDDER]: embedder?.id ?? '' }
-      await within('write', () => inner.updateFieldMetadata([{ path: VECTOR, metadata }]))
+      await note({ [EMBEDDER]: embedder?.id ?? '' })
       return dims
     },
+    say: async (plan) => void (await note({ [PLAN]: plan ?? null })),
     async merge(rows, vectors, areNew) {
       const schema = await schemas.here()
       const data = makeTable(library.arrow, schema, rows, vectors)
@@ -192,9 +216,9 @@ function createSchemas(inner: Table): { here(): Promise<Schema>; follow(version:
       if (known?.version !== version) known = { version, schema: (await inner.schema()) as Schema }
       return known.schema
     },
-    /** Rows were written, nothing else. */
+    /** Rows were written, nothing else, unless somebody else has committed before. */
     follow(version, schema) {
-      if (known?.schema === schema) known = { version, schema }
+      if (known?.schema === schema && version === known.version + 1) known = { version, schema }
     },
   }
 }
@@ -240,9 +264,10 @@ function hasKey(schema: Schema): boolean {
   return (schema.fields.find((field) => field.name === 'key')?.metadata.size ?? 0) > 0
 }
 
-function sizeIn(schema: Schema): number | undefined {
-  const type = schema.fields.find((field) => field.name === VECTOR)?.type
-  return (type as { readonly listSize?: number } | undefined)?.listSize
+function columnIn(schema: Schema): VectorColumn | undefined {
+  const field = schema.fields.find(({ name }) => name === VECTOR)
+  if (field === undefined) return undefined
+  return { size: (field.type as unknown as { readonly listSize: number }).listSize, plan: field.metadata.get(PLAN) }
 }
 
 /** Checks format and embedder; gives whether vectors of another embedder are to be let go. @throws OpspawnError `MEMORY_MISMATCH` */
@@ -257,7 +282,7 @@ async function checkFormat(table: Table, { path, embedder, reembed }: LancedbPar
   const field = schema.fields.find(({ name }) => name === VECTOR)
   if (field === undefined || embedder === undefined) return false
   const owner = field.metadata.get(EMBEDDER)
-  const size = sizeIn(schema)
+  const size = columnIn(schema)?.size
   if (owner === embedder.id && (embedder.dims === undefined || embedder.dims === size)) return false
   // A process was killed before it could say whose vectors they are to be: there are none yet.
   if (reembed || owner === undefined) return true

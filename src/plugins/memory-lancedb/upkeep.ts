@@ -2,12 +2,13 @@ import { INDEXED, makeIndexes } from './indexes.ts'
 import { leftovers } from './leftovers.ts'
 import type { LancedbParts } from './options.ts'
 import type { RecordTable } from './table.ts'
-import { buildIndex, hasVectorIndex, knownPlan, planVectors, type SearchPlan } from './vector-plan.ts'
+import { dropIndex, renewIndex, storedPlan } from './vector-index.ts'
+import { planVectors } from './vector-plan.ts'
 import { memoryFailed } from '../../remembering/index.ts'
 
 /** Keeps a table tidy beside the writes, and removes for good what was forgotten. */
 export interface Upkeep {
-  /** Learns how vectors are searched, and folds in the background what processes before this one left. */
+  /** Folds in the background what processes before this one left. */
   begin(): Promise<void>
   noteCommit(): void
   /** Folds in the background what is due by now. */
@@ -21,8 +22,6 @@ export interface Upkeep {
    * @throws OpspawnError `MEMORY_FAILED` (reason `erase-incomplete`)
    */
   purge(texts: readonly string[]): Promise<void>
-  /** How vectors are searched through the index. */
-  plan(): SearchPlan | undefined
   readonly failures: number
   readonly folds: number
   /** Done when nothing is under way. */
@@ -35,7 +34,6 @@ const PURGES = 3
 
 /** Makes the upkeep of a table. */
 export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbParts): Upkeep {
-  let plan: SearchPlan | undefined
   // Each folding of a large table may write all of it anew, also where there is nothing new in it.
   let folded: number | undefined
   async function fold(): Promise<void> {
@@ -43,29 +41,33 @@ export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbPar
       if ((await table.version()) === folded) return
       const began = performance.now()
       await table.optimize()
-      plan = await planVectors(table, exactUpTo)
+      await planVectors(table, exactUpTo)
       folded = performance.now() - began > SHORT_MS ? await table.version() : undefined
     })
   }
   const background = createBackground({ work: fold, every: COMMITS, now: () => performance.now() })
   return {
     async begin() {
-      plan = await knownPlan(table)
       if ((await table.ask('read', (inner) => inner.listVersions())).length > COMMITS) background.start()
     },
     noteCommit: () => background.note(),
     look: () => background.look(),
     fold,
     async purge(texts) {
+      const isOfAll = storedPlan(await table.vectors())?.kind === 'all'
+      // It would be extended at every step, and is built anew in less time than that, behind the erasure.
+      if (isOfAll) await dropIndex(table)
       let left: string | undefined
       for (let round = 0; round < PURGES; round += 1) {
         await rewrite(table)
         left = await leftovers(table, path, texts)
-        if (left === undefined) return table.garbage.clear()
+        if (left !== undefined) continue
+        await table.garbage.clear()
+        if (isOfAll) background.start()
+        return
       }
       throw memoryFailed('erase-incomplete', `${path} still has ${left}; erase again`)
     },
-    plan: () => plan,
     get failures() {
       return background.failures
     },
@@ -85,7 +87,7 @@ async function rewrite(table: RecordTable): Promise<void> {
     await table.optimize()
   }
   await table.ask('write', (inner) => makeIndexes(inner, table.library, INDEXED))
-  if (await hasVectorIndex(table)) await buildIndex(table)
+  await renewIndex(table)
   await table.optimize(true)
 }
 

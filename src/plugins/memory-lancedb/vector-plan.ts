@@ -1,16 +1,19 @@
 import { VECTOR } from './arrow-table.ts'
 import { startingWith } from './predicate.ts'
 import type { RecordTable } from './table.ts'
+import {
+  ENOUGH,
+  ROUNDING,
+  buildIndex,
+  dropIndex,
+  piecesOf,
+  storedPlan,
+  throughIndex,
+  vectorsIn,
+  type SearchPlan,
+} from './vector-index.ts'
 
-/**
- * How an index of vectors is searched so that it finds what comparing all would.
- *
- * @property probes Parts of the index that are looked into.
- * @property refine How many times more candidates are compared exactly than are wanted.
- * @property recall Share of the true 64 nearest, as many as a recall looks at, that was found in the sample.
- * @property rows Vectors when it was built.
- */
-export type SearchPlan = Readonly<{ probes: number; refine: number; recall: number; rows: number }>
+type MeasuredPlan = Extract<SearchPlan, { readonly kind: 'some' }>
 
 /** From the cheapest on. */
 const TRIALS: readonly (readonly [probes: number, refine: number])[] = [
@@ -25,75 +28,59 @@ const SAMPLE = 20
 const TENANTS_SEEN = 256
 const TENANTS_COUNTED = 16
 const NEAREST = 64
-const ENOUGH = 0.95
-/** Distances are sums of 32-bit numbers, in whatever order. */
-const ROUNDING = 1e-6
-const MARK = 'opspawn.plan'
 const GOLDEN = (Math.sqrt(5) - 1) / 2
+/**
+ * Bytes of vectors for which there is an index of all. Fewer are compared as fast without; what LanceDB keeps in memory must hold
+ * more than one, since a folding makes another, and at 147 MiB of 1,000 tenants it was no gain.
+ */
+const BYTES: Readonly<{ least: number; most: number }> = { least: 6_291_456, most: 134_217_728 }
+/** Pieces of an index of all beyond which it is built anew: so many foldings. */
+const PIECES = 8
 
 /**
- * Builds the index of vectors where a tenant has more than are compared one by one, and anew when all have doubled, and measures how
- * it must be searched. Gives the plan; undefined where comparing all of a tenant's is better.
+ * Sees that there is the index of vectors that there should be: where a tenant has more than are compared one by one, one that
+ * is searched in part, measured, and built anew when all have doubled; otherwise one of all where that is quicker than none.
  */
-export async function planVectors(table: RecordTable, exactUpTo: number): Promise<SearchPlan | undefined> {
-  if ((await table.vectorSize()) === undefined) return undefined
-  const kept = await storedPlan(table)
-  const least = Math.max(exactUpTo + 1, (kept?.rows ?? 0) * 2)
+export async function planVectors(table: RecordTable, exactUpTo: number, bytes: typeof BYTES = BYTES): Promise<void> {
+  const column = await table.vectors()
+  if (column === undefined) return
+  const plan = storedPlan(column)
   const total = await table.count()
-  if (total < least || !(await hasLargeTenant(table, total, exactUpTo))) return usable(kept)
-  // To count what is missing is to read no vectors.
-  const rows = total - (await table.count(`${VECTOR} IS NULL`))
-  if (rows < least) return usable(kept)
-  await buildIndex(table)
-  const plan = await calibrate(table, rows)
-  const metadata = { [MARK]: JSON.stringify(plan) }
-  await table.ask('write', (inner) => inner.updateFieldMetadata([{ path: VECTOR, metadata }]))
-  return usable(plan)
+  const least = Math.max(exactUpTo + 1, plan?.kind === 'some' ? plan.rows * 2 : 0)
+  if (total >= least && (await hasLargeTenant(table, total, exactUpTo))) {
+    const rows = await vectorsIn(table)
+    if (rows >= least) return planSome(table, rows, plan)
+  }
+  if (plan?.kind === 'some') return
+  const size = total * column.size * Float32Array.BYTES_PER_ELEMENT
+  if (size <= bytes.most) await planAll(table, plan !== undefined, size >= bytes.least)
+  else if (plan !== undefined) await dropIndex(table)
 }
 
-/** Whether there is an index of vectors. */
-export async function hasVectorIndex(table: RecordTable): Promise<boolean> {
-  return (await table.ask('read', (inner) => inner.listIndices())).some((index) => index.columns.includes(VECTOR))
+async function planSome(table: RecordTable, rows: number, before: SearchPlan | undefined): Promise<void> {
+  // Nobody may search the new index as the one that it takes the place of.
+  if (before?.kind === 'all') await table.say(undefined)
+  await buildIndex(table, 'some')
+  await table.say(JSON.stringify(await calibrate(table, rows)))
 }
 
-/** Builds the index anew, from the vectors that are there now. */
-export async function buildIndex(table: RecordTable): Promise<void> {
-  const { Index } = table.library.lance
-  // One bit for each number, in whole bytes; vectors of other sizes are kept as they are.
-  const isWhole = ((await table.vectorSize()) ?? 0) % 8 === 0
-  const config = isWhole ? Index.ivfRq({ distanceType: 'cosine' }) : Index.ivfFlat({ distanceType: 'cosine' })
-  await table.ask('write', (inner) => inner.createIndex(VECTOR, { config, replace: true }))
+async function planAll(table: RecordTable, isSaid: boolean, isWorthIt: boolean): Promise<void> {
+  const pieces = isSaid ? await piecesOf(table) : 0
+  if (pieces > 0 ? pieces <= PIECES : !isWorthIt) return
+  const isBuilt = await buildIndex(table, 'all')
+  if (isBuilt && !isSaid) await table.say(JSON.stringify({ kind: 'all' } satisfies SearchPlan))
 }
 
-/** An index that finds too little even at its best is not used. */
-function usable(plan: SearchPlan | undefined): SearchPlan | undefined {
-  return plan !== undefined && plan.recall >= ENOUGH ? plan : undefined
-}
-
-/** The plan that was made before, maybe by another process. */
-export async function knownPlan(table: RecordTable): Promise<SearchPlan | undefined> {
-  return usable(await storedPlan(table))
-}
-
-async function storedPlan(table: RecordTable): Promise<SearchPlan | undefined> {
-  if (!(await hasVectorIndex(table))) return undefined
-  const field = (await table.ask('read', (inner) => inner.schema())).fields.find(({ name }) => name === VECTOR) as
-    | { readonly metadata: Map<string, string> }
-    | undefined
-  const text = field?.metadata.get(MARK)
-  return text === undefined ? undefined : (JSON.parse(text) as SearchPlan)
-}
-
-async function calibrate(table: RecordTable, rows: number): Promise<SearchPlan> {
+async function calibrate(table: RecordTable, rows: number): Promise<MeasuredPlan> {
   // One after the other: each comparison with all holds much memory, and several at once take longer than in turn.
   const samples: { readonly vector: Float32Array; readonly truth: readonly number[] }[] = []
   for (const vector of await sampleOf(table)) samples.push({ vector, truth: await nearest(table, vector, undefined) })
-  let plan: SearchPlan = { probes: 0, refine: 0, recall: 0, rows }
+  let plan: MeasuredPlan = { kind: 'some', probes: 0, refine: 0, recall: 0, rows }
   for (const [probes, refine] of TRIALS) {
     let sum = 0
-    for (const { vector, truth } of samples) sum += share(await nearest(table, vector, { probes, refine }), truth)
+    for (const { vector, truth } of samples) sum += share(await nearest(table, vector, { ...plan, probes, refine }), truth)
     const recall = sum / samples.length
-    plan = { probes, refine, recall, rows }
+    plan = { ...plan, probes, refine, recall }
     if (recall >= ENOUGH) break
   }
   return plan
@@ -133,14 +120,10 @@ function spread(rows: number, most: number): readonly number[] {
   return Array.from({ length: count }, (_, at) => Math.floor(((at + ((at * GOLDEN) % 1)) * rows) / count))
 }
 
-async function nearest(
-  table: RecordTable,
-  vector: Float32Array,
-  how: Pick<SearchPlan, 'probes' | 'refine'> | undefined,
-): Promise<readonly number[]> {
+async function nearest(table: RecordTable, vector: Float32Array, plan: MeasuredPlan | undefined): Promise<readonly number[]> {
   const rows = await table.read((query) => {
     const search = query.nearestTo(vector).column(VECTOR).distanceType('cosine').select(['key', '_distance']).limit(NEAREST)
-    return how === undefined ? search.bypassVectorIndex() : search.nprobes(how.probes).refineFactor(how.refine)
+    return throughIndex(search, plan, true)
   })
   return rows.map((row) => row['_distance'] as number)
 }
