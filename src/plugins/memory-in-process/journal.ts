@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { OpspawnError } from '../../core/index.ts'
 import { isObject, memoryFailed } from '../../remembering/index.ts'
@@ -40,23 +40,34 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
   const { path, sync } = options
   const opened = await guarded('read', `opening ${path}`, () => open(path, 'a+'))
   let file: FileHandle = opened
+  let inode: number
   let size: number
   let isStale: boolean
   try {
+    inode = await inodeOf(file, path)
     ;({ size, isStale } = await load(file, options, replay))
   } catch (error) {
     await file.close()
     throw error
   }
 
+  /** Fails unless the path still names the file that is written to. Gives how long that file is. */
+  async function requireOwn(): Promise<number> {
+    const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    if (there?.ino === inode) return there.size
+    throw changed(path, `was ${there === undefined ? 'removed' : 'replaced'}`)
+  }
+
+  async function requireUnchanged(): Promise<void> {
+    const actual = await requireOwn()
+    if (actual !== size) throw changed(path, `was changed: it has ${actual} bytes, not ${size}`)
+  }
+
   async function write(text: string): Promise<void> {
     const bytes = Buffer.from(text)
-    const { size: actual } = await file.stat()
-    if (actual !== size)
-      throw memoryFailed(
-        'changed-outside',
-        `${path} was changed by somebody else: it has ${actual} bytes, not ${size}; one process at a time may use it`,
-      )
+    await requireUnchanged()
     try {
       await file.appendFile(bytes)
       if (sync) await file.datasync()
@@ -66,6 +77,8 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
       throw error
     }
     size += bytes.length
+    // Another process may have put a file that it wrote anew in the place of this one meanwhile.
+    await requireOwn()
   }
 
   return {
@@ -73,16 +86,27 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
     append: (commit) => guarded('write', `writing to ${path}`, () => write(writeCommit(commit))),
     async rewrite(puts) {
       await guarded('write', `rewriting ${path}`, async () => {
-        const fresh = await replaceFile(options, puts)
+        const fresh = await replaceFile(options, puts, requireUnchanged)
         const old = file
         file = fresh.file
         size = fresh.size
+        inode = fresh.inode
         await old.close()
         await verify(path, fresh.hash)
       })
     },
     close: () => file.close(),
   }
+}
+
+function changed(path: string, how: string): OpspawnError {
+  return memoryFailed('changed-outside', `${path} ${how} by somebody else; one process at a time may use it`)
+}
+
+async function inodeOf(file: FileHandle, path: string): Promise<number> {
+  const status = await guarded('read', `opening ${path}`, () => file.stat())
+  if (status.isFile()) return status.ino
+  throw mismatch(path, 'is no regular file')
 }
 
 async function load(
@@ -96,19 +120,23 @@ async function load(
   if (whole === 0) {
     // Not one whole line: it is new, or its making was interrupted. Anything else must not be overwritten.
     if (bytes.length > 0 && !header(options).startsWith(bytes.toString())) throw mismatch(path, 'is no journal of a memory')
+    const size = Buffer.byteLength(header(options))
     await guarded('write', `writing to ${path}`, async () => {
-      await file.truncate(0)
+      if (bytes.length > 0) await file.truncate(0)
       await file.appendFile(header(options))
       await file.datasync()
+      if ((await file.stat()).size !== size) throw memoryFailed('read', `${path} was made by somebody else at the same time`)
     })
-    return { size: Buffer.byteLength(header(options)), isStale: false }
+    return { size, isStale: false }
   }
   let keepsVectors = false
   for (let from = 0, number = 1; from < whole; number += 1) {
     const end = bytes.indexOf(NEWLINE, from)
     const line = bytes.toString('utf8', from, end)
     if (number === 1) keepsVectors = checkHeader(line, options)
-    else replay(readCommit(line, `${path}, line ${number}`, keepsVectors))
+    // Of two processes that make the file at once each writes the first line.
+    else if (number > 2 || line !== bytes.toString('utf8', 0, from - 1))
+      replay(readCommit(line, `${path}, line ${number}`, keepsVectors))
     from = end + 1
   }
   if (whole < bytes.length) await guarded('write', `mending ${path}`, () => file.truncate(whole))
@@ -145,7 +173,8 @@ function mismatch(path: string, problem: string): OpspawnError {
 async function replaceFile(
   options: JournalOptions,
   puts: Iterable<Commit['puts'][number]>,
-): Promise<{ readonly file: FileHandle; readonly size: number; readonly hash: string }> {
+  requireUnchanged: () => Promise<void>,
+): Promise<{ readonly file: FileHandle; readonly inode: number; readonly size: number; readonly hash: string }> {
   const { path } = options
   const beside = `${path}.new`
   await rm(beside, { force: true })
@@ -159,6 +188,8 @@ async function replaceFile(
       size += Buffer.byteLength(text)
     }
     await file.sync()
+    // What somebody else has appended to the old one would be gone with it.
+    await requireUnchanged()
     await rename(beside, path)
     await syncFolder(path)
   } catch (error) {
@@ -166,7 +197,7 @@ async function replaceFile(
     await rm(beside, { force: true })
     throw error
   }
-  return { file, size, hash: hash.digest('hex') }
+  return { file, inode: (await file.stat()).ino, size, hash: hash.digest('hex') }
 }
 
 function* texts(options: JournalOptions, puts: Iterable<Commit['puts'][number]>): Generator<string> {
