@@ -30,6 +30,9 @@ const { newPath } = paths
 const using = <T>(options: InProcessMemoryOptions, work: (memory: Memory) => Promise<T>): Promise<T> =>
   usingMemory(inProcessMemory(options), work)
 
+const scope = { tenant: 't' }
+const outside = { code: 'MEMORY_FAILED', retryable: false, details: { reason: 'changed-outside' } }
+
 describe('memory/1, in memory alone', () => {
   memoryConformance({ test, createMemory: (setup) => inProcessMemory(setup) })
 })
@@ -152,7 +155,6 @@ test('8: another embedder is refused with both named, or its vectors are made an
   const path = newPath()
   const one = testEmbedder('one', 8)
   const two = testEmbedder('two', 26)
-  const scope = { tenant: 't' }
   await using({ path, embedder: one }, async (memory) => memory.bind(scope).append([fact('zebra crossing'), fact('apple tree')]))
   await using({ path, embedder: two }, (memory) =>
     expect(memory.stats()).rejects.toMatchObject({
@@ -161,6 +163,28 @@ test('8: another embedder is refused with both named, or its vectors are made an
     }),
   )
   await makesVectorsAnew((reembed) => inProcessMemory({ path, embedder: two, reembed }), scope)
+})
+
+test('without an embedder a file with vectors goes by words, keeps them, and what is added gets its own later', async () => {
+  const path = newPath()
+  const embedder = testEmbedder('one')
+  await using({ path, embedder }, (memory) =>
+    memory.bind(scope).append([fact('zebra crossing'), fact('apple tree', { id: 'tree' })]),
+  )
+  await using({ path }, async (memory) => {
+    expect(memory.capabilities.vector).toBe(false)
+    expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing'])
+    expect(textsOf(await memory.bind(scope).recall('zoo'))).toEqual([])
+    await memory.bind(scope).append([fact('melon field')])
+    await memory.bind(scope).forget({ ids: ['tree'] }, 'erase')
+  })
+  await using({ path, embedder }, async (memory) => {
+    expect((await memory.stats()).pending).toBe(1)
+    expect(textsOf(await memory.bind(scope).recall('zoo'))[0]).toBe('zebra crossing')
+    await memory.maintain()
+    expect((await memory.stats()).pending).toBe(0)
+    expect(textsOf(await memory.bind(scope).recall('mild'))[0]).toBe('melon field')
+  })
 })
 
 test('a file that somebody else writes to is noticed before anything is mixed up', async () => {
@@ -176,9 +200,6 @@ test('a file that somebody else writes to is noticed before anything is mixed up
     expect((await memory.stats()).records).toBe(1)
   })
 })
-
-const outside = { code: 'MEMORY_FAILED', retryable: false, details: { reason: 'changed-outside' } }
-const scope = { tenant: 't' }
 
 test('who has the file open while somebody else writes it anew, or removes it, is told, instead of writing where nobody reads', async () => {
   for (const replace of [
@@ -202,10 +223,10 @@ test('a file that is put in the place of the old one in the middle of a write: t
     await using({ path: `${path}.other` }, (other) => other.bind(scope).append([fact('elsewhere')]))
     const file = await open(path)
     const prototype = Object.getPrototypeOf(file) as typeof file
-    const { appendFile } = prototype
-    const write = vi.spyOn(prototype, 'appendFile').mockImplementationOnce(async function (this: typeof file, ...given) {
+    const write = vi.spyOn(prototype, 'appendFile').mockImplementationOnce(async function (this: typeof file, data) {
       renameSync(`${path}.other`, path)
-      await appendFile.apply(this, given)
+      // The file is open for appending.
+      await this.writeFile(data as string)
     })
     await expect(memory.bind(scope).append([fact('lost?')])).rejects.toMatchObject(outside)
     expect(write).toHaveBeenCalledOnce()
