@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { aimsOf } from './aims.ts'
 import { judgeDialogue, judgeDocuments, type Figures } from './judge.ts'
 import { own, withVectors } from './retrievers/ours.ts'
 import { raw } from './retrievers/raw.ts'
@@ -7,15 +8,27 @@ import { letterTriples, meanings, vectorsAlone } from './retrievers/vectors.ts'
 import { setsIn } from './sets/files.ts'
 import { generatedDialogue } from './sets/generated-dialogue.ts'
 import { generatedDocuments } from './sets/generated-documents.ts'
+import { SetFault } from './sets/set-fault.ts'
 import type { RecallSet } from './sets/set.ts'
 
 const SEED = 20_261_120
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, only: { type: 'string' }, seed: { type: 'string' } } })
 const seed = Number(values.seed ?? SEED)
-const sets: readonly RecallSet[] =
-  values.data === undefined ? [generatedDialogue(seed), generatedDocuments(seed)] : setsIn(values.data)
+const sets = chosenSets()
 const chosen = values.only?.split(',')
+
+function chosenSets(): readonly RecallSet[] {
+  if (values.data === undefined) return [generatedDialogue(seed), generatedDocuments(seed)]
+  try {
+    return setsIn(values.data)
+  } catch (error) {
+    if (!(error instanceof SetFault)) throw error
+    console.error(`${error.code}: ${error.message}`)
+    process.exitCode = 2
+    return []
+  }
+}
 
 /** Everybody by words alone, then each embedder alone and joined with words. */
 function retrieversFor(set: RecallSet): readonly Retriever[] {
@@ -54,6 +67,8 @@ function print(set: RecallSet, rows: ReadonlyMap<string, Figures>): void {
   console.log(`|${' --- |'.repeat(columns.length + 1)}`)
   for (const [title, figures] of rows)
     console.log(`| ${title} | ${columns.map((name) => figures[name]?.toFixed(3).replace(/^0/, '') ?? '–').join(' | ')} |`)
+  const aims = aimsOf(set.name, rows)
+  if (aims.length > 0) console.log(`\n${aims.map((aim) => `- ${aim}`).join('\n')}`)
 }
 
 function total<K extends 'turns' | 'questions'>(

@@ -81,7 +81,7 @@ function contentCandidate({ name, content, mediaType }: DocumentContent, call: R
 
 async function findAt(path: string, call: ReadCall): Promise<Found> {
   const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new OpspawnError('INPUT_INVALID', `${path}: there is no such folder`)
+    if (error.code === 'ENOENT') throw new OpspawnError('INPUT_INVALID', `${path}: there is no such folder or file`)
     throw new OpspawnError('INPUT_INVALID', `${path}: ${reasonOf(error)}`, { cause: error })
   })
   const walk: Walk = { root: path, call, candidates: [], skipped: [], entries: 0 }

@@ -33,8 +33,8 @@ export async function readPdf(
   options: { readonly maxPages: number; readonly signal?: AbortSignal | undefined },
 ): Promise<PdfText> {
   const library = await loadPackage('unpdf', 'PDF', () => import('unpdf'))
-  // The library takes the bytes away.
-  const pdf = await library.getDocumentProxy(bytes.slice(), { verbosity: 0 }).catch((error: unknown) => {
+  // The library takes the bytes away, and refuses a `Buffer`, which is what a file is read as.
+  const pdf = await library.getDocumentProxy(new Uint8Array(bytes), { verbosity: 0 }).catch((error: unknown) => {
     throw new DocumentProblem(problemOf(error))
   })
   try {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { EmbeddingModel } from '../core/index.ts'
+import { untilAborted } from './until-aborted.ts'
 import { createEmbedder } from './index.ts'
 
 describe('an embedder', () => {
@@ -64,4 +65,34 @@ describe('an embedder', () => {
     const reason = new Error('enough')
     await expect(broken.embed(['a'], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
+})
+
+test('an abort right behind the call asks no model, and leaves no rejection that nobody handles', async () => {
+  const others = process.listeners('unhandledRejection')
+  const unhandled: unknown[] = []
+  process.removeAllListeners('unhandledRejection').on('unhandledRejection', (reason) => unhandled.push(reason))
+  try {
+    let calls = 0
+    const embedder = createEmbedder({
+      provider: 'test',
+      modelId: 'm',
+      async doEmbed({ abortSignal }) {
+        calls += 1
+        abortSignal?.throwIfAborted()
+        return { embeddings: [[1]] }
+      },
+    })
+    const reason = new Error('stop')
+    const control = new AbortController()
+    const asked = embedder.embed(['a'], { signal: control.signal })
+    control.abort(reason)
+    await expect(asked).rejects.toBe(reason)
+    expect(calls).toBe(0)
+    await expect(untilAborted(Promise.reject(new Error('late')), control.signal)).rejects.toBe(reason)
+    await new Promise((resolve) => void setImmediate(resolve))
+    expect(unhandled).toEqual([])
+  } finally {
+    process.removeAllListeners('unhandledRejection')
+    for (const other of others) process.on('unhandledRejection', other)
+  }
 })

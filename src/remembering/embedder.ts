@@ -98,6 +98,8 @@ async function callModel(
   texts: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
+  // Since it was asked the signal may have fired: nothing is spent on what nobody waits for.
+  signal?.throwIfAborted()
   try {
     // It may throw at once, or give something that is no promise.
     const call = (async () => model.doEmbed({ values: [...texts], ...(signal !== undefined && { abortSignal: signal }) }))()

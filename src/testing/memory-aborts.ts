@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events'
 import type { JsonObject, Memory } from '../core/index.ts'
-import { assertEqual, assertRejects, assertRejectsWith } from './assert.ts'
+import { assert, assertEqual, assertRejects, assertRejectsWith } from './assert.ts'
 import { asLines, fact, linesOf, listAll, testEmbedder, type MemoryCase } from './memory-world.ts'
+import { seededRandom } from './seeded.ts'
 import { within } from './within.ts'
 
 /** Checks 31 and 32: aborts, and the end of a memory. */
@@ -44,6 +45,41 @@ export const memoryAbortCases: readonly MemoryCase[] = [
         ['first', 'second'],
         'records',
       )
+    },
+  },
+  {
+    name: '31: an append that is aborted at any moment is whole or not there, and those beside it are kept',
+    async run({ open }) {
+      const memory = await open({ embedder: testEmbedder() })
+      const handle = memory.bind({ tenant: 't', session: 's' })
+      const random = seededRandom(31)
+      const calls = Array.from({ length: 40 }, async (_, at) => {
+        const control = new AbortController()
+        const reason = new Error('no longer wanted')
+        const kinds = ['message', 'fact', 'summary'] as const
+        const call = handle.append(
+          kinds.map((kind) => ({ id: `${at} ${kind}`, kind, text: `turn ${at}` })),
+          { signal: control.signal },
+        )
+        if (at % 2 === 0) void turns(Math.floor(random() * 20)).then(() => control.abort(reason))
+        const end = await within(
+          call.then(
+            () => undefined,
+            (error: unknown) => error,
+          ),
+          60_000,
+          'an append',
+        )
+        assert(end === undefined || end === reason, `append ${at} ends well or with the reason, not with ${String(end)}`)
+        return end === undefined
+      })
+      const kept = await Promise.all(calls)
+      const ids = (await listAll(handle, undefined, 50)).map((record) => record.id)
+      assertEqual(new Set(ids).size, ids.length, 'ids')
+      for (const [at, isKept] of kept.entries()) {
+        const found = ids.filter((id) => id.startsWith(`${at} `)).length
+        assert(found === 3 || (found === 0 && !isKept), `${found} of 3 entries of append ${at}, ${isKept ? 'kept' : 'aborted'}`)
+      }
     },
   },
   {
@@ -98,6 +134,11 @@ export const memoryAbortCases: readonly MemoryCase[] = [
     },
   },
 ]
+
+/** Lets the event loop turn so many times; none: goes on at once, behind what is under way. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
+}
 
 function everyCall(memory: Memory, signal?: AbortSignal): Readonly<Record<string, () => Promise<unknown>>> {
   const handle = memory.bind({ tenant: 't' })

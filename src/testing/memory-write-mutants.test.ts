@@ -25,6 +25,21 @@ const MUTANTS: Readonly<Record<string, MemoryMutant>> = {
       })),
     caughtBy: /^32: every bad entry/,
   },
+  'stops between the entries of an append that is aborted': {
+    wrap: (memory) =>
+      changed(memory, (handle) => ({
+        async append(entries, options) {
+          if (options?.signal === undefined || options.idempotencyKey !== undefined) return handle.append(entries, options)
+          const outcomes = []
+          for (const entry of entries) {
+            outcomes.push(...(await handle.append([entry], options)).outcomes)
+            await new Promise<void>((resolve) => void setImmediate(resolve))
+          }
+          return { outcomes }
+        },
+      })),
+    caughtBy: /^31: an append that is aborted/,
+  },
   'ignores idempotency keys': {
     wrap: (memory) =>
       changed(memory, (handle) => ({ append: (entries, options) => handle.append(entries, { signal: options?.signal }) })),

@@ -125,6 +125,18 @@ describe('what is remembered', () => {
   })
 })
 
+test('an import that has nothing to read makes no memory; a mark at the beginning of one does no harm', async () => {
+  const cwd = await ingested()
+  for (const name of ['nowhere.jsonl', '.']) {
+    const { code, stderr } = await call(cwd, ['memory', 'import', name, '--memory', 'new.db'])
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('cannot be read: ') as string })
+  }
+  expect(readdirSync(cwd).filter((name) => name.startsWith('new'))).toEqual([])
+  const { stdout } = await call(cwd, ['memory', 'export', ...FILE])
+  writeFileSync(join(cwd, 'marked.jsonl'), `\uFEFF${stdout}`)
+  expect(await callJson(cwd, 'memory', 'import', 'marked.jsonl', '--memory', 'new.db')).toEqual({ imported: 1 })
+})
+
 describe('a SQLite file', () => {
   test('is made by its name, known by what is in it, searched, forgotten from, and moved, each in a process of its own', async () => {
     const cwd = library()

@@ -1,10 +1,13 @@
 /** What is read of each kind of document, and what is told of those that cannot be read. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type DocumentContent, ingest, type IngestOptions, passageOf } from '../../src/documents/index.ts'
+import { type DocumentContent, type DocumentSource, ingest, type IngestOptions, passageOf } from '../../src/documents/index.ts'
 import { inProcessMemory } from '../../src/plugins/memory-in-process/index.ts'
 import { makePdf } from './make-pdf.ts'
 
-async function take(source: DocumentContent, options: IngestOptions = {}) {
+async function take(source: DocumentSource, options: IngestOptions = {}) {
   const handle = inProcessMemory().bind({ tenant: 'acme' })
   const report = await ingest(handle, source, options)
   const { records } = await handle.list({ limit: 1000 })
@@ -46,11 +49,25 @@ test('pages of a PDF without text are told; one without any is skipped, and so a
   expect(await reasonFor(long, { limits: { pages: 2 } })).toBe('3 pages, above the limit of 2')
 })
 
+test('a PDF is read from its file, beside other documents of the folder', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'opspawn-pdf-'))
+  try {
+    writeFileSync(join(folder, 'lamp.pdf'), makePdf([['The lamp is lit', 'at dusk.']]))
+    writeFileSync(join(folder, 'oil.md'), 'Oil comes on Mondays.')
+    const { report, passages } = await take(folder)
+    expect(report.counts).toMatchObject({ added: 2, skipped: 0 })
+    expect(passages).toMatchObject([{ document: 'lamp.pdf', page: 1, text: 'The lamp is lit\nat dusk.' }, { document: 'oil.md' }])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
 test('the bytes of the caller are left as they are', async () => {
-  const content = makePdf([['The lamp.']])
-  const copy = content.slice()
-  await take({ name: 'lamp.pdf', content })
-  expect(content).toEqual(copy)
+  for (const content of [makePdf([['The lamp.']]), Buffer.from(makePdf([['The lamp.']]))]) {
+    const copy = new Uint8Array(content)
+    expect((await take({ name: 'lamp.pdf', content })).passages).toMatchObject([{ text: 'The lamp.' }])
+    expect(new Uint8Array(content)).toEqual(copy)
+  }
 })
 
 const UTF16 = new Uint8Array(Buffer.from('\uFEFFThe lamp of the café.', 'utf16le'))

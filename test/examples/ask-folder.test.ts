@@ -170,7 +170,7 @@ describe.concurrent('ask-folder without a model', () => {
 describe.concurrent('ask-folder and what lies in folders', () => {
   it('refuses a path that is not there', async () => {
     const { code, stderr } = await runExample('ask-folder', [join(scratch, 'nowhere'), 'lamp'])
-    expect(stderr).toMatch(/^INPUT_INVALID: .*nowhere: there is no such folder\n$/)
+    expect(stderr).toMatch(/^INPUT_INVALID: .*nowhere: there is no such folder or file\n$/)
     expect(code).toBe(2)
   })
 

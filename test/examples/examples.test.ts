@@ -42,6 +42,34 @@ describe.concurrent('examples', () => {
     expect(denied.code).toBe(0)
   })
 
+  it.each(['sqlite', 'in-process', 'lancedb'])(
+    'assistant over %s: what it is told in one process is corrected in the next, known in the third and gone from the disk behind the fourth',
+    async (memory) => {
+      const { code, stdout, stderr } = await runExample('assistant', [memory])
+      const [, byWords = '', byMeanings = ''] = stdout.split(/^With.*:$/m)
+      for (const part of [byWords, byMeanings]) {
+        expect(part.match(/, in a process of its own/g)).toHaveLength(4)
+        expect(part).toContain('Where is my home?\n       You said: my home is in Oslo now, at 3 Castle Road.')
+        expect(part).toContain('on disk before: Harbour there, Castle there, nuts there\n')
+        expect(part).toContain('forgotten 2 records; nothing of them is left on disk.')
+        expect(part).toMatch(
+          /Where is my home\?\n {7}I do not know\.\non disk behind: Harbour nowhere, Castle nowhere, nuts there\n$/m,
+        )
+      }
+      expect(byWords).toContain('In which town do I live?\n       I do not know.')
+      expect(byMeanings).toContain('In which town do I live?\n       You said: my home is in Oslo now')
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    },
+  )
+
+  it('assistant: a memory that it does not have is refused with those that there are', async () => {
+    const { code, stderr } = await runExample('assistant', ['postgres'])
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'There is no memory "postgres" in this example: sqlite, in-process, lancedb.\n',
+    })
+  })
+
   it('handoff: the other agent answers, within one budget', async () => {
     const { code, stdout } = await runExample('handoff')
     expect(stdout).toContain('front-desk is active')

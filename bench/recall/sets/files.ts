@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { SetFault } from './set-fault.ts'
 import type { DialogueSet, DocumentSet, Question, RecallSet, Turn } from './set.ts'
 
 /**
@@ -8,32 +9,61 @@ import type { DialogueSet, DocumentSet, Question, RecallSet, Turn } from './set.
  * is not read), `longmemeval_*.json`, `cran.all.1400` with `cran.qry` and `cranqrel`, `CISI.ALL` with `CISI.QRY` and `CISI.REL`.
  * None of them may be redistributed, so none is here.
  *
- * @throws Error when a folder has none of them, or a file has another form
+ * @throws SetFault when the folder cannot be read or has none of them, or a file has another form
  */
 export function setsIn(folder: string): readonly RecallSet[] {
-  const names = readdirSync(folder)
-  const read = (name: string): { text: string; origin: string } => {
+  const names = namesIn(folder)
+  const read = (name: string): File => {
     const bytes = readFileSync(join(folder, name))
     return {
+      name,
       text: bytes.toString('utf8'),
       origin: `${name}, SHA-256 ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`,
     }
   }
   const found: RecallSet[] = []
-  if (names.includes('locomo10.json')) found.push(locomo(read('locomo10.json')))
-  for (const name of names.filter((one) => /^longmemeval_.*\.json$/.test(one))) found.push(longMemEval(read(name)))
+  if (names.includes('locomo10.json')) found.push(dialogueOf(read('locomo10.json'), locomo))
+  for (const name of names.filter((one) => /^longmemeval_.*\.json$/.test(one))) found.push(dialogueOf(read(name), longMemEval))
   const smart = [
     ['Cranfield', 'cran.all.1400', 'cran.qry', 'cranqrel'],
     ['CISI', 'CISI.ALL', 'CISI.QRY', 'CISI.REL'],
   ] as const
-  for (const [name, documents, queries, grades] of smart)
-    if ([documents, queries, grades].every((file) => existsSync(join(folder, file))))
-      found.push(smartSet(name, read(documents), read(queries), read(grades)))
-  if (found.length === 0) throw new Error(`${folder} has none of the known sets; bench/README.md names the files`)
+  for (const [name, ...files] of smart) {
+    const missing = files.filter((file) => !names.includes(file))
+    if (missing.length === files.length) continue
+    if (missing.length > 0) throw new SetFault(`${folder} has a part of ${name}, but not ${missing.join(' and ')}`)
+    const [documents, queries, grades] = files.map(read) as [File, File, File]
+    found.push(smartSet(name, documents, queries, grades))
+  }
+  if (found.length === 0) throw new SetFault(`${folder} has none of the known sets; bench/README.md names the files`)
   return found
 }
 
-type File = { readonly text: string; readonly origin: string }
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    throw new SetFault(`${folder} cannot be read as a folder: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** Reads a file of conversations; one of another form would else give figures about nothing. */
+function dialogueOf(file: File, read: (file: File) => DialogueSet): DialogueSet {
+  let set
+  try {
+    set = read(file)
+  } catch (error) {
+    throw new SetFault(`${file.name} has another form than was published: ${(error as Error).message}`, { cause: error })
+  }
+  for (const [what, count] of [
+    ['turns', set.conversations.flatMap(({ turns }) => turns).length],
+    ['questions', set.conversations.flatMap(({ questions }) => questions).length],
+  ] as const)
+    if (count === 0) throw new SetFault(`${file.name} has another form than was published: there are no ${what}`)
+  return set
+}
+
+type File = { readonly name: string; readonly text: string; readonly origin: string }
 type Loose = { readonly [key: string]: unknown }
 
 /** Turn-level evidence; category 5 asks what was never said. Speaker, turn and the caption of its picture are one text. */
@@ -96,7 +126,7 @@ function smartSet(name: string, documents: File, queries: File, grades: File): D
     const of = judged.get(query) ?? new Map<string, number>()
     judged.set(query, of.set(String(document), value))
   }
-  return {
+  const set: DocumentSet = {
     kind: 'documents',
     name,
     origin: [documents, queries, grades].map((file) => file.origin).join('; '),
@@ -109,6 +139,10 @@ function smartSet(name: string, documents: File, queries: File, grades: File): D
       return of === undefined ? [] : [{ text: fields['W'] ?? '', grades: of }]
     }),
   }
+  if (set.documents.length === 0)
+    throw new SetFault(`${documents.name} has another form than was published: no record begins with .I`)
+  if (set.queries.length === 0) throw new SetFault(`${queries.name} and ${grades.name} have no query that was judged`)
+  return set
 }
 
 /** Cranfield grades from 1 (a full answer) to 4 (of little use); -1 stands for none. CISI only names what is relevant. */

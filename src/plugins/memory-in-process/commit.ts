@@ -37,7 +37,8 @@ export function readCommit(text: string, where: string, keepsVectors: boolean): 
       }),
     }
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
+    // What a parser says quotes the text around the fault.
+    const problem = error instanceof SyntaxError ? 'it is no JSON' : error instanceof Error ? error.message : String(error)
     throw memoryFailed(
       'read',
       `${where} is damaged: ${problem}; nothing was changed. Restore the file, or import an export into a new one`,

@@ -1,4 +1,15 @@
-import { appendFileSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import type { Memory } from '../../core/index.ts'
@@ -18,6 +29,9 @@ const { newPath } = paths
 
 const using = <T>(options: InProcessMemoryOptions, work: (memory: Memory) => Promise<T>): Promise<T> =>
   usingMemory(inProcessMemory(options), work)
+
+const scope = { tenant: 't' }
+const outside = { code: 'MEMORY_FAILED', retryable: false, details: { reason: 'changed-outside' } }
 
 describe('memory/1, in memory alone', () => {
   memoryConformance({ test, createMemory: (setup) => inProcessMemory(setup) })
@@ -86,6 +100,7 @@ test('a line that was damaged, and a file of somebody else, are refused and left
   const sound = readFileSync(path, 'utf8')
   const cases = [
     [sound.replace('the first text', 'the forged text'), { code: 'MEMORY_FAILED', details: { reason: 'read' } }],
+    [sound.replace('"the second text"', 'the second text'), { code: 'MEMORY_FAILED', details: { reason: 'read' } }],
     [sound.replace('{"put":[', '{"put":[[['), { code: 'MEMORY_FAILED', details: { reason: 'read' } }],
     ['name,age\nAda,36\n', { code: 'MEMORY_MISMATCH' }],
     ['a precious note without an end', { code: 'MEMORY_MISMATCH' }],
@@ -93,7 +108,11 @@ test('a line that was damaged, and a file of somebody else, are refused and left
   ] as const
   for (const [text, error] of cases) {
     writeFileSync(path, text)
-    await using({ path }, (memory) => expect(memory.stats()).rejects.toMatchObject(error))
+    await using({ path }, async (memory) => {
+      const told: unknown = await memory.stats().catch((thrown: unknown) => thrown)
+      expect(told).toMatchObject(error)
+      expect((told as Error).message, "texts are nobody's business").not.toMatch(/first|second|note/)
+    })
     expect(readFileSync(path, 'utf8')).toBe(text)
   }
 })
@@ -136,7 +155,6 @@ test('8: another embedder is refused with both named, or its vectors are made an
   const path = newPath()
   const one = testEmbedder('one', 8)
   const two = testEmbedder('two', 26)
-  const scope = { tenant: 't' }
   await using({ path, embedder: one }, async (memory) => memory.bind(scope).append([fact('zebra crossing'), fact('apple tree')]))
   await using({ path, embedder: two }, (memory) =>
     expect(memory.stats()).rejects.toMatchObject({
@@ -145,6 +163,28 @@ test('8: another embedder is refused with both named, or its vectors are made an
     }),
   )
   await makesVectorsAnew((reembed) => inProcessMemory({ path, embedder: two, reembed }), scope)
+})
+
+test('without an embedder a file with vectors goes by words, keeps them, and what is added gets its own later', async () => {
+  const path = newPath()
+  const embedder = testEmbedder('one')
+  await using({ path, embedder }, (memory) =>
+    memory.bind(scope).append([fact('zebra crossing'), fact('apple tree', { id: 'tree' })]),
+  )
+  await using({ path }, async (memory) => {
+    expect(memory.capabilities.vector).toBe(false)
+    expect(textsOf(await memory.bind(scope).recall('zebra'))).toEqual(['zebra crossing'])
+    expect(textsOf(await memory.bind(scope).recall('zoo'))).toEqual([])
+    await memory.bind(scope).append([fact('melon field')])
+    await memory.bind(scope).forget({ ids: ['tree'] }, 'erase')
+  })
+  await using({ path, embedder }, async (memory) => {
+    expect((await memory.stats()).pending).toBe(1)
+    expect(textsOf(await memory.bind(scope).recall('zoo'))[0]).toBe('zebra crossing')
+    await memory.maintain()
+    expect((await memory.stats()).pending).toBe(0)
+    expect(textsOf(await memory.bind(scope).recall('mild'))[0]).toBe('melon field')
+  })
 })
 
 test('a file that somebody else writes to is noticed before anything is mixed up', async () => {
@@ -159,6 +199,60 @@ test('a file that somebody else writes to is noticed before anything is mixed up
     })
     expect((await memory.stats()).records).toBe(1)
   })
+})
+
+test('who has the file open while somebody else writes it anew, or removes it, is told, instead of writing where nobody reads', async () => {
+  for (const replace of [
+    (path: string) => using({ path }, (other) => other.bind(scope).forget({ ids: ['first'] }, 'erase')),
+    async (path: string) => rmSync(path),
+  ]) {
+    const path = newPath()
+    await using({ path }, async (memory) => {
+      await memory.bind(scope).append([fact('first', { id: 'first' })])
+      await replace(path)
+      await expect(memory.bind(scope).append([fact('lost?')])).rejects.toMatchObject(outside)
+      await expect(memory.bind(scope).forget('all', 'erase')).rejects.toMatchObject(outside)
+    })
+  }
+})
+
+test('a file that is put in the place of the old one in the middle of a write: the write is not acknowledged', async () => {
+  const path = newPath()
+  await using({ path }, async (memory) => {
+    await memory.bind(scope).append([fact('first')])
+    await using({ path: `${path}.other` }, (other) => other.bind(scope).append([fact('elsewhere')]))
+    const file = await open(path)
+    const prototype = Object.getPrototypeOf(file) as typeof file
+    const write = vi.spyOn(prototype, 'appendFile').mockImplementationOnce(async function (this: typeof file, data) {
+      renameSync(`${path}.other`, path)
+      // The file is open for appending.
+      await this.writeFile(data as string)
+    })
+    await expect(memory.bind(scope).append([fact('lost?')])).rejects.toMatchObject(outside)
+    expect(write).toHaveBeenCalledOnce()
+    write.mockRestore()
+    await file.close()
+    expect((await memory.stats()).records).toBe(1)
+  })
+})
+
+test('what somebody else has acknowledged is not written over by upkeep', async () => {
+  const path = newPath()
+  await using({ path }, async (memory) => {
+    await memory.bind(scope).append([fact('first', { id: 'first' })])
+    await memory.bind(scope).forget('all', 'soft')
+    await using({ path }, (other) => other.bind(scope).append([fact('acknowledged', { id: 'other' })]))
+    await expect(memory.maintain()).rejects.toMatchObject(outside)
+  })
+  expect(readdirSync(paths.folder).filter((name) => name.endsWith('.new'))).toEqual([])
+  await using({ path }, async (memory) => expect(await memory.bind(scope).get(['other'])).toHaveLength(1))
+})
+
+test.skipIf(process.platform === 'win32')('what is no regular file is refused, and not read for ever', async () => {
+  for (const path of ['/dev/zero', '/dev/null'])
+    await using({ path }, (memory) =>
+      expect(memory.stats()).rejects.toMatchObject({ code: 'MEMORY_MISMATCH', message: `${path} is no regular file` }),
+    )
 })
 
 test('thousands of records that come and go leave neither the file nor the indexes growing', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { OpspawnError } from '../../core/index.ts'
 import { isObject, memoryFailed } from '../../remembering/index.ts'
@@ -14,9 +14,9 @@ const NEWLINE = 10
 export interface JournalOptions {
   readonly path: string
   readonly sync: boolean
-  /** Id of the embedder whose vectors are written; absent: none. */
+  /** Id of the embedder whose vectors are written; absent: those that are there stay, and none comes. */
   readonly embedder: string | undefined
-  /** Vectors of another embedder are passed over instead of refused. */
+  /** Vectors of another embedder, or of one where none is given, are passed over instead of refused or kept. */
   readonly reembed: boolean
 }
 
@@ -40,23 +40,35 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
   const { path, sync } = options
   const opened = await guarded('read', `opening ${path}`, () => open(path, 'a+'))
   let file: FileHandle = opened
+  let inode: number
   let size: number
   let isStale: boolean
+  let embedder: string | undefined
   try {
-    ;({ size, isStale } = await load(file, options, replay))
+    ;({ size, isStale, embedder } = await load(file, options, replay))
+    inode = (await file.stat()).ino
   } catch (error) {
     await file.close()
     throw error
   }
 
+  /** Fails unless the path still names the file that is written to. Gives how long that file is. */
+  async function requireOwn(): Promise<number> {
+    const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    if (there?.ino === inode) return there.size
+    throw changed(path, `was ${there === undefined ? 'removed' : 'replaced'}`)
+  }
+
+  async function requireUnchanged(): Promise<void> {
+    const actual = await requireOwn()
+    if (actual !== size) throw changed(path, `was changed: it has ${actual} bytes, not ${size}`)
+  }
+
   async function write(text: string): Promise<void> {
     const bytes = Buffer.from(text)
-    const { size: actual } = await file.stat()
-    if (actual !== size)
-      throw memoryFailed(
-        'changed-outside',
-        `${path} was changed by somebody else: it has ${actual} bytes, not ${size}; one process at a time may use it`,
-      )
+    await requireUnchanged()
     try {
       await file.appendFile(bytes)
       if (sync) await file.datasync()
@@ -66,6 +78,8 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
       throw error
     }
     size += bytes.length
+    // Another process may have put a file that it wrote anew in the place of this one meanwhile.
+    await requireOwn()
   }
 
   return {
@@ -73,10 +87,11 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
     append: (commit) => guarded('write', `writing to ${path}`, () => write(writeCommit(commit))),
     async rewrite(puts) {
       await guarded('write', `rewriting ${path}`, async () => {
-        const fresh = await replaceFile(options, puts)
+        const fresh = await replaceFile({ path, embedder }, puts, requireUnchanged)
         const old = file
         file = fresh.file
         size = fresh.size
+        inode = fresh.inode
         await old.close()
         await verify(path, fresh.hash)
       })
@@ -85,42 +100,61 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
   }
 }
 
+function changed(path: string, how: string): OpspawnError {
+  return memoryFailed('changed-outside', `${path} ${how} by somebody else; one process at a time may use it`)
+}
+
 async function load(
   file: FileHandle,
   options: JournalOptions,
   replay: (commit: Commit) => void,
-): Promise<{ readonly size: number; readonly isStale: boolean }> {
-  const { path } = options
-  const bytes = await guarded('read', `reading ${path}`, () => file.readFile())
+): Promise<{ readonly size: number; readonly isStale: boolean; readonly embedder: string | undefined }> {
+  const { path, embedder } = options
+  const bytes = await guarded('read', `reading ${path}`, async () => {
+    if (!(await file.stat()).isFile()) throw mismatch(path, 'is no regular file')
+    return file.readFile()
+  })
   const whole = bytes.lastIndexOf(NEWLINE) + 1
   if (whole === 0) {
     // Not one whole line: it is new, or its making was interrupted. Anything else must not be overwritten.
-    if (bytes.length > 0 && !header(options).startsWith(bytes.toString())) throw mismatch(path, 'is no journal of a memory')
+    if (bytes.length > 0 && !header(embedder).startsWith(bytes.toString())) throw mismatch(path, 'is no journal of a memory')
+    const size = Buffer.byteLength(header(embedder))
     await guarded('write', `writing to ${path}`, async () => {
-      await file.truncate(0)
-      await file.appendFile(header(options))
+      if (bytes.length > 0) await file.truncate(0)
+      await file.appendFile(header(embedder))
       await file.datasync()
+      if ((await file.stat()).size !== size) throw memoryFailed('read', `${path} was made by somebody else at the same time`)
     })
-    return { size: Buffer.byteLength(header(options)), isStale: false }
+    return { size, isStale: false, embedder }
   }
+  let owner: string | undefined
   let keepsVectors = false
   for (let from = 0, number = 1; from < whole; number += 1) {
     const end = bytes.indexOf(NEWLINE, from)
     const line = bytes.toString('utf8', from, end)
-    if (number === 1) keepsVectors = checkHeader(line, options)
-    else replay(readCommit(line, `${path}, line ${number}`, keepsVectors))
+    if (number === 1) ({ owner, keepsVectors } = checkHeader(line, options))
+    // Of two processes that make the file at once each writes the first line.
+    else if (number > 2 || line !== bytes.toString('utf8', 0, from - 1))
+      replay(readCommit(line, `${path}, line ${number}`, keepsVectors))
     from = end + 1
   }
   if (whole < bytes.length) await guarded('write', `mending ${path}`, () => file.truncate(whole))
-  return { size: whole, isStale: !keepsVectors }
+  return { size: whole, isStale: !keepsVectors, embedder: owner }
 }
 
-function header({ embedder }: JournalOptions): string {
+function header(embedder: string | undefined): string {
   return `${JSON.stringify({ format: FORMAT, version: VERSION, embedder: embedder ?? null })}\n`
 }
 
-/** Whether the vectors in the file are of the embedder that is used. */
-function checkHeader(line: string, { path, embedder, reembed }: JournalOptions): boolean {
+interface Owned {
+  /** Id of the embedder that the vectors are of from now on. */
+  readonly owner: string | undefined
+  /** Those in the file are of it. */
+  readonly keepsVectors: boolean
+}
+
+/** Whose the vectors in the file are, and will be. @throws OpspawnError `MEMORY_MISMATCH` */
+function checkHeader(line: string, { path, embedder, reembed }: JournalOptions): Owned {
   let found: unknown
   try {
     found = JSON.parse(line)
@@ -129,12 +163,13 @@ function checkHeader(line: string, { path, embedder, reembed }: JournalOptions):
   }
   if (!isObject(found) || found['format'] !== FORMAT) throw mismatch(path, 'is no journal of a memory')
   if (found['version'] !== VERSION) throw mismatch(path, `has version ${String(found['version'])}, this package reads ${VERSION}`)
-  const written = found['embedder']
-  if (written === (embedder ?? null)) return true
-  if (written === null || reembed) return false
+  const written = typeof found['embedder'] === 'string' ? found['embedder'] : undefined
+  if (written === embedder) return { owner: embedder, keepsVectors: true }
+  if (embedder === undefined && !reembed) return { owner: written, keepsVectors: true }
+  if (written === undefined || reembed) return { owner: embedder, keepsVectors: false }
   throw mismatch(
     path,
-    `has vectors of embedder ${JSON.stringify(written)}, not of ${embedder ?? 'none'}; with reembed: true they are made anew`,
+    `has vectors of embedder ${JSON.stringify(written)}, not of ${embedder}; with reembed: true they are made anew`,
   )
 }
 
@@ -143,22 +178,24 @@ function mismatch(path: string, problem: string): OpspawnError {
 }
 
 async function replaceFile(
-  options: JournalOptions,
+  { path, embedder }: Pick<JournalOptions, 'path' | 'embedder'>,
   puts: Iterable<Commit['puts'][number]>,
-): Promise<{ readonly file: FileHandle; readonly size: number; readonly hash: string }> {
-  const { path } = options
+  requireUnchanged: () => Promise<void>,
+): Promise<{ readonly file: FileHandle; readonly inode: number; readonly size: number; readonly hash: string }> {
   const beside = `${path}.new`
   await rm(beside, { force: true })
   const file = await open(beside, 'ax+')
   const hash = createHash('sha256')
   let size = 0
   try {
-    for (const text of texts(options, puts)) {
+    for (const text of texts(embedder, puts)) {
       await file.appendFile(text)
       hash.update(text)
       size += Buffer.byteLength(text)
     }
     await file.sync()
+    // What somebody else has appended to the old one would be gone with it.
+    await requireUnchanged()
     await rename(beside, path)
     await syncFolder(path)
   } catch (error) {
@@ -166,11 +203,11 @@ async function replaceFile(
     await rm(beside, { force: true })
     throw error
   }
-  return { file, size, hash: hash.digest('hex') }
+  return { file, inode: (await file.stat()).ino, size, hash: hash.digest('hex') }
 }
 
-function* texts(options: JournalOptions, puts: Iterable<Commit['puts'][number]>): Generator<string> {
-  yield header(options)
+function* texts(embedder: string | undefined, puts: Iterable<Commit['puts'][number]>): Generator<string> {
+  yield header(embedder)
   let batch: Commit['puts'][number][] = []
   for (const put of puts) {
     batch.push(put)

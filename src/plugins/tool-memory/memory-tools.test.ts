@@ -12,10 +12,10 @@ const mine: Partial<ToolContext> = { tenant: 't', agent: 'guide', session: 's' }
 
 let calls = 0
 /** One call, with a key of its own unless one is given. */
-async function use(tools: readonly Tool[], name: string, input: object, more: Partial<ToolContext> = {}): Promise<never> {
+async function use<T = never>(tools: readonly Tool[], name: string, input: object, more: Partial<ToolContext> = {}): Promise<T> {
   const tool = tools.find((one) => one.name === name)
   if (tool === undefined) throw new Error(`there is no ${name}`)
-  return (await tool.execute(input, toolContext({ ...mine, key: `call-${(calls += 1)}`, ...more }))) as never
+  return (await tool.execute(input, toolContext({ ...mine, key: `call-${(calls += 1)}`, ...more }))) as T
 }
 
 async function records(memory: Memory, scope: Partial<MemoryScope> = {}): Promise<readonly MemoryRecord[]> {
@@ -70,6 +70,18 @@ test('what is remembered is found, corrected and forgotten', async () => {
   ])
   expect(await use(tools, 'memory_forget', { ids: [changed.id, id] })).toEqual({ count: 2, verified: false })
   expect(await records(memory)).toEqual([])
+})
+
+test('forgetting a fact forgets what it was before, which no search shows', async () => {
+  const memory = quiet()
+  const tools = memoryTools(memory)
+  let { id } = await use<{ id: string }>(tools, 'memory_remember', { text: 'The otter is called Olga.' })
+  for (const text of ['The otter is called Otto.', 'The otter is called Oda.'])
+    ({ id } = await use<{ id: string }>(tools, 'memory_update', { id, text }))
+  await use(tools, 'memory_remember', { text: 'The heron is called Hugo.' })
+  expect(await use(tools, 'memory_forget', { ids: [id] })).toEqual({ count: 3, verified: false })
+  expect((await records(memory)).map(({ text }) => text)).toEqual(['The heron is called Hugo.'])
+  expect(await use(tools, 'memory_forget', { ids: [id] })).toEqual({ count: 0, verified: false })
 })
 
 test('the same call made again changes nothing twice', async () => {

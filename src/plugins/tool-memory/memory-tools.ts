@@ -18,7 +18,8 @@ import { workingMemoryTool } from './working-memory.ts'
  * `memory_remember`, `memory_update`, `memory_forget`, and with `working` also `working_memory_update`. Each call is bound to
  * tenant, agent and session of the run that makes it; no argument can name another.
  *
- * An update supersedes: the record as it was stays, closed. A call that is made again after a crash changes nothing twice.
+ * An update supersedes: the record as it was stays, closed, until the one in its place is forgotten. A call that is made again
+ * after a crash changes nothing twice.
  * What cannot be found is `MEMORY_RECORD_UNKNOWN`, what was changed meanwhile `MEMORY_CONFLICT`; the model is told.
  *
  * @throws OpspawnError `OPTIONS_INVALID`
@@ -130,7 +131,8 @@ async function keep(settings: Settings, context: ToolContext, entry: MemoryEntry
 function forget(settings: Settings, mode: 'soft' | 'erase'): Tool<{ ids: readonly string[] }> {
   return defineTool({
     name: `${settings.prefix}_forget`,
-    description: 'Forgets records of your memory, and summaries made of them. Gives how many were forgotten.',
+    description:
+      'Forgets records of your memory, what they took the place of, and summaries made of them. Gives how many were forgotten.',
     input: jsonSchema<{ ids: readonly string[] }>({
       type: 'object',
       properties: {
@@ -140,6 +142,20 @@ function forget(settings: Settings, mode: 'soft' | 'erase'): Tool<{ ids: readonl
       additionalProperties: false,
     }),
     effect: 'idempotent',
-    execute: ({ ids }, context) => bind(settings, context).forget({ ids }, mode, { signal: context.signal }),
+    async execute({ ids }, context) {
+      const handle = bind(settings, context)
+      return handle.forget({ ids: await withEarlier(handle, ids, context.signal) }, mode, { signal: context.signal })
+    },
   })
+}
+
+/** Searching shows no record that was superseded, so a model that forgets a fact could never name what the fact was before. */
+async function withEarlier(handle: MemoryHandle, ids: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+  const all = new Set(ids)
+  for (let next: readonly string[] = ids; next.length > 0;) {
+    const records = await handle.get(next, { signal })
+    next = records.flatMap(({ supersedes }) => (supersedes === undefined || all.has(supersedes) ? [] : [supersedes]))
+    for (const id of next) all.add(id)
+  }
+  return [...all]
 }
