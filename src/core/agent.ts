@@ -92,7 +92,7 @@ export function defineAgent<I extends Schema = Schema<string, string>, O extends
   return {
     ...rest,
     spec: 'agent/1',
-    models: { ...models, ...(model && { default: model }) },
+    models: model === undefined ? { ...models } : { ...models, default: model },
     tools,
     delegates: [...delegates, ...agents].map(toDelegate),
     memories: memory === undefined ? memories : [memory].flat(),
