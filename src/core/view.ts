@@ -127,42 +127,32 @@ interface ViewInWork extends Writable<
   readonly usage: Writable<RunUsage>
 }
 
+/** What a run has done before its first event. */
+const NOTHING_YET = { past: [], open: 0, decisions: 0, rejectedNow: false, timedOut: false, now: 0, seq: 0 }
+const NOTHING_SAID = { state: undefined, cancelReason: undefined, outcome: undefined }
+
 /** The view of a run of which nothing is known but its first event. */
 export function createView(definition: RunDefinition, origin: RunOrigin): RunView {
-  const { instructions, tools, models, memories, output } = definition
   const { runId, agent, tenant, session, compensates, input, messages = [], limits, labels } = origin
-  // Member by member: what a spread copies into a new object, each step of the run would look for in a list beside it.
   return {
+    ...definition,
+    ...NOTHING_YET,
+    ...NOTHING_SAID,
     id: runId,
     agent,
     tenant,
     session,
     compensates,
-    cancelReason: undefined,
-    instructions,
-    tools,
-    models,
-    memories,
-    output,
     input,
     messages,
-    past: [],
     limits: { ...DEFAULT_LIMITS, ...limits },
     effects: new Map(),
     settled: [],
     latest: [],
-    state: undefined,
     rejected: [],
-    rejectedNow: false,
     usage: { modelCalls: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, unreported: 0 },
     labels: new Set(labels),
     signals: [],
-    timedOut: false,
-    outcome: undefined,
-    open: 0,
-    decisions: 0,
-    now: 0,
-    seq: 0,
   } satisfies ViewInWork
 }
 

@@ -40,7 +40,7 @@ export function createConversations(): Conversations {
   return {
     copy(messages, maxSize) {
       const before = settled.get(messages)
-      if (before !== undefined) return within(before, maxSize)
+      if (before !== undefined && (before.sizes.at(-1) ?? 0) <= maxSize) return before.copies
       const [first] = messages
       const last = (typeof first === 'object' && first !== null ? known.get(first) : undefined) ?? NOTHING
       const { length } = messages
@@ -57,11 +57,6 @@ export function createConversations(): Conversations {
     },
     isPlain: (copies) => plain.has(copies),
   }
-}
-
-function within({ copies, sizes }: Conversation, maxSize: number): readonly Message[] {
-  if ((sizes.at(-1) ?? 0) > maxSize) throw tooLarge(maxSize)
-  return copies
 }
 
 /** Whether nothing can be changed of a message that is a text and no more. */

@@ -237,9 +237,7 @@ export function isOwner(run: MemoryRun, fence: Fence): boolean {
 }
 
 /** How much a history holds: its events, and the messages of the conversation that it began with. */
-export function historySize({ events, origin }: MemoryRun): number {
-  return events.length + (origin.messages?.length ?? 0)
-}
+export const historySize = ({ events, origin }: MemoryRun): number => events.length + (origin.messages?.length ?? 0)
 
 /** Lets go of an ended run's history; its summary stays. */
 export function forgetHistory(run: MemoryRun): void {
