@@ -79,13 +79,13 @@ export function applySpending(spending: Spending, change: SpendingChange, limits
   const { reserve, release, use, unreported = 0 } = change
   const used = sum(spending.used, use, 1)
   const reserved = sum(sum(spending.reserved, release, -1), reserve, 1)
-  if (reserve) for (const name of AMOUNTS) if (used[name] + reserved[name] > most(limits, name)) return name
+  if (reserve !== undefined) {
+    if (used.steps + reserved.steps > (limits.steps ?? DEFAULT_LIMITS.steps)) return 'steps'
+    if (used.tokens + reserved.tokens > (limits.tokens ?? Infinity)) return 'tokens'
+    if (used.cost + reserved.cost > (limits.cost ?? Infinity)) return 'cost'
+  }
   return { used, reserved, unreported: spending.unreported + unreported }
 }
-
-const AMOUNTS = ['steps', 'tokens', 'cost'] as const
-
-const most = (limits: RunLimits, name: keyof Amounts): number => limits[name] ?? (DEFAULT_LIMITS as RunLimits)[name] ?? Infinity
 
 /**
  * As {@link applySpending}, for stores: refuses with what is bounded, what is gone of it and what to do.
@@ -97,7 +97,7 @@ export function requireSpending(runId: string, spending: Spending, change: Spend
   if (typeof limit !== 'string') return limit
   const { reserve, ...rest } = change
   const { used, reserved } = applySpending(spending, rest, limits) as Spending
-  const text = `run ${runId} with its children may use ${most(limits, limit)} ${limit}: ${used[limit]} used, ${reserved[limit]} set aside, up to ${reserve?.[limit]} asked for; raise limits.${limit}, or ask for less`
+  const text = `run ${runId} with its children may use ${limits[limit] ?? DEFAULT_LIMITS.steps} ${limit}: ${used[limit]} used, ${reserved[limit]} set aside, up to ${reserve?.[limit]} asked for; raise limits.${limit}, or ask for less`
   throw new OpspawnError('BUDGET_EXCEEDED', text, { details: { limit, runId } })
 }
 

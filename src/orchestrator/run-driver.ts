@@ -11,7 +11,7 @@ import { decideOnce } from './deciding.ts'
 import type { ReadyAgent } from './definition.ts'
 import { mayPark, nextDue, takeDue } from './due.ts'
 import { CANCEL, type Engine } from './engine.ts'
-import { Execution, type Performed } from './execution.ts'
+import { Execution } from './execution.ts'
 import { cancelRun, failRun } from './finishing.ts'
 import { takeInbox } from './inbox.ts'
 import { perform } from './perform.ts'
@@ -26,15 +26,7 @@ import { isTurn, loadSession } from './session.ts'
 import { takeSettlements } from './settling.ts'
 import { takeUp } from './taking-over.ts'
 import { transact } from './transacting.ts'
-import { catchUp, goAhead, mayHoldBack, ownSpending, writeAfterAll } from './writing.ts'
-
-/** Apart, so that what ends at once makes no closure. */
-function settleLater(execution: Execution, performing: Promise<Performed>): void {
-  performing.then(
-    (performed) => execution.succeed(performed),
-    (thrown: unknown) => execution.fail(thrown),
-  )
-}
+import { catchUp, goAhead, ownSpending, writeAfterAll } from './writing.ts'
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
@@ -52,8 +44,6 @@ export class RunDriver {
   readonly #insistence: Insistence
   /** Where a write takes time; a store that keeps nothing answers at once. A run that was interrupted goes carefully. */
   readonly #goesAhead: boolean
-  /** A store that keeps nothing need not be told of each step. */
-  readonly #holdsBack: boolean
   #progress: Progress | undefined
   #inbox: Signal[] = []
   readonly #seenSignals = new Set<string>()
@@ -69,8 +59,7 @@ export class RunDriver {
     this.#ready = ready
     const isGivenUp = (): boolean => this.#lost !== undefined || this.#abandoned
     this.#insistence = { engine, runId: claim.run.runId, isGivenUp }
-    this.#holdsBack = engine.store.capabilities.durability === 'none'
-    this.#goesAhead = !this.#holdsBack && claim.run.deliveries <= 1
+    this.#goesAhead = engine.store.capabilities.durability !== 'none' && claim.run.deliveries <= 1
     this.deliver(claim.inbox)
   }
 
@@ -121,19 +110,17 @@ export class RunDriver {
         const advancing = this.#advance(progress)
         if (advancing !== undefined && (await this.#isOvertaken(advancing, progress))) continue
         const begins = this.#begins(progress)
-        if (!(this.#holdsBack && begins && mayHoldBack(progress))) {
-          const ahead = this.#goesAhead ? goAhead(this.#insistence, progress, begins) : undefined
-          if (ahead !== undefined) await ahead
-          else if (!log.isClean) {
-            const isBehind = log.isAhead
-            try {
-              log.written(await log.write())
-            } catch (error) {
-              await writeAfterAll(this.#insistence, progress, isBehind, error)
-            }
+        const ahead = this.#goesAhead ? goAhead(this.#insistence, progress, begins) : undefined
+        if (ahead !== undefined) await ahead
+        else if (!log.isClean) {
+          const isBehind = log.isAhead
+          try {
+            log.written(await log.write())
+          } catch (error) {
+            await writeAfterAll(this.#insistence, progress, isBehind, error)
           }
-          progress.reserving = NOTHING
         }
+        progress.reserving = NOTHING
         if (log.view.outcome !== undefined) return 'ended'
         if (this.#lost !== undefined) return 'lost'
         const pause = this.#goOn(progress, begins)
@@ -178,8 +165,7 @@ export class RunDriver {
       return this.#giveBack(this.#draining ? 'drain' : 'park')
     if (progress.context.transactions !== undefined)
       return transact(progress, this.#insistence, (over) => this.#finishes(over, progress))
-    // What was held back for calls that take longer is written before they are waited for.
-    if (this.#isBusy(progress) || !log.isClean) return undefined
+    if (this.#isBusy(progress)) return undefined
     const dueAt = progress.paused ? undefined : nextDue(progress)
     if (dueAt !== undefined && dueAt <= log.steady()) return undefined
     return mayPark(progress, dueAt) ? this.#giveBack('wait', dueAt && log.fromSteady(dueAt)) : this.#rest(log, dueAt)
@@ -315,8 +301,12 @@ export class RunDriver {
     try {
       const performing = perform(progress.context, execution)
       // A tool that returns at once costs no turn of the event loop.
-      if (performing instanceof Promise) settleLater(execution, performing)
-      else execution.succeed(performing)
+      if (performing instanceof Promise) {
+        performing.then(
+          (performed) => execution.succeed(performed),
+          (thrown: unknown) => execution.fail(thrown),
+        )
+      } else execution.succeed(performing)
     } catch (thrown) {
       execution.fail(thrown)
     }

@@ -1,44 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { canonicalJson, type Clock, type Json } from '../core/index.ts'
 
-/** Longer waits are begun at the end of the turn of the event loop: most time limits are not needed any more by then. */
-const AT_ONCE_MS = 500
-/** Node's timers cannot wait longer; whoever set a longer one looks at the clock again. */
-const LONGEST_MS = 2_147_483_647
-
-/** A wait that may not have begun; without a callback nobody waits any more. */
-interface Wait {
-  readonly ms: number
-  callback: (() => void) | undefined
-  timer: NodeJS.Timeout | undefined
-}
-
-let toBegin: Wait[] = []
-
-function begin(wait: Wait): void {
-  if (wait.callback === undefined) return
-  wait.timer = setTimeout(wait.callback, Math.min(wait.ms, LONGEST_MS))
-  wait.timer.unref()
-}
-
-function beginAll(): void {
-  const waits = toBegin
-  toBegin = []
-  for (const wait of waits) begin(wait)
-}
-
 /** The clock of this machine. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   setTimer(ms, callback) {
-    const wait: Wait = { ms, callback, timer: undefined }
-    if (ms < AT_ONCE_MS) begin(wait)
-    else if (toBegin.push(wait) === 1) setImmediate(beginAll).unref()
-    return () => {
-      wait.callback = undefined
-      if (wait.timer !== undefined) clearTimeout(wait.timer)
-    }
+    // Node's timers cannot wait longer than 2^31 - 1 ms; whoever set a longer one looks at the clock again.
+    const timer = setTimeout(callback, Math.min(ms, 2_147_483_647))
+    timer.unref()
+    return () => clearTimeout(timer)
   },
 }
 

@@ -1,13 +1,11 @@
 // How what a run's driver recorded comes to the store: waited for, or sent while the run goes on.
-import type { EffectRecord, RunEvent, RunRecord, RunView, Spending } from '../core/index.ts'
+import type { EffectRecord, RunRecord, RunView, Spending } from '../core/index.ts'
 import { type Insistence, writeAgain } from './insisting.ts'
 import { failEffect, type Progress } from './progress.ts'
 import { toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 import type { RunLog } from './run-log.ts'
 
-/** At most so many events of one run are held back from a store that keeps nothing. */
-export const MOST_HELD_BACK = 32
 /** At most so many writes of one run are on their way while it goes on. */
 export const MOST_ON_THE_WAY = 16
 /** None is on its way for longer while the run goes on, in milliseconds: what a store that hangs might lose is bounded too. */
@@ -30,7 +28,7 @@ function mayGoAhead({ context, log, startable }: Progress): boolean {
   }
   if (!isRepeatable || view.cancelReason !== undefined || view.outcome !== undefined) return false
   if (!log.maySend || !hasRoom(log) || !log.isAffordable || context.engine.hub.wantsLive(view.id)) return false
-  return mayRepeatAll(context, log.unsent)
+  return log.unsent.every((event) => !('key' in event) || mayRepeat(context, view.effects.get(event.key)))
 }
 
 function hasRoom(log: RunLog): boolean {
@@ -57,29 +55,6 @@ export function goAhead(insistence: Insistence, progress: Progress, begins: bool
     return log.isClean && log.isAhead && startable.length > 0 ? catchUp(insistence, progress) : undefined
   if (!log.isClean) log.sendOff(context.wake)
   return new Promise((resolve) => process.nextTick(resolve))
-}
-
-/**
- * Whether what was recorded may wait until what begins has ended, to be written with that: `pure` tools mostly end at once, and a
- * store that keeps nothing loses both together. Nobody may be watching, nothing else may be under way, and what has ended must
- * be as repeatable as for going ahead.
- */
-export function mayHoldBack({ context, log, startable, inFlight }: Progress): boolean {
-  if (startable.length === 0 || inFlight.length > 0 || log.unsent.length >= MOST_HELD_BACK) return false
-  const { view, engine, transactions } = context
-  for (const key of startable) {
-    const record = view.effects.get(key)
-    if (record?.effect.kind !== 'tool' || !mayRepeat(context, record)) return false
-  }
-  if (view.cancelReason !== undefined || !log.maySend || transactions !== undefined || engine.hub.wantsLive(view.id)) return false
-  return mayRepeatAll(context, log.unsent)
-}
-
-/** Whether what ended with these events may be done again. */
-function mayRepeatAll(context: RunContext, events: readonly RunEvent[]): boolean {
-  for (const event of events)
-    if (event.type !== 'decision' && 'key' in event && !mayRepeat(context, context.view.effects.get(event.key))) return false
-  return true
 }
 
 /** What a run has spent, where only its driver spends of it: it has no parent, and no child so far. */

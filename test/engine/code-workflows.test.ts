@@ -79,8 +79,7 @@ test('cancelled while it waits, it ends, and is not run on', async () => {
 describe('a worker dies at every append of a workflow in code', async () => {
   function cast(): { agents: Agent[]; pay: NotingTool } {
     const pay = noting('pay', () => 'paid', { effect: 'unsafe' })
-    // Not pure: then each step is an append of its own.
-    const work = noting('work', ({ n }) => (n as number) + 1, { effect: 'idempotent' })
+    const work = noting('work', ({ n }) => (n as number) + 1)
     const workflow = defineWorkflow({ name: 'outer', tools: [work, pay], agents: [echo] }, async (ctx) => {
       let n = 0
       for (let turn = 0; turn < 3; turn += 1) n = await ctx.tool<number>('work', { n })

@@ -29,7 +29,7 @@ describe('the run that makes good', () => {
     const id = compensationOf(outcome) ?? 'none'
     expect((await reference.first.ops.record(id)).status).toBe('completed')
     const count = reference.appends()
-    expect(count).toBeGreaterThan(6)
+    expect(count).toBeGreaterThan(7)
     let afterwards = 0
     for (let dieAt = 0; dieAt < count; dieAt += 1) {
       for (const moment of ['before', 'after'] as const) {

@@ -69,16 +69,18 @@ describe('what may be repeated', () => {
     expect(tool.calls).toHaveLength(1)
   })
 
-  test('waits where somebody watches', async () => {
-    const slow = slowStore()
-    const tool = pure()
-    const agent = inTurn(tool)
-    const { ops } = await world({ agents: [agent], ...slow.options, watch: true })
-    await ops.start(agent, 'go')
-    await settle(slow.clock)
-    await slow.release()
-    expect(tool.calls).toHaveLength(1)
-    await slow.open()
+  test('waits where the store keeps nothing, and where somebody watches', async () => {
+    for (const watch of [false, true]) {
+      const slow = slowStore({ durability: watch ? 'disk' : 'none' })
+      const tool = pure()
+      const agent = inTurn(tool)
+      const { ops } = await world({ agents: [agent], ...slow.options, watch })
+      await ops.start(agent, 'go')
+      await settle(slow.clock)
+      await slow.release()
+      expect(tool.calls).toHaveLength(1)
+      await slow.open()
+    }
   })
 
   test('waits where the run was interrupted before', async () => {
