@@ -37,21 +37,21 @@ export function createConversations(): Conversations {
   const plain = new WeakSet<readonly Message[]>()
   /** Lists that nobody can change. */
   const settled = new WeakMap<readonly Message[], Conversation>()
+  const lastWith = (first: unknown): Conversation =>
+    (typeof first === 'object' && first !== null ? known.get(first) : undefined) ?? NOTHING
   return {
     copy(messages, maxSize) {
       const before = settled.get(messages)
       if (before !== undefined && (before.sizes.at(-1) ?? 0) <= maxSize) return before.copies
-      const [first] = messages
-      const last = (typeof first === 'object' && first !== null ? known.get(first) : undefined) ?? NOTHING
-      const { length } = messages
+      const last = lastWith(messages[0])
       const same = countSame(last, messages)
       if ((last.sizes[same - 1] ?? 0) > maxSize) throw tooLarge(maxSize)
-      if (last !== NOTHING && same === length && same === last.copies.length) {
-        if (Object.isFrozen(messages) && messages.every(isFrozenText)) settled.set(messages, last)
+      if (isWhole(last, messages, same)) {
+        if (isFrozenThrough(messages)) settled.set(messages, last)
         return last.copies
       }
       const made = continued(last, messages, same, maxSize)
-      if (same < length) known.set(first as Message, made)
+      if (same < messages.length) known.set(messages[0] as Message, made)
       if (!made.texts.includes(undefined)) plain.add(made.copies)
       return made.copies
     },
@@ -59,7 +59,16 @@ export function createConversations(): Conversations {
   }
 }
 
-/** Whether nothing can be changed of a message that is a text and no more. */
+/** Whether what was passed is what is known, no more and no less. */
+function isWhole(known: Conversation, messages: readonly Message[], same: number): boolean {
+  return known !== NOTHING && same === messages.length && same === known.copies.length
+}
+
+/** Whether nothing can be changed of a list of messages that are texts and no more. */
+function isFrozenThrough(messages: readonly Message[]): boolean {
+  return Object.isFrozen(messages) && messages.every(isFrozenText)
+}
+
 function isFrozenText(message: Message): boolean {
   const { content } = message
   if (!Object.isFrozen(message)) return false

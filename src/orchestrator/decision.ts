@@ -126,10 +126,9 @@ function checkEffect(planner: Planner, view: RunView, given: Effect | undefined)
       `has an effect whose key is ${show((effect as { key?: unknown } | undefined | null)?.key)}; a key has 1 to 256 characters`,
     )
   }
-  const { kind } = effect
-  // Apart, because nearly all are of these two.
-  if (kind !== 'model' && kind !== 'tool' && !KINDS.includes(kind))
-    throw invalid(planner, `has an effect of unknown kind ${show(kind)}; known are ${KINDS.join(', ')}`)
+  if (!KINDS.includes(effect.kind)) {
+    throw invalid(planner, `has an effect of unknown kind ${show(effect.kind)}; known are ${KINDS.join(', ')}`)
+  }
   if (view.effects.has(effect.key)) throw repeated(planner, effect.key)
   if (effect.kind === 'model') return checkModel(planner, view, effect)
   if (effect.kind === 'tool') return checkTool(planner, view, effect)
