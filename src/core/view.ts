@@ -175,12 +175,8 @@ export function applyEvent(target: RunView, event: RunEvent): void {
   view.seq = event.seq
   view.now = event.at
   if ('key' in event) changeEffect(view, view.effects.get(event.key), event)
-  else if (event.type === 'decision') {
-    view.decisions += 1
-    view.rejectedNow = false
-    if (event.state !== undefined) view.state = event.state
-    view.latest = event.effects.map((effect) => openEffect(view, effect, event))
-  } else if (event.type === 'session-load') takePast(view, event)
+  else if (event.type === 'decision') takeDecision(view, event)
+  else if (event.type === 'session-load') takePast(view, event)
   else if (event.type === 'signal') {
     // What people ask of the engine is no concern of planners.
     if (!event.name.startsWith('opspawn.')) view.signals.push({ id: event.id, name: event.name, payload: event.payload })
@@ -191,6 +187,13 @@ export function applyEvent(target: RunView, event: RunEvent): void {
     view.rejected.push({ output: event.output, issues: event.issues })
     view.rejectedNow = true
   } else if (event.type === 'run-end') view.outcome = event.outcome
+}
+
+function takeDecision(view: ViewInWork, event: RunEvent & { type: 'decision' }): void {
+  view.decisions += 1
+  view.rejectedNow = false
+  if (event.state !== undefined) view.state = event.state
+  view.latest = event.effects.map((effect) => openEffect(view, effect, event))
 }
 
 function takePast(view: ViewInWork, { messages, labels, runs = [] }: RunEvent & { type: 'session-load' }): void {

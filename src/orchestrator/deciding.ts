@@ -16,7 +16,7 @@ import { isTooLong } from './history-limits.ts'
 import { matchSignals } from './inbox.ts'
 import { modelOf } from './perform-model.ts'
 import { within } from './later.ts'
-import { added, type Progress, watchTime } from './progress.ts'
+import { type Progress, watchTime } from './progress.ts'
 import { describeIssues } from './schema.ts'
 import { estimateCall, ONE_STEP, priceOf } from './spending.ts'
 
@@ -145,7 +145,7 @@ async function admitLater(progress: Progress, index: number, admitted: Promise<b
 }
 
 function settleAdmission(progress: Progress, record: Progress['log']['view']['latest'][number], admitted: boolean): void {
-  if (admitted) progress.startable = added(progress.startable, record.effect.key)
+  if (admitted) progress.startable.push(record.effect.key)
   else if (record.dueAt !== undefined) watchTime(progress, record.effect.key, record.dueAt)
 }
 
@@ -178,7 +178,7 @@ function reserve(
       recorded.push({ key: effect.key, amounts })
     }
     log.spend({ reserve: amounts })
-    progress.reserving = added(progress.reserving, effect.key)
+    progress.reserving.push(effect.key)
   }
   return recorded
 }

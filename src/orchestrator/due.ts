@@ -1,5 +1,5 @@
 import { dueOutcome } from './inbox.ts'
-import { added, endEffect, type Progress } from './progress.ts'
+import { endEffect, type Progress } from './progress.ts'
 
 /** Ends waits whose time is up, lets retries start, and cancels a run that took too long. */
 export function takeDue(progress: Progress): void {
@@ -17,7 +17,7 @@ export function takeDue(progress: Progress): void {
     else if (at <= now) {
       timed.delete(key)
       const outcome = dueOutcome(record)
-      if (outcome === undefined) progress.startable = added(progress.startable, key)
+      if (outcome === undefined) progress.startable.push(key)
       else endEffect(progress, key, outcome)
     }
   }

@@ -10,7 +10,7 @@ import {
 } from '../core/index.ts'
 import { APPROVAL, CANCEL, CHILD_END, RESOLVE } from './engine.ts'
 import { pauses } from './pausing.ts'
-import { added, type Progress } from './progress.ts'
+import type { Progress } from './progress.ts'
 import type { RunLog } from './run-log.ts'
 import { awaitsResolution, type ResolutionPayload, takeResolution } from './unknown-outcomes.ts'
 
@@ -39,7 +39,7 @@ export function takeInbox(progress: Progress, inbox: readonly Signal[]): void {
     const approved = takeSignal(progress, signal)
     if (approved === undefined) continue
     progress.timed.delete(approved)
-    progress.startable = added(progress.startable, approved)
+    progress.startable.push(approved)
   }
   // Its end is more urgent than its rest.
   if (log.view.cancelReason !== undefined) progress.paused = false

@@ -13,13 +13,13 @@ export interface Progress {
   readonly context: RunContext
   readonly log: RunLog
   /** A list, not a map: it is short, and maps grow garbage when entries come and go. */
-  inFlight: Execution[]
+  readonly inFlight: Execution[]
   /** Keys of effects that may be performed and are not yet. */
   startable: string[]
   /** Open effects with a `dueAt`, by key: when it comes, by {@link RunLog.steady}. */
   readonly timed: Map<string, number>
   /** Executions that are over and not yet recorded. */
-  over: Execution[]
+  readonly over: Execution[]
   /** Something happened that the planner has not seen. */
   askPlanner: boolean
   /** Set aside by a person: nothing new is begun, and no timer fires. */
@@ -30,7 +30,7 @@ export interface Progress {
   /** Keys of run effects whose child has been asked to end. */
   readonly toldChildren: Set<string>
   /** Keys of model calls for which something is set aside with the next write. */
-  reserving: string[]
+  readonly reserving: string[]
   /** Keys of calls that another worker may have made before this one took over. */
   readonly inherited: Set<string>
   /** Keys of model calls that found no budget. */
@@ -69,11 +69,9 @@ export function createProgress(context: RunContext, log: RunLog): Progress {
   }
 }
 
-/** Adds to a list that nearly always holds one item: a literal of one takes a fraction of the room that `push` sets aside. */
-export function added<T>(list: T[], item: T): T[] {
-  if (list.length === 0) return [item]
-  list.push(item)
-  return list
+/** Empties a list that is filled again with every step: item by item, which leaves it its room, where a length of 0 gives it back. */
+export function empty(list: unknown[]): void {
+  while (list.length > 0) list.pop()
 }
 
 /** Has an open effect looked at when its time comes (store's clock). */

@@ -1,6 +1,6 @@
 // What makes an unsafe call happen at most once: it is announced before, and looked at after a crash.
 import { type Effect, type EffectRecord, OpspawnError, type ToolEffect, toFailure } from '../core/index.ts'
-import { added, type Progress, watchTime } from './progress.ts'
+import { type Progress, watchTime } from './progress.ts'
 import { routeAgain, toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
@@ -48,5 +48,5 @@ export function resume(progress: Progress, record: EffectRecord): void {
   }
   // It failed before, perhaps because its time was up while it was under way: whoever can tell is asked here too.
   if (record.failures > 0 && isUnsafe(context, effect)) context.interrupted.add(key)
-  if (record.dueAt === undefined) progress.startable = added(progress.startable, key)
+  if (record.dueAt === undefined) progress.startable.push(key)
 }

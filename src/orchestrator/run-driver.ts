@@ -18,7 +18,7 @@ import { perform } from './perform.ts'
 import { type Insistence, insist } from './insisting.ts'
 import { refuseForbidden } from './judging-again.ts'
 import { isSetAside } from './pausing.ts'
-import { added, createProgress, type Progress } from './progress.ts'
+import { createProgress, empty, type Progress } from './progress.ts'
 import { createPromptCache } from './prompt.ts'
 import { announceUnsafe } from './resuming.ts'
 import { RunLog } from './run-log.ts'
@@ -30,8 +30,6 @@ import { catchUp, goAhead, ownSpending, writeAfterAll } from './writing.ts'
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
-
-const NOTHING: string[] = []
 
 /**
  * Drives one run from its claim until it ends, waits or is taken away: fold, decide, admit, write, perform, and again.
@@ -47,7 +45,7 @@ export class RunDriver {
   #progress: Progress | undefined
   #inbox: Signal[] = []
   readonly #seenSignals = new Set<string>()
-  #wake: (() => void) | undefined
+  #wake: ((nothing: undefined) => void) | undefined
   #cancelTimer: (() => void) | undefined
   #draining = false
   #abandoned = false
@@ -75,7 +73,7 @@ export class RunDriver {
       this.#seenSignals.add(signal.id)
       this.#inbox.push(signal)
     }
-    this.#wake?.()
+    this.#wake?.(undefined)
   }
 
   /** The run belongs to another worker: stop, and write nothing more. */
@@ -87,7 +85,7 @@ export class RunDriver {
   /** The worker stops: start nothing new, and give the run back once what runs has settled. */
   drain(): void {
     this.#draining = true
-    this.#wake?.()
+    this.#wake?.(undefined)
   }
 
   /** The worker's patience is over: give the run back now. What is under way stays open in the history. */
@@ -95,7 +93,8 @@ export class RunDriver {
     this.#draining = true
     this.#abandoned = true
     this.#stopAll(new OpspawnError('ORCHESTRATOR_DRAINING', 'the orchestrator stops; another worker goes on with the run'))
-    if (this.#progress !== undefined) Object.assign(this.#progress, { inFlight: [], over: [] })
+    empty(this.#progress?.inFlight ?? [])
+    empty(this.#progress?.over ?? [])
   }
 
   /** Drives. Rejects only for faults of the store or of the engine itself; the run then stays claimed until its lease runs out. */
@@ -120,7 +119,7 @@ export class RunDriver {
             await writeAfterAll(this.#insistence, progress, isBehind, error)
           }
         }
-        progress.reserving = NOTHING
+        empty(progress.reserving)
         if (log.view.outcome !== undefined) return 'ended'
         if (this.#lost !== undefined) return 'lost'
         const pause = this.#goOn(progress, begins)
@@ -192,7 +191,7 @@ export class RunDriver {
       interrupted: new Set<string>(),
       routes: undefined,
       transactions: undefined,
-      wake: () => this.#wake?.(),
+      wake: () => this.#wake?.(undefined),
     }
     const progress = createProgress(context, log)
     this.#progress = progress
@@ -291,13 +290,13 @@ export class RunDriver {
       // What has settled meanwhile (a child that ended while it waited for a place) takes up none.
       if (record !== undefined && record.outcome === undefined) this.#execute(progress, record)
     }
-    if (taken === startable.length) progress.startable = []
+    if (taken === startable.length) empty(startable)
     else if (taken > 0) startable.splice(0, taken)
   }
 
   #execute(progress: Progress, record: EffectRecord): void {
     const execution = new Execution(record, progress.log.now(), this.#engine.clock, this.#onEnd)
-    progress.inFlight = added(progress.inFlight, execution)
+    progress.inFlight.push(execution)
     try {
       const performing = perform(progress.context, execution)
       // A tool that returns at once costs no turn of the event loop.
@@ -313,8 +312,8 @@ export class RunDriver {
   }
 
   readonly #onEnd = (execution: Execution): void => {
-    if (this.#progress !== undefined) this.#progress.over = added(this.#progress.over, execution)
-    this.#wake?.()
+    if (this.#progress !== undefined) this.#progress.over.push(execution)
+    this.#wake?.(undefined)
   }
 
   #isBusy(progress: Progress): boolean {
@@ -325,9 +324,8 @@ export class RunDriver {
   /** Waits until something happens, at most until a time of {@link RunLog.steady}. */
   #rest(log: RunLog, dueAt: number | undefined): Promise<undefined> {
     return new Promise<undefined>((resolve) => {
-      const wake = (): void => resolve(undefined)
-      this.#wake = wake
-      if (dueAt !== undefined) this.#cancelTimer = this.#engine.clock.setTimer(dueAt - log.steady(), wake)
+      this.#wake = resolve
+      if (dueAt !== undefined) this.#cancelTimer = this.#engine.clock.setTimer(dueAt - log.steady(), () => resolve(undefined))
     })
   }
 
@@ -348,6 +346,6 @@ export class RunDriver {
 
   #stopAll(reason: unknown): void {
     for (const execution of this.#progress?.inFlight ?? []) execution.abort(reason)
-    this.#wake?.()
+    this.#wake?.(undefined)
   }
 }

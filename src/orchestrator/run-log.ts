@@ -88,8 +88,11 @@ export class RunLog implements Writing {
   record(body: RunEventBody): void {
     const event = this.draft(body)
     applyEvent(this.view, event)
-    if (this.#batch.length === 0) this.#batch = [event]
-    else this.#batch.push(event)
+    // One or two, nearly always, that are kept no longer than the write: a literal takes a fraction of the room of a push.
+    const batch = this.#batch
+    if (batch.length === 0) this.#batch = [event]
+    else if (batch.length === 1) this.#batch = [batch[0] as RunEvent, event]
+    else batch.push(event)
   }
 
   consume(signalId: string): void {

@@ -20,21 +20,18 @@ import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './
 /** Records what the executions that are over came to: an outcome, or another try. */
 export function takeSettlements(progress: Progress): void {
   const { over } = progress
-  if (over.length === 0) return
-  progress.over = []
-  for (const execution of over) {
+  if (over.length > 1) over.reverse()
+  for (let execution = over.pop(); execution !== undefined; execution = over.pop()) {
     remove(progress, execution)
     takeSettlement(progress, execution)
   }
 }
 
 /** It is not under way any more. */
-export function remove(progress: Progress, execution: Execution): void {
-  const { inFlight } = progress
+export function remove({ inFlight }: Progress, execution: Execution): void {
   const place = inFlight.indexOf(execution)
-  if (place < 0) return
-  if (inFlight.length === 1) progress.inFlight = []
-  else inFlight.splice(place, 1)
+  if (place === inFlight.length - 1) inFlight.pop()
+  else if (place >= 0) inFlight.splice(place, 1)
 }
 
 function takeSettlement(progress: Progress, execution: Execution): void {

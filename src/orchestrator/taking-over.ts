@@ -3,7 +3,7 @@ import { admit } from './admission.ts'
 import { askPerson } from './deciding.ts'
 import { matchSignals, openRecords } from './inbox.ts'
 import { judgeAgain } from './judging-again.ts'
-import { added, type Progress, watchTime } from './progress.ts'
+import { type Progress, watchTime } from './progress.ts'
 import { resume } from './resuming.ts'
 import { ONE_STEP } from './spending.ts'
 
@@ -55,11 +55,11 @@ async function letIn(progress: Progress, record: EffectRecord, hasSpent: boolean
     if (hasSpent) progress.inherited.add(effect.key)
     else {
       log.spend({ reserve: record.reserved ?? ONE_STEP })
-      progress.reserving = added(progress.reserving, effect.key)
+      progress.reserving.push(effect.key)
     }
-    progress.startable = added(progress.startable, effect.key)
+    progress.startable.push(effect.key)
     return
   }
-  if (await admit(context, log, record)) progress.startable = added(progress.startable, effect.key)
+  if (await admit(context, log, record)) progress.startable.push(effect.key)
   else if (record.dueAt !== undefined) watchTime(progress, effect.key, record.dueAt)
 }

@@ -93,7 +93,8 @@ function endOf({ effect: { key }, startedAt, result }: Execution, now: number): 
 /** The result is on record, so it is not recorded once more. */
 function settle(progress: Progress, execution: Execution, draft: RunEvent, tasks: readonly TaskRef[]): void {
   remove(progress, execution)
-  progress.over = progress.over.filter((other) => other !== execution)
+  const place = progress.over.indexOf(execution)
+  if (place >= 0) progress.over.splice(place, 1)
   progress.log.draftWritten(draft, tasks)
   progress.timed.delete(execution.effect.key)
   progress.askPlanner = true
