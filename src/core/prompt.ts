@@ -115,13 +115,12 @@ export function addedMessages(run: RunView, effect: ModelEffect): readonly Messa
   if (results.length > 0) {
     const told = toolResultMessage(run, results)
     // All that is said about one turn's calls is one message, as several providers require.
-    const [next] = messages
-    if (next?.role === 'tool') return added.concat([{ ...told, content: told.content.concat(next.content) }], messages.slice(1))
+    if (messages[0]?.role === 'tool')
+      return added.concat([{ ...told, content: told.content.concat(messages[0].content) }], messages.slice(1))
     // Joining arrays alone takes a tenth of the time that an item between them costs.
     added = added.concat([told])
   }
-  if (messages.length === 0) return added
-  return added.length === 0 ? messages : added.concat(messages)
+  return messages.length === 0 ? added : added.length === 0 ? messages : added.concat(messages)
 }
 
 function inputOf(run: RunView, keys: readonly string[], callId: string): Json | undefined {
@@ -155,10 +154,8 @@ function requireEffect(run: RunView, key: string): EffectRecord {
 const invalid = (text: string): OpspawnError => new OpspawnError('PLANNER_DECISION_INVALID', text)
 
 /** Finds the tool that a model means by a name. */
-export function offeredTool(run: RunView, alias: string): OfferedTool | undefined {
-  for (const tool of run.tools) if (tool.alias === alias || tool.name === alias) return tool
-  return undefined
-}
+export const offeredTool = (run: RunView, alias: string): OfferedTool | undefined =>
+  run.tools.find((tool) => tool.alias === alias || tool.name === alias)
 
 /** The model's call that asks for an effect, and the model effect that a handoff goes on from. */
 type AskedFor = { readonly id?: string; readonly continues?: string }
