@@ -213,4 +213,17 @@ describe.each([
       }
     },
   )
+  test.each([4, 61])('of %i numbers finds vectors far apart, with slots between them that never had one', (dims) => {
+    const index = vectorIndex(dims, make())
+    const slots = [3, 2_000, 2_001, 90_000]
+    const vectorOf = (slot: number): Float32Array => new Float32Array(dims).fill((slot % 7) + 1)
+    for (const slot of slots.toReversed()) index.set(slot, vectorOf(slot))
+    const order = (left: number, right: number): number => left - right
+    const expected = slots
+      .map((slot) => ({ slot, score: dims * ((slot % 7) + 1) }))
+      .toSorted((left, right) => right.score - left.score)
+    expect(index.search(new Float32Array(dims).fill(1), () => true, 10, order)).toEqual(expected)
+    for (const slot of slots) expect(index.get(slot)).toEqual(vectorOf(slot))
+    for (const slot of [0, 1_999, 50_000, 90_001]) expect(index.get(slot)).toBeUndefined()
+  })
 })

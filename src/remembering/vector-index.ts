@@ -1,7 +1,7 @@
 import { dot, LANES, loopScan, type Scan } from './scan.ts'
 import { topK, type Scored, type TopK } from './top-k.ts'
 
-/** Unit vectors in one block of memory, searched one by one: exact, and below some 50,000 vectors faster than an index. */
+/** Unit vectors in pages of memory, searched one by one: exact, and below some 50,000 vectors faster than an index. */
 export interface VectorIndex {
   /** Sets a slot's vector, which must have been checked. */
   set(slot: number, vector: Float32Array): void
@@ -18,9 +18,11 @@ export interface VectorIndex {
   ): readonly Scored[]
 }
 
-/** Numbers and vectors that are scanned at once: 128 KiB, which the processor's second cache holds. */
-const BLOCK_NUMBERS = 32_768
-const BLOCK_VECTORS = 256
+/** Numbers and vectors of a page, which is scanned at once: 128 KiB, which the processor's second cache holds. */
+const PAGE_NUMBERS = 32_768
+const PAGE_VECTORS = 256
+/** Vectors that the first page has room for at the beginning: most tenants have few. */
+const FIRST_VECTORS = 8
 /** Numbers from which the given scan is used; a loop is done with fewer in a tenth of a millisecond, and has the same scores. */
 const MANY_NUMBERS = 65_536
 /** So many refusals tell that there are many. */
@@ -30,50 +32,66 @@ const ENOUGH = 64
 interface Held {
   /** As many numbers as a vector has, and zeros up to a multiple of {@link LANES}. */
   readonly width: number
-  /** For an even number of vectors. */
-  readonly slab: Float32Array
+  /** Vectors in a page: even. */
+  readonly perPage: number
+  /** Each with room for an even number of vectors; where none of a page was ever set, there is none. */
+  readonly pages: readonly (Float32Array | undefined)[]
   readonly isSet: Uint8Array
   /** The slot behind the last that ever had a vector. */
   readonly end: number
 }
 
 /**
- * Makes an empty index for vectors of `dims` numbers.
+ * Makes an empty index for vectors of `dims` numbers. It takes the room of one page more than its vectors at the most, and
+ * copies none of them when it grows, but for the first page.
  *
  * @param scan for large indexes; it may be shared with others.
  */
 export function vectorIndex(dims: number, scan: Scan): VectorIndex {
   const width = LANES * Math.ceil(dims / LANES)
-  let slab = new Float32Array(width * 64)
-  let isSet = new Uint8Array(64)
+  const perPage = Math.max(2, Math.min(PAGE_VECTORS, 2 * Math.floor(PAGE_NUMBERS / width / 2)))
+  const pages: (Float32Array | undefined)[] = []
+  let isSet = new Uint8Array(FIRST_VECTORS)
   let end = 0
+
+  function pageWith(at: number, vectors: number): Float32Array {
+    const before = pages[at]
+    if (before !== undefined && before.length >= vectors * width) return before
+    const room = at === 0 ? Math.min(perPage, Math.max(FIRST_VECTORS, 2 * vectors)) : perPage
+    const page = new Float32Array(room * width)
+    if (before !== undefined) page.set(before)
+    pages[at] = page
+    return page
+  }
 
   return {
     set(slot, vector) {
       if (slot >= isSet.length) {
-        const capacity = 2 * Math.ceil(Math.max(isSet.length * 1.5, slot + 1) / 2)
-        const flags = new Uint8Array(capacity)
+        const flags = new Uint8Array(Math.max(isSet.length * 2, slot + 1))
         flags.set(isSet)
-        const block = new Float32Array(capacity * width)
-        block.set(slab)
         isSet = flags
-        slab = block
       }
-      slab.set(vector, slot * width)
+      const place = slot % perPage
+      pageWith((slot - place) / perPage, place + 1).set(vector, place * width)
       isSet[slot] = 1
       end = Math.max(end, slot + 1)
     },
-    get: (slot) => (isSet[slot] === 1 ? slab.subarray(slot * width, slot * width + dims) : undefined),
+    get(slot) {
+      if (isSet[slot] !== 1) return undefined
+      const place = slot % perPage
+      return pages[(slot - place) / perPage]?.subarray(place * width, place * width + dims)
+    },
     remove(slot) {
       if (isSet[slot] !== 1) return
-      slab.fill(0, slot * width, (slot + 1) * width)
+      const place = slot % perPage
+      pages[(slot - place) / perPage]?.fill(0, place * width, (place + 1) * width)
       isSet[slot] = 0
     },
     search(query, accept, limit, order) {
       const best = topK(limit, order)
       const numbers = new Float64Array(width)
       numbers.set(query)
-      const held = { width, slab, isSet, end }
+      const held = { width, perPage, pages, isSet, end }
       offerNearest(held, numbers, accept, best, end * width < MANY_NUMBERS ? loopScan : scan)
       return best.sorted()
     },
@@ -81,13 +99,13 @@ export function vectorIndex(dims: number, scan: Scan): VectorIndex {
 }
 
 function offerNearest(
-  { width, slab, isSet, end }: Held,
+  { width, perPage, pages, isSet, end }: Held,
   query: Float64Array,
   accept: (slot: number) => boolean,
   best: TopK,
   scan: Scan,
 ): void {
-  const scores = new Float64Array(Math.max(2, Math.min(BLOCK_VECTORS, 2 * Math.floor(BLOCK_NUMBERS / width / 2))))
+  const scores = new Float64Array(perPage)
   let { bar } = best
   let accepted = 0
   let refused = 0
@@ -97,16 +115,18 @@ function offerNearest(
     else refused += 1
     return isAccepted
   }
-  for (let from = 0; from < end; from += scores.length) {
-    const count = Math.min(scores.length, end - from)
+  for (const [number, page] of pages.entries()) {
+    if (page === undefined) continue
+    const from = number * perPage
+    const count = Math.min(perPage, end - from, page.length / width)
     // To ask costs about as much as a vector's product: first where most are refused, otherwise only for those near enough.
     const asksFirst = refused > 3 * accepted + ENOUGH
-    if (!asksFirst) scan.products(query, slab, from * width, count + (count % 2), scores)
+    if (!asksFirst) scan.products(query, page, 0, count + (count % 2), scores)
     for (let at = 0; at < count; at += 1) {
       const slot = from + at
       if (asksFirst) {
         if (isSet[slot] !== 1 || !judge(slot)) continue
-        scores[at] = dot(slab, slot * width, query)
+        scores[at] = dot(page, at * width, query)
       }
       const score = scores[at] as number
       if (score < bar || isSet[slot] !== 1 || (!asksFirst && !judge(slot))) continue
