@@ -37,14 +37,14 @@ const LENDING = 32
 /** Makes the answer to a recall of what was found: structure, fusion, duplicates, order, budget. */
 export async function assembleRecall(call: RecallCall, findings: Findings): Promise<Recall> {
   const places = createPlaces()
-  const joined = joinLegs(findings.legs, places)
+  const coverage = createCoverage(call.query)
+  const joined = joinLegs(findings.legs, places, coverage)
   const parts = new Map(joined.map((hit) => [places.at(hit.record), hit.parts]))
   const partsOf = (record: MemoryRecord): Readonly<Record<string, number>> | undefined => parts.get(places.at(record))
   const ranked = rankHits(await raised(joined, findings, places), partsOf, call.query, findings.now)
   const { before, after, tokens, items } = call
   const neighbours = before + after > 0 ? await neighbourhood(ranked.slice(0, items), call, findings, places) : () => []
   const packed = pack(ranked, { tokens, items, countTokens: findings.countTokens }, neighbours, places)
-  const coverage = createCoverage(call.query)
   return {
     ...packed,
     items: packed.items.map((item) => ({ ...item, parts: { ...item.parts, ...coverage(item.record.text) } })),

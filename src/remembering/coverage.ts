@@ -1,10 +1,13 @@
 import { wordsOf } from './words.ts'
 
+/** The share of a query's words that a text has; nothing for a query without words. */
+export type Coverage = (text: string) => { readonly coverage?: number }
+
 /**
  * Tells which share of a query's words a text has: unlike the score, it can be compared between recalls, so that a caller can
- * tell an answer from the best of what does not fit. Nothing for a query without words.
+ * tell an answer from the best of what does not fit.
  */
-export function createCoverage(query: string): (text: string) => { readonly coverage?: number } {
+export function createCoverage(query: string): Coverage {
   const wanted = new Set(wordsOf(query))
   if (wanted.size === 0) return () => ({})
   return (text) => {

@@ -1,5 +1,6 @@
 import type { MemoryRecord } from '../core/index.ts'
 import { compareText } from './filter.ts'
+import type { Coverage } from './coverage.ts'
 import type { Hit, Places } from './structure.ts'
 
 /** One way of searching and what it found, best first. */
@@ -23,6 +24,14 @@ export interface Ranked {
  */
 const RANK = 2
 const WORDS = 1.5
+/** How many of the first hits of a leg tell whether it is of use. Docs/decisions/0057 says how this and the next three were chosen. */
+const TOLD_BY = 10
+/** The least that a leg beside words counts. */
+const LEAST = 0.2
+/** What agreement is worth. */
+const CREDIT = 1.5
+/** From this share of a query's words in one text on, words know what is asked for. */
+const KNOWN = 0.5
 /** Shares of the two small legs; they decide between records that the others find about equal. */
 const EXACT = 0.1
 const RECENT = 0.02
@@ -33,8 +42,13 @@ export interface Joined extends Hit {
   readonly parts: Readonly<Record<string, number>>
 }
 
-/** Joins legs, best first. One alone keeps its scores; several are joined by rank, since scores of different legs cannot be compared. */
-export function joinLegs(legs: readonly Leg[], places: Places): readonly Joined[] {
+/**
+ * Joins legs, best first. One alone keeps its scores; several are joined by rank, since scores of different legs cannot be
+ * compared. Beside words a leg counts as far as it agrees with them, or as words do not know what is asked for.
+ *
+ * @param coverage see {@link createCoverage}.
+ */
+export function joinLegs(legs: readonly Leg[], places: Places, coverage: Coverage): readonly Joined[] {
   const used = legs.filter((leg) => leg.hits.length > 0)
   const [only] = used
   if (only !== undefined && used.length === 1) {
@@ -42,9 +56,10 @@ export function joinLegs(legs: readonly Leg[], places: Places): readonly Joined[
     return only.hits.map(({ record, score }) => ({ record, score: ratio(score, top), parts: { [only.name]: ratio(score, top) } }))
   }
   const all = new Map<string, { record: MemoryRecord; score: number; parts: Record<string, number> }>()
-  const total = used.reduce((sum, leg) => sum + weightOf(leg), 0)
-  for (const leg of used) {
-    const weight = weightOf(leg) / total
+  const weights = weigh(used, places, coverage)
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  for (const [number, leg] of used.entries()) {
+    const weight = (weights[number] as number) / total
     leg.hits.forEach(({ record }, at) => {
       const share = (weight * (RANK + 1)) / (RANK + 1 + at)
       const place = places.at(record)
@@ -57,8 +72,18 @@ export function joinLegs(legs: readonly Leg[], places: Places): readonly Joined[
   return [...all.values()].toSorted(compareRanked)
 }
 
-function weightOf({ name }: Leg): number {
-  return name === 'lexical' ? WORDS : 1
+function weigh(legs: readonly Leg[], places: Places, coverage: Coverage): readonly number[] {
+  const words = legs.find(({ name }) => name === 'lexical')
+  if (words === undefined) return legs.map(() => 1)
+  const first = words.hits.slice(0, TOLD_BY)
+  const found = new Set(first.map(({ record }) => places.at(record)))
+  const known = Math.max(...first.map(({ record }) => coverage(record.text).coverage ?? 0))
+  return legs.map((leg) => {
+    if (leg === words) return WORDS
+    const own = leg.hits.slice(0, TOLD_BY)
+    const agreement = own.filter(({ record }) => found.has(places.at(record))).length / Math.min(own.length, first.length)
+    return Math.min(1, Math.max(LEAST, CREDIT * agreement, 1 - known / KNOWN))
+  })
 }
 
 function ratio(score: number, top: number): number {
