@@ -224,10 +224,24 @@ describe('the memory of a configuration', () => {
   })
 })
 
+test('a folder of LanceDB is made by its name, and opened as what it holds', async () => {
+  const cwd = library()
+  const there = ['--memory', 'memory.lance', '--tenant', 'acme'] as const
+  expect(await call(cwd, ['memory', 'ingest', 'lamp.md', ...there])).toMatchObject({ code: 0, stderr: '' })
+  renameSync(join(cwd, 'memory.lance'), join(cwd, 'elsewhere'))
+  const moved = ['--memory', 'elsewhere', '--tenant', 'acme'] as const
+  const recall = await callJson<Recall>(cwd, 'memory', 'search', 'lamp', ...moved)
+  expect(recall.items[0]?.record.source).toMatchObject({ document: 'lamp.md', from: 3, to: 3 })
+  expect((await call(cwd, ['memory', 'stats', '--memory', 'elsewhere'])).stdout).toContain('memory: memory-lancedb\n')
+  expect((await call(cwd, ['memory', 'forget', '--all', '--erase', ...moved])).stdout).toBe(
+    'forgot 1 records, and their bytes are gone\n',
+  )
+})
+
 test.each([
   [['memory', 'search', 'x', '--memory', 'memory.jsonl'], 2, '--tenant is needed'],
   [['memory', 'search', 'x', '--tenant', 'acme'], 2, 'there is no opspawn.config.ts in '],
-  [['memory', 'search', 'x', '--memory', 'none.jsonl', '--tenant', 'acme'], 2, 'there is no file '],
+  [['memory', 'search', 'x', '--memory', 'none.jsonl', '--tenant', 'acme'], 2, 'there is no '],
   [['memory', 'search', 'x', ...FILE, '--name', 'm'], 2, '--memory and --name cannot be used together'],
   [['memory', 'search', 'x', ...FILE, '--limit', '5000'], 2, 'budget/items must be a whole number from 1 to 1000'],
   [['memory', 'search', 'x', ...FILE, '--across', 'tenant'], 2, 'must be one of agent, user, session'],
@@ -239,8 +253,10 @@ test.each([
   [['memory', 'import', 'lamp.md', ...FILE], 2, 'lamp.md, line 1 is not JSON'],
   [['memory', 'import', 'nowhere.jsonl', ...FILE], 2, 'cannot be read'],
   [['memory', 'list', '--memory', 'lamp.md', '--tenant', 'acme'], 78, 'is no journal of a memory'],
-  [['memory', 'list', '--memory', '.', '--tenant', 'acme'], 2, 'cannot be read'],
-  [['memory', 'list', '--memory', 'none.db', '--tenant', 'acme'], 2, 'there is no file '],
+  [['memory', 'list', '--memory', '.', '--tenant', 'acme'], 2, 'is a folder that holds no memory'],
+  [['memory', 'ingest', 'lamp.md', '--memory', '.', '--tenant', 'acme'], 2, 'is a folder that holds no memory'],
+  [['memory', 'list', '--memory', 'none.lance', '--tenant', 'acme'], 2, 'there is no '],
+  [['memory', 'list', '--memory', 'none.db', '--tenant', 'acme'], 2, 'there is no '],
   [['memory', 'export', '-o', 'lamp.md', ...FILE], 2, 'lamp.md cannot be written'],
 ])('%j ends with %i', async (args, exit, text) => {
   const cwd = await ingested()

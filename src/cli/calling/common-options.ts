@@ -7,7 +7,10 @@ const NEEDS: Readonly<Record<CliNeed, readonly CliOption[]>> = {
   ],
   store: [{ flags: '--store <file>', meaning: 'SQLite file of the runs, in place of the configured store' }],
   memory: [
-    { flags: '--memory <file>', meaning: 'file of the memory, JSON lines or SQLite, in place of a configured one' },
+    {
+      flags: '--memory <file>',
+      meaning: 'file of the memory, JSON lines or SQLite, or its folder, LanceDB, in place of a configured one',
+    },
     { flags: '--name <name>', meaning: 'which memory of the configuration, where it has several' },
     { flags: '--tenant <name>', meaning: 'whose memory it is; needed' },
     { flags: '--agent <name>', meaning: 'scope: an agent (default: none)' },

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Memory, type MemoryHandle, type MemoryScope, OpspawnError, type ScopeLabel } from '../../core/index.ts'
@@ -54,12 +54,29 @@ async function memoryOf(call: Call, mayBeNew: boolean): Promise<Memory> {
   if (call.options.text('name') !== undefined) throw usageError('--memory and --name cannot be used together')
   const path = resolve(call.surroundings.cwd, given)
   if (!existsSync(path) && !mayBeNew)
-    throw usageError(`there is no file ${path}`, '`opspawn memory ingest` makes one', 'memory-missing')
+    throw usageError(`there is no ${path}`, '`opspawn memory ingest` makes one', 'memory-missing')
+  if (isFolder(path)) return lancedbIn(path)
   if (!(await isForSqlite(path))) return (await import('../../plugins/memory-in-process/index.ts')).inProcessMemory({ path })
   const { holdsMemory, sqliteMemory } = await import('../../plugins/memory-sqlite/index.ts')
   if (!mayBeNew && !(await holdsMemory(path)))
     throw usageError(`${path} holds no memory`, '`opspawn memory ingest` puts one into it', 'memory-missing')
   return sqliteMemory({ path })
+}
+
+/** A folder that is there, or one to be made. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? path.endsWith('.lance')
+}
+
+async function lancedbIn(path: string): Promise<Memory> {
+  const { holdsMemory, lancedbMemory } = await import('../../plugins/memory-lancedb/index.ts')
+  if (existsSync(path) && !holdsMemory(path))
+    throw usageError(
+      `${path} is a folder that holds no memory`,
+      '`opspawn memory ingest` makes one, as NAME.lance',
+      'memory-missing',
+    )
+  return lancedbMemory({ path })
 }
 
 /** What is in a file says whose it is; of one with nothing in it, its name. */

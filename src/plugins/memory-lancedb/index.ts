@@ -4,5 +4,6 @@
  * @module
  */
 
+export { holdsMemory } from './holds-memory.ts'
 export { lancedbMemory } from './lancedb-memory.ts'
 export type { LancedbMemoryOptions } from './options.ts'

@@ -63,7 +63,8 @@ export interface RecordTable {
  */
 export type VectorColumn = Readonly<{ size: number; plan: string | undefined }>
 
-const NAME = 'records'
+/** Of the table in its folder. */
+export const NAME = 'records'
 const FORMAT = 'opspawn.memory'
 const VERSION = '3'
 const EMBEDDER = 'opspawn.embedder'
