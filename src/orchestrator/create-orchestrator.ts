@@ -174,7 +174,8 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
   const registering = options.work === false ? undefined : registerDefinitions(engine)
   if (options.work !== false) worker.start()
   const dispose = async (): Promise<void> => {
-    await registering
+    // The store is closed behind it; one that never answers is not waited for.
+    await atMost(1_000, registering)
     await composition.dispose()
   }
   return assemble(engine, worker, { registering, dispose }, hold, ids, options.work !== false)
