@@ -259,7 +259,9 @@ function copyWishes(planner: Planner, view: RunView, effect: ModelEffect, checke
   const { key, toolChoice, responseFormat, settings } = effect
   if (toolChoice !== undefined) checked.toolChoice = copy(planner, `toolChoice of "${key}"`, toolChoice, view)
   if (responseFormat !== undefined) checked.responseFormat = copy(planner, `responseFormat of "${key}"`, responseFormat, view)
-  if (settings !== undefined) checked.settings = copy(planner, `settings of "${key}"`, settings, view)
+  if (settings === undefined) return
+  checked.settings = copy(planner, `settings of "${key}"`, settings, view)
+  requirePositive(planner, key, 'maxOutputTokens', checked.settings?.maxOutputTokens)
 }
 
 function copyNames(planner: Planner, key: string, member: string, names: readonly string[]): readonly string[] {

@@ -53,7 +53,7 @@ export async function prepareRun(
   const { agent } = ready
   requireOptions(options)
   const { tenant = 'default', runId = ids() } = options
-  const limits = options.limits === undefined ? { ...agent.limits } : tightenLimits(agent.limits, options.limits)
+  const limits = tightenLimits(agent.limits, options.limits ?? {})
   const maxSize = limits.payload ?? DEFAULT_LIMITS.payload
   const json = toJson(input, { maxSize })
   const origin: Writable<RunOrigin> = {

@@ -126,6 +126,8 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     ['a model effect that continues itself', { type: 'act', effects: [{ kind: 'model', key: 'a', continues: 'a' }] }],
     ['a model effect whose results are a text', { type: 'act', effects: [callModel('a', { results: 'nope' })] }],
     ['a model effect whose tools are a number', { type: 'act', effects: [callModel('a', { tools: 5 })] }],
+    ['a longest answer of a text', { type: 'act', effects: [callModel('a', { settings: { maxOutputTokens: 'many' } })] }],
+    ['a longest answer below 0', { type: 'act', effects: [callModel('a', { settings: { maxOutputTokens: -5 } })] }],
     ['a recall without a query', { type: 'act', effects: [{ kind: 'recall', key: 'a' }] }],
     ['a remember without entries', { type: 'act', effects: [{ kind: 'remember', key: 'a' }] }],
     ['a remember whose entries are a text', { type: 'act', effects: [{ kind: 'remember', key: 'a', entries: 'x' }] }],
