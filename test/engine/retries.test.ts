@@ -1,6 +1,21 @@
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_RETRY, type RetryPolicy } from '../../src/index.ts'
-import { agent, callModel, ended, expectFailure, guardFile, historyOf, once, open, play, seededRandom, turns } from './harness.ts'
+import { DEFAULT_RETRY, defineExtension, type Memory, OpspawnError, type Recall, type RetryPolicy } from '../../src/index.ts'
+import { inProcessMemory } from '../../src/plugins/memory-in-process/index.ts'
+import {
+  agent,
+  callModel,
+  ended,
+  expectFailure,
+  guardFile,
+  historyOf,
+  modelOf,
+  once,
+  open,
+  play,
+  reply,
+  seededRandom,
+  turns,
+} from './harness.ts'
 import { flaky, limited, NOW, tryModel } from './support/flaky-models.ts'
 
 guardFile()
@@ -32,6 +47,45 @@ describe('Retry-After is honoured (S12)', () => {
       })
     const [retry] = (await tryModel(1, thrown)).retries('m')
     expect(retry?.dueAt).toBe((retry?.at ?? 0) + 7000)
+  })
+  describe('where an error of ours asks for it in details.retryAfterMs', () => {
+    const busy = (code: 'MODEL_RATE_LIMITED' | 'MEMORY_FAILED'): OpspawnError =>
+      new OpspawnError(code, 'busy', { details: { retryAfterMs: 7_300 } })
+    const waitOf = (retry: { readonly at: number; readonly dueAt: number } | undefined): number =>
+      (retry?.dueAt ?? NaN) - (retry?.at ?? NaN)
+
+    test('thrown by a model', async () => {
+      expect(waitOf((await tryModel(1, () => busy('MODEL_RATE_LIMITED'))).retries('m')[0])).toBe(7_300)
+    })
+    test('thrown by middleware that holds a model back', async () => {
+      const limiter = defineExtension({
+        name: 'limiter',
+        setup: (host) =>
+          host.addMiddleware((_effect, { attempt }, next) =>
+            attempt === 1 ? Promise.reject(busy('MODEL_RATE_LIMITED')) : next(),
+          ),
+      })
+      const model = modelOf(() => reply('at last'))
+      const played = await play(agent('subject', once(callModel('m')), { model }), {
+        options: { plugins: [limiter], random: () => 0 },
+      })
+      expect(played.effect('m').status).toBe('completed')
+      expect(waitOf(played.retries('m')[0])).toBe(7_300)
+    })
+    test('thrown by a memory', async () => {
+      let calls = 0
+      const recall = async (): Promise<Recall> => {
+        calls += 1
+        if (calls === 1) throw busy('MEMORY_FAILED')
+        return { items: [], degraded: [], omitted: 0, tokens: 0 }
+      }
+      const memory = { ...inProcessMemory(), bind: () => ({ recall }) } as unknown as Memory
+      const played = await play(agent('subject', once({ kind: 'recall', key: 'r', query: 'x' }), { memory }), {
+        options: { random: () => 0 },
+      })
+      expect(played.effect('r').status).toBe('completed')
+      expect(waitOf(played.retries('r')[0])).toBe(7_300)
+    })
   })
   test.each([
     ['a date that has passed', { 'retry-after': new Date(NOW - 20_000).toUTCString() }],
