@@ -102,6 +102,7 @@ function requireOptions(options: OrchestratorOptions): void {
     throw new OpspawnError('OPTIONS_INVALID', text)
   }
   requireTiming(timing)
+  if (options.clock !== undefined) requireShape('clock', options.clock, CLOCK, 'OPTIONS_INVALID', true)
   for (const [name, price] of Object.entries(prices)) requireShape(`prices, ${name}`, price, PRICE)
   if (queues.length === 0 || !queues.every((queue) => typeof queue === 'string' && queue !== '')) {
     throw new OpspawnError('OPTIONS_INVALID', 'createOrchestrator: queues must be a list of at least one name')
@@ -135,6 +136,7 @@ const OPTIONS: Shape = {
   random: 'function?',
   ids: 'function?',
 }
+const CLOCK: Shape = { now: 'function', setTimer: 'function', elapsed: 'function?' }
 const PRICE: Shape = { input: 'amount', output: 'amount', cacheRead: 'amount?' }
 
 function join(options: OrchestratorOptions, composition: Composition, hub: Hub): Orchestrator {

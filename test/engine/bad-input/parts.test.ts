@@ -212,6 +212,10 @@ describe('values that are no plugins', () => {
     const { createOrchestrator } = await import('../../../src/index.ts')
     await expectCode(() => createOrchestrator(options as never), 'OPTIONS_INVALID')
   })
+  test.each([{}, { now: () => 0 }, { now: 5, setTimer() {} }])('a clock of %j is refused before anything runs', async (clock) => {
+    const error = await refusal({ clock: clock as never })
+    expect(error).toMatchObject({ code: 'OPTIONS_INVALID', message: expect.stringMatching(/clock.*(now|setTimer)/) })
+  })
   test('an option that does not exist is named, with those that do', async () => {
     const error = await refusal({ agent: [] } as never)
     expect(error.code).toBe('OPTIONS_INVALID')
