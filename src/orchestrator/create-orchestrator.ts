@@ -26,7 +26,7 @@ import { prepareFork } from './forking.ts'
 import { frozen } from './frozen.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
-import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
+import { NO_OPTIONS, prepareRun, requireTexts } from './prepare-run.ts'
 import { createRounds } from './rounds.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
@@ -287,6 +287,7 @@ function createLookUps(
     },
     async list(filter = {}, page = {}, options) {
       requireShape('list, filter', filter, FILTER)
+      requireTexts('list, filter', filter)
       requireShape('list, page', page, { cursor: 'text?', limit: 'whole?' })
       return frozen(await engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options))
     },

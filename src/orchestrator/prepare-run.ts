@@ -111,11 +111,15 @@ function requireOptions(options: StartOptions): void {
 }
 
 /** @throws OpspawnError `OPTIONS_INVALID` */
-export function requireTexts(where: string, options: StartOptions): void {
+export function requireTexts(
+  where: string,
+  options: Pick<StartOptions, 'runId' | 'tenant' | 'session' | 'idempotencyKey'>,
+): void {
   for (const member of ['runId', 'tenant', 'session', 'idempotencyKey'] as const) {
     const value = options[member]
-    if (value === undefined || (value !== '' && value.length <= 256)) continue
-    throw new OpspawnError('OPTIONS_INVALID', `${where}: ${member} must have 1 to 256 characters`)
+    // Of half a character a database makes the same as of any other: two tenants would be one.
+    if (value === undefined || (value !== '' && value.length <= 256 && value.isWellFormed())) continue
+    throw new OpspawnError('OPTIONS_INVALID', `${where}: ${member} must have 1 to 256 characters of well-formed text`)
   }
   // Stores look runs up by them, and not every database reads a text beyond a NUL.
   for (const member of ['runId', 'idempotencyKey'] as const) {
