@@ -111,10 +111,7 @@ function requireOptions(options: StartOptions): void {
 }
 
 /** @throws OpspawnError `OPTIONS_INVALID` */
-export function requireTexts(
-  where: string,
-  options: Pick<StartOptions, 'runId' | 'tenant' | 'session' | 'idempotencyKey'>,
-): void {
+export function requireTexts(where: string, options: StartOptions): void {
   for (const member of ['runId', 'tenant', 'session', 'idempotencyKey'] as const) {
     const value = options[member]
     // Of half a character a database makes the same as of any other: two tenants would be one.
