@@ -120,10 +120,11 @@ function repeated(planner: Planner, key: string): OpspawnError {
 
 function checkEffect(planner: Planner, view: RunView, given: Effect | undefined): Effect {
   const effect = given as Effect
-  if (typeof effect?.key !== 'string' || effect.key === '' || effect.key.length > 256) {
+  // Of half a character a hash makes the same as of any other: two calls would have one idempotency key.
+  if (typeof effect?.key !== 'string' || effect.key === '' || effect.key.length > 256 || !effect.key.isWellFormed()) {
     throw invalid(
       planner,
-      `has an effect whose key is ${show((effect as { key?: unknown } | undefined | null)?.key)}; a key has 1 to 256 characters`,
+      `has an effect whose key is ${show((effect as { key?: unknown } | undefined | null)?.key)}; a key has 1 to 256 characters of well-formed text`,
     )
   }
   if (!KINDS.includes(effect.kind)) {

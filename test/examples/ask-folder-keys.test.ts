@@ -77,7 +77,8 @@ describe.concurrent.each(providers)('ask-folder with $variable', (provider) => {
       expect(request.headers[sentKey[0]]).toBe(sentKey[1])
       expect(request.body).toMatchObject({ model })
     }
-    const { tools } = exchanges[0]?.request.body as { readonly tools: readonly { readonly name: string }[] }
+    const [first] = exchanges as readonly [WireExchange, WireExchange]
+    const { tools } = first.request.body as { readonly tools: readonly { readonly name: string }[] }
     expect(tools.map(({ name }) => name)).toEqual(['list_files', 'search_passages', 'read_file'])
     // The tool that the server asks for is none of these, which the model is told.
     expect(JSON.stringify(exchanges[1]?.request.body)).toContain('get_weather')

@@ -94,6 +94,7 @@ describe.each(WAYS)('a planner that, %s,', (_way, make) => {
     ['an effect of a bigint kind', { type: 'act', effects: [{ kind: 10n, key: 'a' }] }],
     ['a key that is a number', { type: 'act', effects: [{ kind: 'tool', key: 5, tool: 'x', input: {} }] }],
     ['a key of a megabyte', { type: 'act', effects: [{ kind: 'tool', key: 'k'.repeat(1_000_000), tool: 'x', input: {} }] }],
+    ['a key with half a character', { type: 'act', effects: [{ kind: 'tool', key: 'a\uD800', tool: 'x', input: {} }] }],
     ['a tool that is no text', { type: 'act', effects: [{ kind: 'tool', key: 'a', tool: 5, input: {} }] }],
     ['a tool that is missing', { type: 'act', effects: [{ kind: 'tool', key: 'a', input: {} }] }],
     ['a call id that is no text', { type: 'act', effects: [{ kind: 'tool', key: 'a', tool: 'x', input: {}, callId: 5 }] }],
