@@ -235,9 +235,29 @@ describe.each(wireProviders)('$name', (provider) => {
     expect(said(started)).toBe('Hello, world!(void)Hello, world!')
   })
 
-  it('is called again when half an answer came, though nobody watches', async () => {
-    const started = await start(provider, false, 'truncated', 'text')
+  it.each(['truncated', 'truncated-tool-call', 'malformed', 'empty'] as const)(
+    'is called again when what came is no whole answer, though nobody watches (%s)',
+    async (scenario) => {
+      const started = await start(provider, false, scenario, 'text')
+      expect(await ended(started)).toEqual(hello)
+      expect(started.exchanges).toHaveLength(2)
+      expect(started.inputs).toEqual([])
+      expect(ofType(started, 'effect-retry').map((event) => event.error.code)).toEqual(['MODEL_INTERRUPTED'])
+    },
+  )
+
+  it.each([true, false])('fails the run when the answer was cut at its longest, watched: %s', async (watched) => {
+    const started = await start(provider, watched, 'length')
+    expect(await ended(started)).toMatchObject({ status: 'failed', error: { code: 'MODEL_ANSWER_INVALID' } })
+    expect(started.exchanges).toHaveLength(1)
+  })
+
+  it('goes on behind a piece of a stream that is no JSON, or is called again where the package gives up', async () => {
+    const started = await start(provider, true, 'malformed', 'text')
     expect(await ended(started)).toEqual(hello)
+    const givesUp = provider.name === 'openai responses'
+    expect(ofType(started, 'effect-retry').map((event) => event.error.code)).toEqual(givesUp ? ['MODEL_INTERRUPTED'] : [])
+    expect(started.exchanges).toHaveLength(givesUp ? 2 : 1)
   })
 
   it.each(['truncated', 'truncated-tool-call', 'empty'] as const)(

@@ -155,6 +155,24 @@ describe.each(wireProviders)('$name', (provider) => {
       for (const text of provider.reasoningSentBack) expect(sentMessages(provider)).toContain(text)
     })
 
+    it('answers behind its reasoning, and tells what that took', async () => {
+      const answer = await ask(how, 'reasoning')
+      expect(answer.finishReason).toBe('stop')
+      const shown = provider.reasoningSentBack.length === 0 ? [] : [{ type: 'reasoning', text: 'Let me think.' }]
+      // Anthropic's package tells of the beginning of a stream in a part of its own.
+      const said = answer.content.filter((part) => part.type !== 'custom')
+      expect(said).toMatchObject([...shown, { type: 'text', text: 'Hello, world!' }])
+      expect(answer.usage.output).toBe(sample.usage.output)
+      // Anthropic counts reasoning as any other output.
+      expect(answer.usage.reasoning).toBe(provider.name === 'anthropic' ? undefined : sample.usage.reasoning)
+    })
+
+    it('says that it was cut at its longest', async () => {
+      const answer = await ask(how, 'length')
+      expect(answer.finishReason).toBe('length')
+      expect(answerText(answer)).toBe('Hello, world!')
+    })
+
     it('says that it was filtered', async () => {
       const answer = await ask(how, 'content-filter')
       expect(answer.finishReason).toBe('content-filter')
@@ -202,9 +220,12 @@ describe.each(wireProviders)('$name', (provider) => {
     )
   })
 
-  it('refuses half an answer', async () => {
-    await expect(ask('generate', 'truncated')).rejects.toMatchObject({ statusCode: 200, isRetryable: false })
-  })
+  it.each(['truncated', 'truncated-tool-call', 'malformed', 'empty'] as const)(
+    'refuses what is no whole answer (%s)',
+    async (scenario) => {
+      await expect(ask('generate', scenario)).rejects.toMatchObject({ statusCode: 200, isRetryable: false })
+    },
+  )
 
   it('does not pass off half a stream as a whole one', async () => {
     const answer = await ask('stream', 'truncated')

@@ -26,7 +26,7 @@ import { prepareFork } from './forking.ts'
 import { frozen } from './frozen.ts'
 import { Hub } from './hub.ts'
 import { requireRecord } from './look-up.ts'
-import { NO_OPTIONS, prepareRun } from './prepare-run.ts'
+import { NO_OPTIONS, prepareRun, requireTexts } from './prepare-run.ts'
 import { createRounds } from './rounds.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { type HandleContext, RunHandle } from './run-handle.ts'
@@ -102,6 +102,7 @@ function requireOptions(options: OrchestratorOptions): void {
     throw new OpspawnError('OPTIONS_INVALID', text)
   }
   requireTiming(timing)
+  if (options.clock !== undefined) requireShape('clock', options.clock, CLOCK, 'OPTIONS_INVALID', true)
   for (const [name, price] of Object.entries(prices)) requireShape(`prices, ${name}`, price, PRICE)
   if (queues.length === 0 || !queues.every((queue) => typeof queue === 'string' && queue !== '')) {
     throw new OpspawnError('OPTIONS_INVALID', 'createOrchestrator: queues must be a list of at least one name')
@@ -135,6 +136,7 @@ const OPTIONS: Shape = {
   random: 'function?',
   ids: 'function?',
 }
+const CLOCK: Shape = { now: 'function', setTimer: 'function', elapsed: 'function?' }
 const PRICE: Shape = { input: 'amount', output: 'amount', cacheRead: 'amount?' }
 
 function join(options: OrchestratorOptions, composition: Composition, hub: Hub): Orchestrator {
@@ -174,7 +176,8 @@ function join(options: OrchestratorOptions, composition: Composition, hub: Hub):
   const registering = options.work === false ? undefined : registerDefinitions(engine)
   if (options.work !== false) worker.start()
   const dispose = async (): Promise<void> => {
-    await registering
+    // The store is closed behind it; one that never answers is not waited for.
+    await atMost(1_000, registering)
     await composition.dispose()
   }
   return assemble(engine, worker, { registering, dispose }, hold, ids, options.work !== false)
@@ -284,6 +287,7 @@ function createLookUps(
     },
     async list(filter = {}, page = {}, options) {
       requireShape('list, filter', filter, FILTER)
+      requireTexts('list, filter', filter)
       requireShape('list, page', page, { cursor: 'text?', limit: 'whole?' })
       return frozen(await engine.store.list(filter, { ...page, limit: Math.min(page.limit ?? 100, MAX_PAGE) }, options))
     },

@@ -120,10 +120,11 @@ function repeated(planner: Planner, key: string): OpspawnError {
 
 function checkEffect(planner: Planner, view: RunView, given: Effect | undefined): Effect {
   const effect = given as Effect
-  if (typeof effect?.key !== 'string' || effect.key === '' || effect.key.length > 256) {
+  // Of half a character a hash makes the same as of any other: two calls would have one idempotency key.
+  if (typeof effect?.key !== 'string' || effect.key === '' || effect.key.length > 256 || !effect.key.isWellFormed()) {
     throw invalid(
       planner,
-      `has an effect whose key is ${show((effect as { key?: unknown } | undefined | null)?.key)}; a key has 1 to 256 characters`,
+      `has an effect whose key is ${show((effect as { key?: unknown } | undefined | null)?.key)}; a key has 1 to 256 characters of well-formed text`,
     )
   }
   if (!KINDS.includes(effect.kind)) {
@@ -259,7 +260,9 @@ function copyWishes(planner: Planner, view: RunView, effect: ModelEffect, checke
   const { key, toolChoice, responseFormat, settings } = effect
   if (toolChoice !== undefined) checked.toolChoice = copy(planner, `toolChoice of "${key}"`, toolChoice, view)
   if (responseFormat !== undefined) checked.responseFormat = copy(planner, `responseFormat of "${key}"`, responseFormat, view)
-  if (settings !== undefined) checked.settings = copy(planner, `settings of "${key}"`, settings, view)
+  if (settings === undefined) return
+  checked.settings = copy(planner, `settings of "${key}"`, settings, view)
+  requirePositive(planner, key, 'maxOutputTokens', checked.settings?.maxOutputTokens)
 }
 
 function copyNames(planner: Planner, key: string, member: string, names: readonly string[]): readonly string[] {

@@ -17,6 +17,7 @@ import { composeAgents } from './composition.ts'
 import type { ReadyAgent } from './definition.ts'
 import type { Engine } from './engine.ts'
 import type { ReplayOptions } from './replay.ts'
+import { tightenLimits } from './spending.ts'
 import { hashJson, hashText } from './system.ts'
 
 const KIND = 'definition'
@@ -132,7 +133,7 @@ function partsOf({ agent, planner, offered, output }: ReadyAgent): JsonObject {
       Object.entries(agent.models).map(([name, { provider, modelId }]) => [name, `${provider}/${modelId}`]),
     ),
     tools: Object.fromEntries(tools) as JsonObject,
-    limits: agent.limits as JsonObject,
+    limits: tightenLimits(agent.limits, {}) as JsonObject,
     instructions: short(hashText(agent.instructions ?? '')),
     output: output === undefined ? 'none' : short(hashJson(output.jsonSchema)),
   }) as JsonObject

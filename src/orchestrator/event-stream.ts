@@ -149,6 +149,8 @@ class EventStream implements AsyncIterator<RunStreamEvent> {
       }
       this.#advance()
       if (!isRecorded(event) || event.seq === this.#cursor + 1) return event
+      // The cursor was beyond the end: the store says that nothing more comes.
+      if (event.type === 'run-end') this.#behind = true
     }
     if (this.#overflowed) this.#behind = true
     this.#overflowed = false

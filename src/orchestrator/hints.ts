@@ -73,7 +73,8 @@ export function createHints(scheduler: Scheduler, clock: Clock, onFault: (error:
     publish(tasks) {
       if (tasks.length === 0 || isStopped) return
       // Nothing is lost that does not get through: the store still holds the runs and its sweep finds them.
-      scheduler.publish(tasks).catch((error: unknown) => (isFull(error) ? keep(tasks) : onFault(error)))
+      const publishing = async (): Promise<void> => scheduler.publish(tasks)
+      publishing().catch((error: unknown) => (isFull(error) ? keep(tasks) : onFault(error)))
     },
     stop() {
       isStopped = true

@@ -189,7 +189,7 @@ export function stricter(left: Verdict, right: Verdict): Verdict {
 
 /** Checks the policy itself; its rules are checked as they are compiled. @throws OpspawnError `OPTIONS_INVALID`, `LIMIT_INVALID` */
 export function requirePolicy(policy: Policy): void {
-  requireShape('policy', policy, { rules: 'list', otherwise: 'text?', approvalMs: 'positive?', mode: 'text?' })
+  requireShape('policy', policy, { rules: 'list', otherwise: 'text?', approvalMs: 'finite?', mode: 'text?' })
   if (policy.mode !== undefined && policy.mode !== 'enforce' && policy.mode !== 'dry-run')
     throw new OpspawnError('OPTIONS_INVALID', `policy.mode ${show(policy.mode)} is none of enforce, dry-run`)
 }

@@ -53,7 +53,7 @@ export async function prepareRun(
   const { agent } = ready
   requireOptions(options)
   const { tenant = 'default', runId = ids() } = options
-  const limits = options.limits === undefined ? { ...agent.limits } : tightenLimits(agent.limits, options.limits)
+  const limits = tightenLimits(agent.limits, options.limits ?? {})
   const maxSize = limits.payload ?? DEFAULT_LIMITS.payload
   const json = toJson(input, { maxSize })
   const origin: Writable<RunOrigin> = {
@@ -114,8 +114,9 @@ function requireOptions(options: StartOptions): void {
 export function requireTexts(where: string, options: StartOptions): void {
   for (const member of ['runId', 'tenant', 'session', 'idempotencyKey'] as const) {
     const value = options[member]
-    if (value === undefined || (value !== '' && value.length <= 256)) continue
-    throw new OpspawnError('OPTIONS_INVALID', `${where}: ${member} must have 1 to 256 characters`)
+    // Of half a character a database makes the same as of any other: two tenants would be one.
+    if (value === undefined || (value !== '' && value.length <= 256 && value.isWellFormed())) continue
+    throw new OpspawnError('OPTIONS_INVALID', `${where}: ${member} must have 1 to 256 characters of well-formed text`)
   }
   // Stores look runs up by them, and not every database reads a text beyond a NUL.
   for (const member of ['runId', 'idempotencyKey'] as const) {

@@ -12,6 +12,8 @@ export type Refusal = { readonly verdict: Verdict } | { readonly error: unknown 
 export interface Progress {
   readonly context: RunContext
   readonly log: RunLog
+  /** Where a write takes time; a store that keeps nothing answers at once. A run that was interrupted goes carefully. */
+  readonly goesAhead: boolean
   /** A list, not a map: it is short, and maps grow garbage when entries come and go. */
   readonly inFlight: Execution[]
   /** Keys of effects that may be performed and are not yet. */
@@ -46,10 +48,11 @@ export interface Progress {
 }
 
 /** A driver's state at the start. */
-export function createProgress(context: RunContext, log: RunLog): Progress {
+export function createProgress(context: RunContext, log: RunLog, goesAhead: boolean): Progress {
   return {
     context,
     log,
+    goesAhead,
     inFlight: [],
     startable: [],
     timed: new Map(),

@@ -18,6 +18,10 @@ describe('retryDelay', () => {
     expect(retryDelay({ baseMs: 10, maxMs: 25 }, 3, undefined, () => 1)).toBe(25)
     expect(retryDelay({ baseMs: 100, maxMs: 25 }, 1, undefined, () => 1)).toBe(25)
   })
+  test('can be recorded though nothing bounds it', () => {
+    expect(Number.isSafeInteger(retryDelay({ baseMs: Infinity, maxMs: Infinity }, 1, undefined, () => 0.5))).toBe(true)
+    expect(retryDelay({ baseMs: Infinity, maxMs: Infinity }, 1, undefined, () => 0)).toBe(0)
+  })
   test('waits no less than was asked for, and not all at the same time', () => {
     expect(retryDelay({}, 1, 7000, () => 0)).toBe(7000)
     expect(retryDelay({}, 1, 7000, () => 1)).toBe(7125)

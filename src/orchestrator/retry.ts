@@ -18,7 +18,7 @@ export function retryDelay(
 ): number {
   const base = policy.baseMs ?? DEFAULT_RETRY.baseMs
   const cap = policy.maxMs ?? DEFAULT_RETRY.maxMs
-  const bound = Math.min(cap, base * 2 ** (failures - 1))
+  const bound = Math.min(cap, base * 2 ** (failures - 1), Number.MAX_SAFE_INTEGER)
   const drawn = Math.round(random() * bound)
   return retryAfterMs === undefined ? drawn : retryAfterMs + Math.round(drawn / 4)
 }
@@ -37,7 +37,7 @@ export interface Fault {
  * @param now epoch milliseconds, for Retry-After given as a date
  */
 export function modelFault(thrown: unknown, now: number): Fault {
-  if (OpspawnError.is(thrown)) return { failure: toFailure(thrown, 'MODEL_FAILED') }
+  if (OpspawnError.is(thrown)) return ownFault(thrown, 'MODEL_FAILED')
   const status = safely(() => (thrown as { statusCode?: unknown }).statusCode)
   const network = typeof status !== 'number' && isNetworkError(thrown)
   if (isCut(thrown, status)) return { failure: { ...toFailure(thrown, 'MODEL_INTERRUPTED'), retryable: true } }
@@ -63,8 +63,10 @@ function codeOf(status: unknown): ErrorCode {
 /** A success whose body was cut or broken, or a stream that ended in the middle: the provider packages call both an error of the data. */
 function isCut(thrown: unknown, status: unknown): boolean {
   if (typeof status === 'number') return status >= 200 && status < 300
-  return safely(() => (thrown as { name?: unknown }).name) === 'AI_InvalidResponseDataError'
+  return BROKEN_DATA.has(safely(() => (thrown as { name?: unknown }).name))
 }
+
+const BROKEN_DATA: ReadonlySet<unknown> = new Set(['AI_InvalidResponseDataError', 'AI_JSONParseError'])
 
 /** Anything can be thrown, also what throws when it is looked at. */
 function safely<T>(read: () => T): T | undefined {
@@ -75,14 +77,17 @@ function safely<T>(read: () => T): T | undefined {
   }
 }
 
-/** Understands what a tool's body threw: retryable where it says so, or where a connection failed; `details.retryAfterMs` is the least wait. */
+/** Understands what a tool's body threw: retryable where it says so, or where a connection failed. */
 export function toolFault(thrown: unknown): Fault {
-  const failure = toFailure(thrown, 'TOOL_FAILED')
+  const fault = ownFault(thrown, 'TOOL_FAILED')
+  return fault.failure.retryable || !isNetworkError(thrown) ? fault : { ...fault, failure: { ...fault.failure, retryable: true } }
+}
+
+/** Understands what says itself whether it may be tried again; `details.retryAfterMs` is the least wait. */
+export function ownFault(thrown: unknown, code: ErrorCode): Fault {
+  const failure = toFailure(thrown, code)
   const { retryAfterMs } = (failure.details ?? {}) as { readonly retryAfterMs?: unknown }
-  return {
-    failure: failure.retryable || !isNetworkError(thrown) ? failure : { ...failure, retryable: true },
-    retryAfterMs: typeof retryAfterMs === 'number' ? clampWait(retryAfterMs) : undefined,
-  }
+  return { failure, retryAfterMs: typeof retryAfterMs === 'number' ? clampWait(retryAfterMs) : undefined }
 }
 
 const NETWORK_CODES: ReadonlySet<unknown> = new Set([

@@ -1,12 +1,4 @@
-import {
-  type Claim,
-  foldHistory,
-  type EffectRecord,
-  OpspawnError,
-  type RunEvent,
-  type RunOutcome,
-  type Signal,
-} from '../core/index.ts'
+import { type Claim, type EffectRecord, OpspawnError, type RunEvent, type RunOutcome, type Signal } from '../core/index.ts'
 import { decideOnce } from './deciding.ts'
 import type { ReadyAgent } from './definition.ts'
 import { mayPark, nextDue, takeDue } from './due.ts'
@@ -17,16 +9,14 @@ import { takeInbox } from './inbox.ts'
 import { perform } from './perform.ts'
 import { type Insistence, insist } from './insisting.ts'
 import { refuseForbidden } from './judging-again.ts'
-import { isSetAside } from './pausing.ts'
-import { createProgress, empty, type Progress } from './progress.ts'
-import { createPromptCache } from './prompt.ts'
+import { isFirstTurn, loadPast, opened } from './opening.ts'
+import { empty, type Progress } from './progress.ts'
 import { announceUnsafe } from './resuming.ts'
-import { RunLog } from './run-log.ts'
-import { isTurn, loadSession } from './session.ts'
+import type { RunLog } from './run-log.ts'
 import { takeSettlements } from './settling.ts'
 import { takeUp } from './taking-over.ts'
 import { transact } from './transacting.ts'
-import { catchUp, goAhead, ownSpending, writeAfterAll } from './writing.ts'
+import { catchUp, goAhead, writeAfterAll } from './writing.ts'
 
 /** How a driver left its run: ended, given back to wait or because it was paused, given back because the worker stops, or taken away. */
 export type DriveEnd = 'ended' | 'parked' | 'drained' | 'lost'
@@ -40,8 +30,6 @@ export class RunDriver {
   readonly #claim: Claim
   readonly #ready: ReadyAgent
   readonly #insistence: Insistence
-  /** Where a write takes time; a store that keeps nothing answers at once. A run that was interrupted goes carefully. */
-  readonly #goesAhead: boolean
   #progress: Progress | undefined
   #inbox: Signal[] = []
   readonly #seenSignals = new Set<string>()
@@ -57,7 +45,6 @@ export class RunDriver {
     this.#ready = ready
     const isGivenUp = (): boolean => this.#lost !== undefined || this.#abandoned
     this.#insistence = { engine, runId: claim.run.runId, isGivenUp }
-    this.#goesAhead = engine.store.capabilities.durability !== 'none' && claim.run.deliveries <= 1
     this.deliver(claim.inbox)
   }
 
@@ -102,14 +89,13 @@ export class RunDriver {
     try {
       const progress = await this.#open()
       const { log } = progress
-      for (;;) {
-        if (this.#lost !== undefined) return 'lost'
-        if (log.onTheWay?.hasFailed === true) await catchUp(this.#insistence, progress)
+      while (this.#lost === undefined) {
+        if (log.hasFailed) await catchUp(this.#insistence, progress)
         log.tick()
         const advancing = this.#advance(progress)
         if (advancing !== undefined && (await this.#isOvertaken(advancing, progress))) continue
         const begins = this.#begins(progress)
-        const ahead = this.#goesAhead ? goAhead(this.#insistence, progress, begins) : undefined
+        const ahead = goAhead(this.#insistence, progress, begins)
         if (ahead !== undefined) await ahead
         else if (!log.isClean) {
           const isBehind = log.isAhead
@@ -121,22 +107,24 @@ export class RunDriver {
         }
         empty(progress.reserving)
         if (log.view.outcome !== undefined) return 'ended'
-        if (this.#lost !== undefined) return 'lost'
         const pause = this.#goOn(progress, begins)
         if (pause === undefined) continue
         const end = await pause
         if (end !== undefined) return end
         this.#stopResting()
       }
+      return 'lost'
     } catch (error) {
-      this.#stopAll(error)
-      if (this.#isLostBy(error)) return 'lost'
-      throw error
+      return this.#breakOff(error)
     }
   }
 
-  #isLostBy(error: unknown): boolean {
-    return this.#lost !== undefined || OpspawnError.is(error, 'LEASE_LOST') || OpspawnError.is(error, 'SEQUENCE_CONFLICT')
+  /** Nothing more is done here: the run is another worker's. @throws the error where it is not */
+  #breakOff(error: unknown): DriveEnd {
+    this.#stopAll(error)
+    if (this.#lost !== undefined || OpspawnError.is(error, 'LEASE_LOST') || OpspawnError.is(error, 'SEQUENCE_CONFLICT'))
+      return 'lost'
+    throw error
   }
 
   /** A step that is not waited for any more does not count. The run goes on without it, unless it is to be given back now. */
@@ -157,14 +145,19 @@ export class RunDriver {
 
   /** Begins what may begin, and says what there is to wait for: nothing, something that happens, or that the run is given back, which is how the drive ends. */
   #goOn(progress: Progress, begins: boolean): Promise<DriveEnd | undefined> | undefined {
-    const { log } = progress
+    if (this.#lost !== undefined) return undefined
     // Abandoned while it was being written: what was under way is not in flight any more, and not to be waited for.
     if (begins && !this.#abandoned) this.#start(progress)
     else if (progress.inFlight.length === 0 && progress.over.length === 0)
       return this.#giveBack(this.#draining ? 'drain' : 'park')
     if (progress.context.transactions !== undefined)
       return transact(progress, this.#insistence, (over) => this.#finishes(over, progress))
-    if (this.#isBusy(progress)) return undefined
+    return this.#isBusy(progress) ? undefined : this.#waitFor(progress)
+  }
+
+  /** Waits for what comes next: here where that is near, given back where it is not; not at all where it is due already. */
+  #waitFor(progress: Progress): Promise<DriveEnd | undefined> | undefined {
+    const { log } = progress
     const dueAt = progress.paused ? undefined : nextDue(progress)
     if (dueAt !== undefined && dueAt <= log.steady()) return undefined
     return mayPark(progress, dueAt) ? this.#giveBack('wait', dueAt && log.fromSteady(dueAt)) : this.#rest(log, dueAt)
@@ -172,44 +165,15 @@ export class RunDriver {
 
   /** Reads the history and takes up what was open in it. */
   async #open(): Promise<Progress> {
-    const engine = this.#engine
-    const { run, fence, history } = this.#claim
+    const { run, history } = this.#claim
     // A short one came along with the claim.
-    const events = history ?? (await insist(this.#insistence, 'read', () => engine.store.read(run.runId, 1)))
-    const first = events[0]
-    if (first?.type !== 'run-start') throw new OpspawnError('STORE_FAILED', `the history of run ${run.runId} has no beginning`)
-    const view = foldHistory(this.#ready.definitionFor(first.origin), events)
-    const log = new RunLog(engine, fence, first.origin, view, run.updatedAt, this.#goesAhead ? ownSpending(run, view) : undefined)
-    const context = {
-      engine,
-      ready: this.#ready,
-      origin: first.origin,
-      view,
-      fence,
-      prompts: createPromptCache((messages) => engine.conversations.isPlain(messages)),
-      startedAt: first.at,
-      interrupted: new Set<string>(),
-      routes: undefined,
-      transactions: undefined,
-      wake: () => this.#wake?.(undefined),
-    }
-    const progress = createProgress(context, log)
+    const events = history ?? (await insist(this.#insistence, 'read', () => this.#engine.store.read(run.runId, 1)))
+    const wake = (): void => this.#wake?.(undefined)
+    const progress = opened(this.#engine, this.#claim, this.#ready, events, wake)
     this.#progress = progress
-    progress.paused = view.cancelReason === undefined && isSetAside(events)
     this.#tellBeginning(events)
-    if (view.decisions === 0) {
-      const isFresh = view.session !== undefined && isTurn(first.origin) && !events.some((event) => event.type === 'session-load')
-      if (isFresh) {
-        const knowsRuns = this.#ready.memories.size > 0
-        const past = await insist(this.#insistence, 'list', () => loadSession(engine.store, view, knowsRuns))
-        if (past !== undefined) log.record(past)
-      }
-      return progress
-    }
-    const asked = events.find((event) => event.type === 'cancel-request')
-    if (asked !== undefined) progress.cancelBy = asked.at + engine.timing.cancelMs
-    progress.askPlanner = view.open === 0 || this.#ready.planner.reactive === true
-    await takeUp(progress, events, run.spending.used.steps + run.spending.reserved.steps > 0)
+    if (progress.log.view.decisions > 0) await takeUp(progress, events, run.spending)
+    else if (isFirstTurn(progress, events)) await loadPast(progress, this.#insistence)
     return progress
   }
 

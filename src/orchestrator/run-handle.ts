@@ -140,6 +140,7 @@ export class RunHandle<Output> implements Run<Output> {
   }
 
   async signal(name: string, payload: Json = null, options: OperationOptions & { readonly id?: string } = {}): Promise<void> {
+    requireShape('signal, options', options, { id: 'any?', signal: 'any?' })
     const { id = createId() } = options
     for (const [what, text] of Object.entries({ name, id })) {
       if (typeof text === 'string' && SIGNAL_TEXT.test(text) && !text.startsWith('opspawn.')) continue

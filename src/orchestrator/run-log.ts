@@ -170,6 +170,11 @@ export class RunLog implements Writing {
     return this.#onTheWay
   }
 
+  /** Whether something that was sent was not written, as far as is known. */
+  get hasFailed(): boolean {
+    return this.#onTheWay?.hasFailed === true
+  }
+
   /** Whether something is on its way. */
   get isAhead(): boolean {
     return this.#onTheWay !== undefined && this.#onTheWay.count > 0

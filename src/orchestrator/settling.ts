@@ -15,7 +15,7 @@ import { endEffect, type Progress, watchTime } from './progress.ts'
 import { toolOf } from './routing.ts'
 import type { RunContext } from './run-context.ts'
 import { settleUnknown } from './unknown-outcomes.ts'
-import { DEFAULT_RETRY, type Fault, modelFault, retryDelay, toolFault } from './retry.ts'
+import { DEFAULT_RETRY, type Fault, modelFault, ownFault, retryDelay, toolFault } from './retry.ts'
 
 /** Records what the executions that are over came to: an outcome, or another try. */
 export function takeSettlements(progress: Progress): void {
@@ -133,7 +133,7 @@ function understand(ready: ReadyAgent, effect: Effect, thrown: unknown, now: num
   const { kind } = effect
   if (kind === 'model') return withModel(ready, effect, thrown, modelFault(thrown, now))
   if (kind === 'tool') return toolFault(thrown)
-  return { failure: toFailure(thrown, kind === 'run' ? 'INTERNAL' : 'MEMORY_FAILED') }
+  return ownFault(thrown, kind === 'run' ? 'INTERNAL' : 'MEMORY_FAILED')
 }
 
 /** A provider's error names neither the model nor, mostly, the status: both are said with it. */

@@ -108,7 +108,7 @@ export function mergeSpending(left: SpendingChange | undefined, right: SpendingC
   return merged
 }
 
-/** Cuts wished limits to those that hold anyway, be it by default. */
+/** Cuts wished limits to those that hold anyway, be it by default, and makes them such as a history can hold. */
 export function tightenLimits(held: RunLimits, wished: RunLimits): RunLimits {
   const defaults: RunLimits = DEFAULT_LIMITS
   const limits: { -readonly [K in keyof RunLimits]: RunLimits[K] } = { ...held }
@@ -116,6 +116,12 @@ export function tightenLimits(held: RunLimits, wished: RunLimits): RunLimits {
     if (value === undefined) continue
     const present = limits[name] ?? defaults[name]
     limits[name] = present === undefined ? value : Math.min(present, value)
+  }
+  // JSON has no Infinity: it is no limit at all, or, where none would be the default, the largest number.
+  for (const name of Object.keys(limits) as (keyof RunLimits)[]) {
+    if (limits[name] !== Infinity) continue
+    if (defaults[name] === undefined) delete limits[name]
+    else limits[name] = Number.MAX_SAFE_INTEGER
   }
   return limits
 }

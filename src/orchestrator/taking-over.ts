@@ -1,4 +1,4 @@
-import type { EffectRecord, RunEvent } from '../core/index.ts'
+import type { EffectRecord, RunEvent, Spending } from '../core/index.ts'
 import { admit } from './admission.ts'
 import { askPerson } from './deciding.ts'
 import { matchSignals, openRecords } from './inbox.ts'
@@ -11,8 +11,12 @@ import { ONE_STEP } from './spending.ts'
  * Takes up the open effects of a run; its calls are judged once more. Those that came along with a fork were let in by another run, perhaps under other
  * rules and with a person's approval that was for that one: they are let in anew.
  */
-export async function takeUp(progress: Progress, events: readonly RunEvent[], hasSpent: boolean): Promise<void> {
-  const { log } = progress
+export async function takeUp(progress: Progress, events: readonly RunEvent[], { used, reserved }: Spending): Promise<void> {
+  const { log, context } = progress
+  const asked = events.find((event) => event.type === 'cancel-request')
+  if (asked !== undefined) progress.cancelBy = asked.at + context.engine.timing.cancelMs
+  progress.askPlanner = log.view.open === 0 || context.ready.planner.reactive === true
+  const hasSpent = used.steps + reserved.steps > 0
   const along = keysTakenAlong(events)
   for (const record of openRecords(log.view)) {
     if (along.has(record.effect.key) && isUntouched(record)) await letIn(progress, record, hasSpent)

@@ -34,7 +34,9 @@ export function settleUnknown(progress: Progress, record: EffectRecord, failure:
   const { key } = record.effect
   const ready = record.effect.kind === 'tool' ? toolOf(context, record.effect) : undefined
   if (record.effect.kind !== 'tool' || ready?.tool.onUnknown !== 'ask') {
-    endEffect(progress, key, { status: 'unknown', error: failure }, execution)
+    // What a call threw itself is data too; of one that was broken off nothing came back.
+    const labels = execution?.end === 'thrown' ? ready?.brings : undefined
+    endEffect(progress, key, { status: 'unknown', error: failure }, execution, labels)
     return
   }
   const effect = asMade(context, record.effect)

@@ -51,6 +51,7 @@ function mayRepeat(context: RunContext, record: EffectRecord | undefined): boole
  */
 export function goAhead(insistence: Insistence, progress: Progress, begins: boolean): Promise<void> | undefined {
   const { log, context, startable } = progress
+  if (!progress.goesAhead) return undefined
   if (!begins || !mayGoAhead(progress))
     return log.isClean && log.isAhead && startable.length > 0 ? catchUp(insistence, progress) : undefined
   if (!log.isClean) log.sendOff(context.wake)

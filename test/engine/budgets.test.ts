@@ -4,6 +4,7 @@ import {
   agent,
   callModel,
   callTool,
+  ended,
   expectFailure,
   gauge,
   guardFile,
@@ -172,6 +173,25 @@ describe('tokens', () => {
     expect(reserved).toEqual(NOTHING)
     expect(used.tokens).toBeLessThanOrEqual(150)
     expect(used.steps).toBe(model.calls)
+  })
+})
+
+describe('Infinity', () => {
+  const none = { steps: Infinity, tokens: Infinity, cost: Infinity, durationMs: Infinity, decisions: Infinity, payload: Infinity }
+  test('is no limit, whatever a store can keep of it: of an agent, of a child, of a start and of a fork', async () => {
+    const model = greedy(5)
+    const kid = agent('kid', once(callModel('k')), { model: greedy(5), limits: none })
+    const steps = Array.from({ length: 60 }, (_, n) => callModel(`m${n}`))
+    const subject = agent('subject', inTurn(child('c', 'kid'), ...steps), { model, agents: [kid], limits: none })
+    const prices = { '*': { input: 1, output: 1 } }
+    const played = await play(subject, { agents: [kid], start: { limits: none }, options: { prices } })
+    expect(played.outcome).toEqual({ status: 'completed', output: 'done' })
+    expect(played.effect('c')).toEqual({ status: 'completed', value: 'done' })
+    expect(model.calls).toBe(60)
+    expect(Object.keys(played.record.limits).toSorted()).toEqual(['decisions', 'payload', 'steps'])
+    expect(await played.ops.definition(played.run.id)).toMatchObject({ here: true })
+    const fork = await played.ops.fork(played.run.id, { afterSeq: 1, limits: none })
+    expect(await ended(fork, played.clock)).toEqual({ status: 'completed', output: 'done' })
   })
 })
 

@@ -110,6 +110,21 @@ describe('dispose', () => {
     await expect(watching).rejects.toMatchObject({ code: 'ORCHESTRATOR_DRAINING' })
   })
 
+  test('it ends although the store never answers what it is told of definitions', async () => {
+    const inner = memoryStore()
+    const closed: string[] = []
+    const documents = { ...(inner.documents as NonNullable<Store['documents']>), get: never }
+    const capabilities = { ...inner.capabilities, durability: 'process' } as const
+    const store: Store = {
+      ...sharedStore(inner, { capabilities, documents }),
+      [Symbol.asyncDispose]: async () => void closed.push('store'),
+    }
+    const ops = await createOrchestrator({ announce: false, agents: [quick], store })
+    expect(await (await ops.start(quick, 'x')).result).toMatchObject({ status: 'completed' })
+    await ops.close()
+    expect(closed).toEqual(['store'])
+  })
+
   test('no timer of a closed orchestrator stays on the clock', async () => {
     const { ops, clock } = await world({ agents: [quick] })
     const run = await ops.start(quick, 'x')

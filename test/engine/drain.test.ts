@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { defineAgent, OpspawnError } from '../../src/index.ts'
 import { manualClock, scriptedModel } from '../../src/testing/index.ts'
 import { call, gate, never, noting, planner, stepsPlanner, untilAborted } from './support/parts.ts'
-import { closeAll, historyOf, ofType, outcomeAt, outcomeOf, settle, until, world } from './support/world.ts'
-import { memoryStore, sharedStore } from './support/wrappers.ts'
+import { closeAll, historyOf, historySoFar, ofType, outcomeAt, outcomeOf, settle, until, world } from './support/world.ts'
+import { fastqScheduler, memoryStore, sharedStore, wrapScheduler } from './support/wrappers.ts'
 
 afterEach(closeAll)
 
@@ -155,6 +155,31 @@ describe('drain (S15)', () => {
     await soon(draining, 40)
     const second = await world({ agents: [agent], store: sharedStore(store), clock })
     expect(await outcomeOf(clock, await second.ops.run(run.id))).toEqual({ status: 'completed', output: ['done'] })
+  })
+
+  test.each<[string, () => Promise<never>]>([
+    ['rejects', () => Promise.reject(new Error('the broker is away'))],
+    [
+      'throws',
+      () => {
+        throw new Error('the broker is away')
+      },
+    ],
+  ])('a scheduler whose drain %s takes no time from what runs, and is told of', async (_how, drain) => {
+    const open = gate<string>()
+    const tool = noting('step', () => open.promise, { effect: 'unsafe' })
+    const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
+    const scheduler = { ...wrapScheduler(fastqScheduler(), (tasks, pass) => pass(tasks)), drain }
+    const { ops, clock, faults } = await world({ agents: [agent], scheduler })
+    const run = await ops.start(agent, 'go')
+    await until(clock, 'the tool runs', () => tool.calls.length === 1)
+    const draining = ops.drain(60_000)
+    await settle(clock)
+    expect(tool.calls[0]?.context.signal.aborted).toBe(false)
+    open.open('done')
+    expect(await draining).toEqual({ handedBack: [run.id] })
+    expect(outcomeAt(await historySoFar(ops, run.id), 'step')).toEqual({ status: 'completed', value: 'done' })
+    expect(faults).toMatchObject([{ failure: { message: 'the broker is away' }, context: { where: 'drain' } }])
   })
 
   test('drain ends although the store never answers', async () => {

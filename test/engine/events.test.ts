@@ -52,6 +52,19 @@ describe('history', () => {
     expect(await now(clock, collect(run.events(length + 100)))).toEqual([])
   })
 
+  test('a cursor beyond the end of a run that goes on ends with it', async () => {
+    const open = gate<string>()
+    const tool = noting('step', () => open.promise)
+    const agent = defineAgent({ name: 'walker', tools: [tool], planner: stepsPlanner([call('step')]) })
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go')
+    const beyond = collect(run.events(100))
+    await until(clock, 'the tool runs', () => tool.calls.length === 1)
+    open.open('done')
+    await run.result
+    expect(await now(clock, beyond)).toEqual([])
+  })
+
   test('a history longer than a page comes whole', async () => {
     const many = Array.from({ length: 700 }, (_, index) => [call('step', {}, `k${index}`)])
     const agent = defineAgent({ name: 'walker', tools: [noting('step')], planner: stepsPlanner(...many) })

@@ -89,6 +89,25 @@ describe('full queues (S14)', () => {
     await endAll(runs, clock)
     expect(clock.now() - begun).toBeLessThan(2_000)
   })
+  test('a scheduler that throws at once loses nothing either: what was accepted is known, and the sweep makes up for it (S1)', async () => {
+    const clock = manualClock()
+    const scheduler = wrapScheduler(fastqScheduler(), (tasks, pass) => {
+      if (clock.now() === begun) throw new Error('the broker is away')
+      return pass(tasks)
+    })
+    const begun = clock.now()
+    const ops = await open({
+      agents: [agent('subject', once(callTool('a', 'ok')), { tools: [tool('ok', () => 1)] })],
+      clock,
+      scheduler,
+    })
+    const faults: string[] = []
+    ops.on('fault', ({ message }, { where }) => void faults.push(`${where}: ${message}`))
+    const runs = await startMany(ops, 'subject', 3)
+    await turns()
+    expect(faults).toEqual(runs.map(() => 'publish: the broker is away'))
+    expect(await endAll(runs, clock)).toEqual(runs.map(() => done))
+  })
   test('what a full scheduler refused is let go when the orchestrator stops', async () => {
     const clock = manualClock()
     let offers = 0

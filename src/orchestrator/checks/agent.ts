@@ -40,6 +40,8 @@ const GIVEN: Shape = {
   delegates: 'list?',
   memories: 'list?',
 }
+/** What budgets are set aside by; the rest is the model's. */
+const SETTINGS: Shape = { maxOutputTokens: 'whole?' }
 const DELEGATE: Shape = { agent: 'text', description: 'text?', handoff: 'flag?' }
 
 /**
@@ -74,6 +76,7 @@ export function requireAgent(agent: Agent): void {
     requireName('model', name)
     requireModel(`${where}, model "${name}"`, model)
   }
+  if (agent.settings !== undefined) requireShape(`${where}, settings`, agent.settings, SETTINGS, 'AGENT_INVALID', true)
   requireLimits(where, agent.limits)
   requireGates(where, agent.gates)
   requireRetry(where, agent.retry)

@@ -18,6 +18,7 @@ const CHECKS = {
   number: (value: unknown): boolean => Number.isFinite(value),
   /** Above 0; Infinity is no limit. */
   positive: (value: unknown): boolean => typeof value === 'number' && value > 0,
+  finite: (value: unknown): boolean => CHECKS.positive(value) && value !== Infinity,
   /** A whole number above 0; Infinity is no limit. */
   upTo: (value: unknown): boolean => CHECKS.whole(value) || value === Infinity,
   amount: (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0,
@@ -34,6 +35,7 @@ const WORDS: Readonly<Record<Base, string>> = {
   object: 'an object',
   number: 'a number',
   positive: 'a number above 0',
+  finite: 'a finite number above 0',
   upTo: 'a whole number above 0, or Infinity',
   amount: 'a number, 0 or more',
   whole: 'a whole number above 0',
@@ -72,4 +74,4 @@ function requireMember(where: string, member: string, kind: Shape[string], item:
   throw new OpspawnError(LIMITS.has(base) ? 'LIMIT_INVALID' : code, text, { details: { member } })
 }
 
-const LIMITS: ReadonlySet<Base> = new Set<Base>(['positive', 'upTo', 'amount', 'whole', 'count'])
+const LIMITS: ReadonlySet<Base> = new Set<Base>(['positive', 'finite', 'upTo', 'amount', 'whole', 'count'])

@@ -30,7 +30,7 @@ export function checkOptions(options: MemoryStoreOptions): void {
     throw new OpspawnError('OPTIONS_INVALID', `memoryStore has no member "${unknown}"; it may have ${known.join(', ')}`, {
       details: { member: unknown },
     })
-  if (options.clock === null || !['object', 'undefined'].includes(typeof options.clock))
+  if (options.clock !== undefined && typeof (options.clock as Partial<Clock> | null)?.now !== 'function')
     throw new OpspawnError('OPTIONS_INVALID', 'memoryStore: clock must be an object with a now function')
   for (const member of LIMITS) {
     const value = options[member]

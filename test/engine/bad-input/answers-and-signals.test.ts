@@ -155,6 +155,15 @@ describe('signals', () => {
     const run = await waiting(ops, 'waits')
     await expectCode(() => run.signal('go', 1, { id }), 'SIGNAL_INVALID', 'signal id')
   })
+  test.each([null, 'same', { ID: 'same' }] as never[])(
+    'with options of %j are refused: a misspelt id must not pass as none',
+    async (options) => {
+      const ops = await opened()
+      const run = await waiting(ops, 'waits')
+      await expectCode(() => run.signal('go', 1, options), 'OPTIONS_INVALID', /signal, options/)
+      expect((await ops.record(run.id)).status).toBe('waiting')
+    },
+  )
   test("whose id is the engine's own for cancelling do not take cancelling away (S11)", async () => {
     const ops = await opened()
     const run = await waiting(ops, 'waits')

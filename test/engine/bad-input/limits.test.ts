@@ -92,8 +92,13 @@ describe('limits', () => {
   test('a misspelt member of timing is named', async () => {
     expect((await refusal({ timing: { sweep: 5 } as never })).message).toMatch('sweep')
   })
-  test.each(bad)('policy.approvalMs of %s is refused', async (approvalMs) => {
-    expect((await refusal({ policy: { rules: [], approvalMs } })).message).toMatch('approvalMs')
+  test.each([...bad, Infinity as never])('policy.approvalMs of %s is refused: approvals expire', async (approvalMs) => {
+    const error = await refusal({ policy: { rules: [], approvalMs } })
+    expect(error).toMatchObject({ code: 'LIMIT_INVALID', message: expect.stringContaining('approvalMs') as string })
+  })
+  test.each([...bad, 0.5, Infinity] as never[])('settings.maxOutputTokens of %s is refused', async (maxOutputTokens) => {
+    const settings = { maxOutputTokens }
+    await expectCode(() => agent('subject', idle, { settings }), 'LIMIT_INVALID', 'maxOutputTokens', 'agent "subject"')
   })
   test.each([-1, Number.NaN, 'many', undefined] as never[])('a price of %s is refused with its row', async (input) => {
     const error = await refusal({ prices: { 'test/m': { input, output: 1 } } })

@@ -38,6 +38,7 @@ describe('duplicate and unknown parts', () => {
     ['store', memoryStore(), memoryStore()],
     ['scheduler', fastqScheduler(), fastqScheduler()],
     ['memory', inProcessMemory(), inProcessMemory()],
+    ['planner', plan(() => ({ type: 'idle' })), plan(() => ({ type: 'idle' }))],
   ] as [string, Plugin, Plugin][])('two plugins of one name are refused: %s', async (_kind, first, second) => {
     const error = await refusal({ plugins: [first, second] })
     expect(error.code).toBe('NAME_DUPLICATE')
@@ -48,6 +49,12 @@ describe('duplicate and unknown parts', () => {
     const error = await refusal({ plugins: [memoryStore(), other] })
     expect(error.code).toBe('NAME_DUPLICATE')
     expect(error.message).toMatch(/store-memory.*second-store/)
+  })
+  test('two default planners of different names are refused with both names', async () => {
+    const planners = ['careful', 'hasty'].map((name) => plan(() => ({ type: 'idle' }), { name }))
+    const error = await refusal({ plugins: planners })
+    expect(error.code).toBe('NAME_DUPLICATE')
+    expect(error.message).toMatch(/"careful" and "hasty"/)
   })
   test('a tool name that nobody registered is named, with those that are', async () => {
     const error = await refusal({ agents: [agent('subject', idle, { tools: ['serch'] })], plugins: [tool('search', () => 1)] })
@@ -145,7 +152,19 @@ describe('values that are no plugins', () => {
   test('a factory that was not called is pointed out', async () => {
     expect((await refusal({ plugins: [memoryStore as never] })).message).toMatch(/forget to call/)
   })
-  test.each(['tool/2', 'planner/9', 'store/0', '__proto__', 'toString', ''])('spec %j is refused', async (spec) => {
+  const foreign = [
+    'tool/2',
+    'planner/9',
+    'store/0',
+    'memory/2',
+    'scheduler/2',
+    'extension/2',
+    'agent/2',
+    '__proto__',
+    'toString',
+    '',
+  ]
+  test.each(foreign)('spec %j is refused', async (spec) => {
     const error = await refusal({ plugins: [raw({ spec, name: 'future', execute() {} })] })
     expect(error.code).toBe('PLUGIN_SPEC_UNSUPPORTED')
     expect(error.message).toMatch(/"future".*tool\/1/)
@@ -192,6 +211,10 @@ describe('values that are no plugins', () => {
   test.each([[null], ['text'], [5]])('createOrchestrator(%j) is refused with a code', async (options) => {
     const { createOrchestrator } = await import('../../../src/index.ts')
     await expectCode(() => createOrchestrator(options as never), 'OPTIONS_INVALID')
+  })
+  test.each([{}, { now: () => 0 }, { now: 5, setTimer() {} }])('a clock of %j is refused before anything runs', async (clock) => {
+    const error = await refusal({ clock: clock as never })
+    expect(error).toMatchObject({ code: 'OPTIONS_INVALID', message: expect.stringMatching(/clock.*(now|setTimer)/) })
   })
   test('an option that does not exist is named, with those that do', async () => {
     const error = await refusal({ agent: [] } as never)

@@ -29,6 +29,13 @@ describe('listings', () => {
     const ops = await opened()
     await expectCode(() => ops.list({}, { cursor }), 'OPTIONS_INVALID', 'cursor')
   })
+  test.each(['tenant', 'session', 'runId'])(
+    'a filter by %s with half a character is refused: it could find somebody else',
+    async (member) => {
+      const ops = await opened()
+      await expectCode(() => ops.list({ [member]: 't\uD800' }), 'OPTIONS_INVALID', member)
+    },
+  )
   test('a misspelt filter is named: it must not list every tenant', async () => {
     const ops = await opened()
     await ops.start('echo', 'x')

@@ -11,6 +11,17 @@ describe('stopping', () => {
     await expectCode(() => ops.start('echo', 'x'), 'ORCHESTRATOR_DRAINING', 'stopping')
     await draining
   })
+  test('fork and trigger while draining are refused, with nothing accepted', async () => {
+    const ops = await opened()
+    const run = await ops.start('echo', 'x')
+    await run.result
+    await ops.schedules.put({ name: 'hourly', agent: 'echo', every: '1h' })
+    const draining = ops.drain(10)
+    await expectCode(() => ops.fork(run.id, { afterSeq: 1 }), 'ORCHESTRATOR_DRAINING', 'stopping')
+    await expectCode(() => ops.schedules.trigger('hourly'), 'ORCHESTRATOR_DRAINING', 'stopping')
+    await draining
+    expect((await ops.list()).runs.map(({ runId }) => runId)).toEqual([run.id])
+  })
   test('start after closing is refused', async () => {
     const ops = await opened()
     await ops[Symbol.asyncDispose]()
