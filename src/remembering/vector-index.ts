@@ -3,6 +3,8 @@ import { topK, type Scored, type TopK } from './top-k.ts'
 
 /** Unit vectors in one block of memory, searched one by one: exact, and below some 50,000 vectors faster than an index. */
 export interface VectorIndex {
+  /** Numbers of each vector. */
+  readonly dims: number
   /** Sets a slot's vector, which must have been checked. */
   set(slot: number, vector: Float32Array): void
   /** The slot's vector; undefined where it has none. A view: it changes with the index. */
@@ -49,6 +51,7 @@ export function vectorIndex(dims: number, scan: Scan): VectorIndex {
   let end = 0
 
   return {
+    dims,
     set(slot, vector) {
       if (slot >= isSet.length) {
         const capacity = 2 * Math.ceil(Math.max(isSet.length * 1.5, slot + 1) / 2)
