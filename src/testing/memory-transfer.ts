@@ -37,6 +37,17 @@ export const memoryTransferCases: readonly MemoryCase[] = [
     },
   },
   {
+    name: '25: a record of several megabytes goes out and in',
+    async run({ memory, open }) {
+      const content = { parts: Array.from({ length: 3 }, () => 'é'.repeat(1_000_000)) }
+      await memory.bind({ tenant: 't' }).append([fact('large', { id: 'a', content })])
+      const lines = await linesOf(memory.export('t'))
+      const copy = await open()
+      assertEqual(await copy.import(asLines(lines)), { imported: 1 }, 'the import')
+      assert(JSON.stringify((await linesOf(copy.export('t')))[1]) === JSON.stringify(lines[1]), 'the second export is the first')
+    },
+  },
+  {
     name: '25: an import that broke off goes on where it was',
     async run({ memory, open }) {
       await memory.bind({ tenant: 't' }).append(Array.from({ length: 30 }, (_, at) => fact(`item ${at}`)))
@@ -66,6 +77,13 @@ export const memoryTransferCases: readonly MemoryCase[] = [
         ['a changed text', 'MEMORY_INPUT_INVALID', [header, { ...first, text: 'forged' }, second, end]],
         ['a missing line', 'MEMORY_INPUT_INVALID', [header, first, end]],
         ['another tenant', 'MEMORY_INPUT_INVALID', [header, { ...first, scope: { tenant: 'victim' } }, second, end]],
+        ...[undefined, 't', {}, { tenant: 't', session: '' }, { tenant: 't', thread: 'x' }].map(
+          (scope) =>
+            [`the scope ${JSON.stringify(scope)}`, 'MEMORY_INPUT_INVALID', [header, { ...first, scope }, second, end]] as const,
+        ),
+        ...[{ seq: 0 }, { seq: 1.5 }, { version: '1' }, { createdAt: null }, { supersededBy: '' }, { contentHash: 'x' }].map(
+          (bad) => [JSON.stringify(bad), 'MEMORY_INPUT_INVALID', [header, { ...first, ...bad }, second, end]] as const,
+        ),
         ['a line behind the end', 'MEMORY_INPUT_INVALID', [header, first, second, end, first]],
         ['no object', 'MEMORY_INPUT_INVALID', [header, 'text']],
         ['what is not JSON', 'JSON_INVALID', [header, { ...first, text: () => 'x' }]],
