@@ -77,19 +77,19 @@ export const memoryTransferCases: readonly MemoryCase[] = [
         ['a changed text', 'MEMORY_INPUT_INVALID', [header, { ...first, text: 'forged' }, second, end]],
         ['a missing line', 'MEMORY_INPUT_INVALID', [header, first, end]],
         ['another tenant', 'MEMORY_INPUT_INVALID', [header, { ...first, scope: { tenant: 'victim' } }, second, end]],
-        ...[undefined, 't', {}, { tenant: 't', session: '' }, { tenant: 't', thread: 'x' }].map(
-          (scope) =>
-            [`the scope ${JSON.stringify(scope)}`, 'MEMORY_INPUT_INVALID', [header, { ...first, scope }, second, end]] as const,
-        ),
-        ...[{ seq: 0 }, { seq: 1.5 }, { version: '1' }, { createdAt: null }, { supersededBy: '' }, { contentHash: 'x' }].map(
-          (bad) => [JSON.stringify(bad), 'MEMORY_INPUT_INVALID', [header, { ...first, ...bad }, second, end]] as const,
-        ),
         ['a line behind the end', 'MEMORY_INPUT_INVALID', [header, first, second, end, first]],
         ['no object', 'MEMORY_INPUT_INVALID', [header, 'text']],
         ['what is not JSON', 'JSON_INVALID', [header, { ...first, text: () => 'x' }]],
       ]
       for (const [what, code, lines] of wrong)
         await assertRejects(copy.import(asLines(lines as readonly JsonObject[])), code, what)
+      const scopes = [undefined, 't', {}, { tenant: 't', session: '' }, { tenant: 't', thread: 'x' }].map((scope) => ({ scope }))
+      const others = [{ seq: 0 }, { seq: 1.5 }, { version: '1' }, { createdAt: null }, { supersededBy: '' }, { contentHash: 'x' }]
+      for (const bad of [...scopes, ...others]) {
+        const damaged = asLines([header, { ...first, ...bad } as JsonObject, second, end])
+        const error = await assertRejects(copy.import(damaged), 'MEMORY_INPUT_INVALID', `a record with ${JSON.stringify(bad)}`)
+        assert(error.message.startsWith(`line 2/${Object.keys(bad)[0]}`), `the message names the place: ${error.message}`)
+      }
       assertEqual((await listAll(copy.bind({ tenant: 'victim' }))).length, 0, 'records of the other tenant')
       const taken = await open()
       await taken.bind({ tenant: 't' }).append([fact('mine', { id: 'a' })])

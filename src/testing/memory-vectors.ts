@@ -36,14 +36,15 @@ export const memoryVectorCases: readonly MemoryCase[] = [
         const error = await assertRejects(call, 'MODEL_ANSWER_INVALID', `a vector that is ${name}`)
         assert(error.message.includes('vector 1'), `the message names the vector: ${error.message}`)
       }
-      for (const [name, answer] of Object.entries({
-        'too few': [[1]],
-        'too many': [[1], [1], [1]],
-        nothing: [],
-        none: undefined,
-        'a text': 'x',
-      })) {
-        embedder.fault = () => answer
+      const answers: Readonly<Record<string, (vectors: number[][]) => unknown>> = {
+        'too few': (vectors) => vectors.slice(1),
+        'too many': (vectors) => [...vectors, ...vectors],
+        nothing: () => [],
+        none: () => undefined,
+        'a text': () => 'x',
+      }
+      for (const [name, answer] of Object.entries(answers)) {
+        embedder.fault = answer
         await assertRejects(handle.append([fact('a'), fact('b')]), 'MODEL_ANSWER_INVALID', `an answer with ${name}`)
       }
       embedder.fault = undefined

@@ -123,6 +123,12 @@ test('recall keeps to one budget, begins with working memory, and gives each par
   expect(texts.filter((text) => text === 'said twice, heron')).toHaveLength(1)
 })
 
+test.each([Number.NaN, -1, '7', undefined])('a counter that gives %s fails the recall', async (count) => {
+  const handle = createWorld({ countTokens: () => count as number }).memory.bind(scope)
+  await handle.append([fact('heron')])
+  await expect(handle.recall('heron')).rejects.toMatchObject({ code: 'OPTIONS_INVALID' })
+})
+
 test('a part that fails is named, and a strict recall fails with it', async () => {
   const { memory } = createWorld({ window: failing(inProcessMemory(), ['recall']) })
   const handle = memory.bind(scope)
