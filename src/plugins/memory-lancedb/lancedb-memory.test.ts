@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import type { MemoryFilter } from '../../core/index.ts'
@@ -218,6 +218,25 @@ test('a folder of somebody else, and one that cannot be made, are refused', asyn
   await connection.createTable('records', [{ name: 'theirs' }])
   connection.close()
   await using({ path }, (memory) => expect(memory.stats()).rejects.toMatchObject({ code: 'MEMORY_MISMATCH' }))
+})
+
+test.each([
+  ['data', /\.lance$/],
+  ['_versions', /\.manifest$/],
+])('a file in %s that was written by half is told', async (part, ending) => {
+  const path = newPath()
+  await using({ path }, (memory) => memory.bind({ tenant: 't' }).append([fact('umbrella '.repeat(1000), { id: 'a' })]))
+  const files = readdirSync(join(path, 'records.lance'), { recursive: true, withFileTypes: true })
+  for (const file of files)
+    if (file.isFile() && file.parentPath.includes(part) && ending.test(file.name)) {
+      const whole = readFileSync(join(file.parentPath, file.name))
+      writeFileSync(join(file.parentPath, file.name), whole.subarray(0, whole.length / 2))
+    }
+  await using({ path }, async (memory) => {
+    const handle = memory.bind({ tenant: 't' })
+    for (const call of [() => handle.list({}), () => handle.get(['a']), () => handle.append([fact('x', { id: 'a' })])])
+      await expect(call()).rejects.toMatchObject({ code: 'MEMORY_FAILED', details: { reason: 'read' } })
+  })
 })
 
 test('an import of many scopes keeps places that are free, and puts the others behind', async () => {

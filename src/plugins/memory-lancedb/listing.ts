@@ -24,7 +24,13 @@ export async function readInOrder(
 ): Promise<readonly MemoryRecord[]> {
   const behind = scope === '' ? undefined : `(scope > ${quote(scope)} OR (scope = ${quote(scope)} AND seq > ${seq}))`
   const order = ['scope', 'seq'].map((columnName) => ({ columnName, ascending: true }))
-  const rows = await table.read((query) => query.where(all(where, behind)).orderBy(order).select(withOrder([RECORD], order)).limit(limit))
+  const rows = await table.read((query) =>
+    query
+      .where(all(where, behind))
+      .orderBy(order)
+      .select(withOrder([RECORD], order))
+      .limit(limit),
+  )
   return rows.map(recordReader())
 }
 

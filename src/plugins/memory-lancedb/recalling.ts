@@ -79,13 +79,7 @@ async function latest(search: Search): Promise<Leg> {
   const hits = await gather(
     search,
     (where, columns, limit) =>
-      search.table.read((query) =>
-        query
-          .where(where)
-          .orderBy(LATEST)
-          .select(withOrder(columns, LATEST))
-          .limit(limit),
-      ),
+      search.table.read((query) => query.where(where).orderBy(LATEST).select(withOrder(columns, LATEST)).limit(limit)),
     (_, rank) => 1 / (1 + rank),
   )
   return { name: 'latest', hits }

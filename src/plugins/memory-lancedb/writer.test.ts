@@ -36,7 +36,11 @@ async function noting(
     },
   }
   const upkeep = createUpkeep(table, parts)
-  const writer = createWriter(table, () => {}, () => new Error('closed'))
+  const writer = createWriter(
+    table,
+    () => {},
+    () => new Error('closed'),
+  )
   const context = { parts, workings: async () => ({ table, writer, upkeep }), noteFailure() {} }
   try {
     await work((scope) => createHandle(context, { scope, granted: [] }), commits, inner)
