@@ -30,6 +30,26 @@ describe('an embedder', () => {
     expect(calls.slice(2)).toEqual([['new']])
     expect(embedder.dims).toBe(2)
   })
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '2', null, {}])(
+    'makes of the limit %s what it can: every text gets its vector',
+    async (limit) => {
+      const calls: string[][] = []
+      const embedder = createEmbedder(model(calls, limit as number), { batch: 3 })
+      const texts = ['a', 'bb', 'ccc', 'dddd', 'eeeee']
+      const vectors = await embedder.embed(texts)
+      expect(calls.flat()).toEqual(texts)
+      expect(vectors.map((vector) => Math.round((vector[0] ?? 0) / (vector[1] ?? 1)))).toEqual([1, 2, 3, 4, 5])
+    },
+  )
+  test('wraps a limit that cannot be had, and gives up one that never comes', async () => {
+    const cause = new Error('no limit')
+    const failing = createEmbedder(model([], Promise.reject(cause)))
+    await expect(failing.embed(['a'])).rejects.toMatchObject({ code: 'MEMORY_FAILED', details: { reason: 'vector' }, cause })
+    const control = new AbortController()
+    const hanging = createEmbedder(model([], new Promise(() => {}))).embed(['a'], { signal: control.signal })
+    control.abort(cause)
+    await expect(hanging).rejects.toBe(cause)
+  })
   test('keeps no more than it was told', async () => {
     const calls: string[][] = []
     const embedder = createEmbedder(model(calls), { cache: 2 })

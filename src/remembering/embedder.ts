@@ -70,7 +70,7 @@ export function createEmbedder(model: EmbeddingModel, options: EmbedderOptions =
         if (vector === undefined) missing.set(key, texts[at] as string)
         else found.set(key, vector)
       })
-      const most = Math.max(1, Math.min(batch, (await model.maxEmbeddingsPerCall) ?? batch))
+      const most = await mostAtOnce(model, id, batch, signal)
       const rest = [...missing]
       for (let from = 0; from < rest.length; from += most) {
         const part = rest.slice(from, from + most)
@@ -92,19 +92,31 @@ function requireModel(model: unknown): void {
     throw new OpspawnError('OPTIONS_INVALID', 'embedder must be an embedding model: an object with provider, modelId and doEmbed')
 }
 
+/** Texts in one call: the model's limit, if it tells one. What is no number is none. */
+async function mostAtOnce(model: EmbeddingModel, id: string, batch: number, signal: AbortSignal | undefined): Promise<number> {
+  const told: unknown = await asked(id, signal, async () => model.maxEmbeddingsPerCall)
+  return typeof told === 'number' && !Number.isNaN(told) ? Math.max(1, Math.min(batch, Math.floor(told))) : batch
+}
+
 async function callModel(
   model: EmbeddingModel,
   id: string,
   texts: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
-  // Since it was asked the signal may have fired: nothing is spent on what nobody waits for.
+  // It may throw at once, or give something that is no promise.
+  const answer: unknown = await asked(id, signal, async () =>
+    model.doEmbed({ values: [...texts], ...(signal !== undefined && { abortSignal: signal }) }),
+  )
+  return isObject(answer) ? answer['embeddings'] : undefined
+}
+
+/** What a model answers. @throws OpspawnError `MEMORY_FAILED` (reason `vector`). On abort it rejects with the signal's reason. */
+async function asked<T>(id: string, signal: AbortSignal | undefined, ask: () => Promise<T>): Promise<T> {
+  // Since the caller asked the signal may have fired: nothing is spent on what nobody waits for.
   signal?.throwIfAborted()
   try {
-    // It may throw at once, or give something that is no promise.
-    const call = (async () => model.doEmbed({ values: [...texts], ...(signal !== undefined && { abortSignal: signal }) }))()
-    const answer: unknown = await untilAborted(call, signal)
-    return isObject(answer) ? answer['embeddings'] : undefined
+    return await untilAborted(ask(), signal)
   } catch (error) {
     signal?.throwIfAborted()
     throw memoryFailed('vector', `embedder ${id} failed: ${error instanceof Error ? error.message : 'it threw no error'}`, error)

@@ -7,7 +7,7 @@ const MAX_ENTRIES = 10_000
 /** Characters of one text. */
 const MAX_TEXT = 1_048_576
 /** Characters of JSON of one append. */
-const MAX_APPEND = 67_108_864
+export const MAX_APPEND: number = 67_108_864
 /** Characters of an id. */
 const MAX_ID = 512
 /** Members of metadata. */

@@ -31,6 +31,11 @@ export function found(value: unknown): string {
   return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`
 }
 
+/** The same of what somebody may want to remember: never a text itself. */
+export function foundIn(value: unknown): string {
+  return typeof value === 'string' ? `a text of ${value.length} characters` : found(value)
+}
+
 /** Whether a value is an object with members: no list, not null. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,5 +1,5 @@
 import type { MemoryFilter, MemoryRecord } from '../core/index.ts'
-import { found, inputInvalid, isObject } from './faults.ts'
+import { found, foundIn, inputInvalid, isObject } from './faults.ts'
 import { checkScalar, METADATA_NAME } from './scalar.ts'
 
 type Scalar = string | number | boolean | null
@@ -62,10 +62,10 @@ function checkComparison(op: Comparison, node: Readonly<Record<string, unknown>>
   const field = checkField(node['field'], where)
   const value = checkValue(field, node['value'], `${where}/value`)
   if (op === 'contains' && (typeof value !== 'string' || NUMBER_FIELDS.includes(field)))
-    throw inputInvalid(`${where}/value`, `must be a text to look for in a text, not ${found(value)} in ${field}`)
+    throw inputInvalid(`${where}/value`, `must be a text to look for in a text, not ${foundIn(value)} in ${field}`)
   const isOrder = op === 'lt' || op === 'lte' || op === 'gt' || op === 'gte'
   if (isOrder && typeof value !== 'string' && typeof value !== 'number')
-    throw inputInvalid(`${where}/value`, `must be a number or a text to have an order, not ${found(value)}`)
+    throw inputInvalid(`${where}/value`, `must be a number or a text to have an order, not ${foundIn(value)}`)
   return { op, field, value }
 }
 
@@ -93,7 +93,7 @@ function checkValue(field: string, value: unknown, where: string): Scalar {
   const scalar = checkScalar(value, where)
   const wanted = TEXT_FIELDS.includes(field) ? 'string' : NUMBER_FIELDS.includes(field) ? 'number' : undefined
   if (wanted !== undefined && typeof scalar !== wanted)
-    throw inputInvalid(where, `must be a ${wanted === 'string' ? 'text' : 'number'}, as ${field} is, not ${found(scalar)}`)
+    throw inputInvalid(where, `must be a ${wanted === 'string' ? 'text' : 'number'}, as ${field} is, not ${foundIn(scalar)}`)
   return scalar
 }
 

@@ -26,7 +26,7 @@ export {
   type CommonMemoryParts,
 } from './memory-options.ts'
 export { createOpening, type Opening } from './opening.ts'
-export { roughTokens } from './pack.ts'
+export { roughTokens, tokensOf } from './pack.ts'
 export { withFreePlaces, type TakenPlaces } from './places.ts'
 export { createQueue, type Queue } from './queue.ts'
 export { dot, type Scan } from './scan.ts'

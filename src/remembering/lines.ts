@@ -6,10 +6,11 @@ import {
   type JsonObject,
   type MemoryEntry,
   type MemoryRecord,
+  type MemoryScope,
   type OperationOptions,
 } from '../core/index.ts'
 import { contentHash, entryOf } from './content-hash.ts'
-import { checkEntries, checkId, checkTime } from './entry.ts'
+import { checkEntries, checkId, checkTime, MAX_APPEND } from './entry.ts'
 import { found, inputInvalid, isObject } from './faults.ts'
 import { freezeDeep } from './ledger.ts'
 import { SCOPE_LABELS, checkScope } from './scope.ts'
@@ -17,6 +18,8 @@ import { SCOPE_LABELS, checkScope } from './scope.ts'
 const FORMAT = 'opspawn-memory'
 const VERSION = 1
 const BATCH = 256
+/** Characters of a line: whatever an append takes, and what the memory adds. */
+const MAX_LINE = MAX_APPEND + 65_536
 
 /**
  * Writes records as the lines of an export: a header, one line for each, and an end with their count and a hash over all of
@@ -111,7 +114,7 @@ export async function importLines(
 }
 
 function readLine(given: unknown, where: string): JsonObject {
-  const line = toJson(given)
+  const line = toJson(given, { maxSize: MAX_LINE })
   if (isObject(line)) return line as JsonObject
   throw inputInvalid(where, `must be an object, not ${found(line)}`)
 }
@@ -147,7 +150,7 @@ export function readRecord(line: Readonly<Record<string, unknown>>, where: strin
   return freezeDeep({
     ...entryOf(checked),
     id: checkId(checked.id, `${where}/id`),
-    scope: checkScope(scope),
+    scope: readScope(scope, `${where}/scope`),
     seq: seq as number,
     createdAt: checkTime(createdAt, `${where}/createdAt`),
     version: version as number,
@@ -155,6 +158,14 @@ export function readRecord(line: Readonly<Record<string, unknown>>, where: strin
     ...(supersededBy !== undefined && { supersededBy: checkId(supersededBy, `${where}/supersededBy`) }),
     ...(supersededAt !== undefined && { supersededAt: checkTime(supersededAt, `${where}/supersededAt`) }),
   })
+}
+
+function readScope(scope: unknown, where: string): MemoryScope {
+  try {
+    return checkScope(scope)
+  } catch (error) {
+    throw inputInvalid(where, error instanceof Error ? `cannot be used: ${error.message}` : 'cannot be used')
+  }
 }
 
 /** Decides which imported records are new. @throws OpspawnError `MEMORY_CONFLICT` */

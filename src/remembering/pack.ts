@@ -58,7 +58,8 @@ export function pack(
   return { items, omitted, tokens: budget.tokens - left }
 }
 
-function tokensOf(text: string, { countTokens }: PackBudget): number {
+/** Counts a text's tokens. @throws OpspawnError `OPTIONS_INVALID` for a counter that gives no number. */
+export function tokensOf(text: string, { countTokens }: Pick<PackBudget, 'countTokens'>): number {
   const count = countTokens(text)
   if (typeof count === 'number' && count >= 0 && Number.isFinite(count)) return count
   throw new OpspawnError('OPTIONS_INVALID', `countTokens must give a number of 0 or more, not ${found(count)}`)

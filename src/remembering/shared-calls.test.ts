@@ -137,6 +137,8 @@ describe('vectors', () => {
       code: 'MEMORY_FAILED',
       details: { reason: 'vector' },
     })
+    const reason = new Error('enough')
+    await expect(embedQuery(good, { query: 'x', strict: false }, AbortSignal.abort(reason), note)).rejects.toBe(reason)
   })
   test('of an append go to the records that were inserted', () => {
     const present = planAppend([{ kind: 'fact', text: 'b' }], {

@@ -1,6 +1,6 @@
+import { OpspawnError } from '../core/index.ts'
 import type { RecallCall } from './calls.ts'
 import type { Embedder } from './embedder.ts'
-import { memoryFailed } from './faults.ts'
 
 /** Vectors for some texts, in order; none where there is no embedder, nothing to embed, or the embedder is down. */
 export interface Embedded {
@@ -42,9 +42,9 @@ export interface EmbeddedQuery {
 }
 
 /**
- * The same for the query of a recall.
+ * The same for the query of a recall: without a vector that can be used it goes by words alone.
  *
- * @throws OpspawnError as {@link tryEmbed}, and `MEMORY_FAILED` (reason `vector`) where the embedder is down and the recall is strict.
+ * @throws OpspawnError where the recall is strict: `MEMORY_FAILED` (reason `vector`), `MODEL_ANSWER_INVALID`
  */
 export async function embedQuery(
   embedder: Embedder | undefined,
@@ -52,7 +52,14 @@ export async function embedQuery(
   signal: AbortSignal | undefined,
   onFailure: () => void,
 ): Promise<EmbeddedQuery> {
-  const { vectors, failed } = await tryEmbed(embedder, query === '' ? [] : [query], signal, onFailure)
-  if (failed && strict) throw memoryFailed('vector', 'the vector leg failed, and the recall is strict; try again')
-  return { vector: vectors[0], degraded: failed ? ['vector'] : [] }
+  if (embedder === undefined || query === '') return { vector: undefined, degraded: [] }
+  try {
+    const [vector] = await embedder.embed([query], { signal })
+    return { vector, degraded: [] }
+  } catch (error) {
+    if (!isOutage(error) && !OpspawnError.is(error, 'MODEL_ANSWER_INVALID')) throw error
+    onFailure()
+    if (strict) throw error
+    return { vector: undefined, degraded: ['vector'] }
+  }
 }

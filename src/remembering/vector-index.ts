@@ -3,6 +3,8 @@ import { topK, type Scored, type TopK } from './top-k.ts'
 
 /** Unit vectors in pages of memory, searched one by one: exact, and below some 50,000 vectors faster than an index. */
 export interface VectorIndex {
+  /** Numbers of each vector. */
+  readonly dims: number
   /** Sets a slot's vector, which must have been checked. */
   set(slot: number, vector: Float32Array): void
   /** The slot's vector; undefined where it has none. A view: it changes with the index. */
@@ -65,6 +67,7 @@ export function vectorIndex(dims: number, scan: Scan): VectorIndex {
   }
 
   return {
+    dims,
     set(slot, vector) {
       if (slot >= isSet.length) {
         const flags = new Uint8Array(Math.max(isSet.length * 2, slot + 1))

@@ -1,5 +1,6 @@
 import { OpspawnError, type MemoryEntry, type MemoryFilter, type MemoryHandle, type RecallOptions } from '../core/index.ts'
 import { assert, assertEqual, assertRejects } from './assert.ts'
+import { nested } from './memory-filters.ts'
 import { fact, listAll, type MemoryCase } from './memory-world.ts'
 
 const INVALID = ['MEMORY_INPUT_INVALID', 'JSON_INVALID', 'PAYLOAD_TOO_LARGE', 'OPTIONS_INVALID'] as const
@@ -39,13 +40,14 @@ export const memoryBadInputCases: readonly MemoryCase[] = [
           { source: 'x' },
           { source: { ids: 'x' } },
         ].map((bad) => ({ ...good, ...bad })),
-        ...[0, -1, Number.NaN, '1000', 2 ** 60, 1.5, clock.now(), clock.now() - 1, new Date(), null].map((expiresAt) => ({
-          ...good,
-          expiresAt,
-        })),
+        ...badEnds(clock.now()).map((expiresAt) => ({ ...good, expiresAt })),
+        { ...good, expiresAt: null },
         ...[Number.NaN, '2020', 1.5, 9e15].map((occurredAt) => ({ ...good, occurredAt })),
         { ...good, validFrom: 5, validTo: 5 },
-        ...metadataFaults().map((metadata) => ({ ...good, metadata })),
+        ...[...metadataFaults(), { a: cyclic }, new Map([['a', 1]]), () => 1, { a: new Date(Number.NaN) }].map((metadata) => ({
+          ...good,
+          metadata,
+        })),
         ...[cyclic, 10n, new Map(), () => 1, Symbol('x')].map((content) => ({ ...good, content })),
         {
           ...good,
@@ -56,8 +58,17 @@ export const memoryBadInputCases: readonly MemoryCase[] = [
       ]
       for (const [at, entry] of wrong.entries())
         await assertRejects(handle.append([good, entry] as MemoryEntry[]), INVALID, `entry ${at} of the bad ones`)
-      for (const entries of [undefined, null, {}, 'x', 7] as readonly unknown[])
-        await assertRejects(handle.append(entries as MemoryEntry[]), INVALID, `entries ${String(entries)}`)
+      const tooMany = Array.from({ length: 10_001 }, () => good)
+      for (const entries of [undefined, null, {}, 'x', 7, tooMany] as readonly unknown[])
+        await assertRejects(handle.append(entries as MemoryEntry[]), INVALID, `entries ${String(entries).slice(0, 40)}`)
+      for (const key of ['', 7, null, '\ud800', 'x'.repeat(501)] as readonly unknown[])
+        await assertRejects(
+          handle.append([fact('x')], { idempotencyKey: key as string }),
+          INVALID,
+          `key ${String(key).slice(0, 40)}`,
+        )
+      for (const options of [null, 'x', 7, [], { key: 'x' }] as readonly unknown[])
+        await assertRejects(handle.append([fact('x')], options as object), INVALID, `options ${JSON.stringify(options)}`)
       const error = await assertRejects(
         handle.append([fact('a'), { ...fact('b'), kind: 'note' as 'fact' }]),
         'MEMORY_INPUT_INVALID',
@@ -70,13 +81,13 @@ export const memoryBadInputCases: readonly MemoryCase[] = [
   },
   {
     name: '32: every bad filter, budget, page and option is refused with a code',
-    async run({ memory }) {
+    async run({ memory, clock }) {
       const handle = memory.bind({ tenant: 't' })
       await handle.append([fact('x', { id: 'x' })])
       let deep: MemoryFilter = { op: 'exists', field: 'role' }
       for (let level = 0; level < 1000; level += 1) deep = { op: 'not', filter: deep }
-      for (const filter of [...badFilters(), deep]) {
-        const what = `filter ${JSON.stringify(filter)?.slice(0, 80)}`
+      for (const [at, filter] of [...badFilters(), deep, nested(33)].entries()) {
+        const what = `filter ${at} of the bad ones`
         await assertRejects(handle.list({ filter: filter as MemoryFilter }), INVALID, `listing, ${what}`)
         await assertRejects(handle.recall('x', { filter: filter as MemoryFilter }), INVALID, `recall, ${what}`)
         await assertRejects(handle.forget({ filter: filter as MemoryFilter }, 'soft'), INVALID, `forgetting, ${what}`)
@@ -86,6 +97,11 @@ export const memoryBadInputCases: readonly MemoryCase[] = [
         await assertRejects(handle.recall('x', { budget: { items: bad as number } }), INVALID, `items ${String(bad)}`)
         await assertRejects(handle.list({ limit: bad as number }), INVALID, `limit ${String(bad)}`)
       }
+      for (const budget of [{ tokens: 1e9 }, { items: 1e9 }, { items: 1001 }])
+        await assertRejects(handle.recall('x', { budget }), INVALID, `budget ${JSON.stringify(budget)}`)
+      for (const bad of [-1, 11, 1.5, Number.NaN, 1e9, '1', null] as readonly unknown[])
+        for (const side of ['before', 'after'])
+          await assertRejects(handle.recall('x', { context: { [side]: bad } as object }), INVALID, `${side} ${String(bad)}`)
       for (const options of [
         { k: 5 },
         { budget: 5 },
@@ -93,14 +109,19 @@ export const memoryBadInputCases: readonly MemoryCase[] = [
         { asOf: '1' },
         { asOf: Number.NaN },
         { strict: 1 },
-        { context: { before: -1 } },
+        { context: 1 },
         'x',
-      ])
+        null,
+        7,
+        [],
+      ] as readonly unknown[]) {
         await assertRejects(handle.recall('x', options as RecallOptions), INVALID, `options ${JSON.stringify(options)}`)
+        await assertRejects(handle.list(options as object), INVALID, `a page of ${JSON.stringify(options)}`)
+      }
       for (const cursor of ['nonsense', '', '1@', "1@t' OR 1=1", 7])
         await assertRejects(handle.list({ cursor: cursor as string }), INVALID, `cursor ${cursor}`)
       assertEqual((await handle.list({ limit: 1e9 })).records.length, 1, 'a limit above the most')
-      await badUpdates(handle)
+      await badUpdates(handle, clock.now())
       assertEqual(
         (await listAll(handle)).map((record) => [record.id, record.version]),
         [['x', 1]],
@@ -109,12 +130,14 @@ export const memoryBadInputCases: readonly MemoryCase[] = [
     },
   },
   {
-    name: '32: lone surrogates in a text become U+FFFD, and hostile names in data are data',
+    name: '32: lone surrogates in a text become U+FFFD, dates their text, and hostile names in data are data',
     async run({ memory }) {
       const handle = memory.bind({ tenant: 't' })
-      await handle.append([fact('a\ud800b', { id: 'a', metadata: { constructor: 'c', toString: 't' } })])
+      const metadata = { constructor: 'c', toString: 't', date: new Date(0) as unknown as string }
+      await handle.append([fact('a\ud800b', { id: 'a', metadata })])
       const [record] = await handle.get(['a'])
-      assertEqual([record?.text, record?.metadata], ['a\ufffdb', { constructor: 'c', toString: 't' }], 'the record')
+      const kept = { ...metadata, date: '1970-01-01T00:00:00.000Z' }
+      assertEqual([record?.text, record?.metadata], ['a\ufffdb', kept], 'the record')
     },
   },
   {
@@ -129,6 +152,12 @@ export const memoryBadInputCases: readonly MemoryCase[] = [
         () => handle.append([{ ...fact(secret), kind: secret as 'fact' }]),
         () => handle.update('a', { text: secret }, { ifVersion: 9 }),
         () => handle.list({ filter: { op: 'lt', field: secret, value: 1 } }),
+        // Short ones too: a message may show what is as short elsewhere.
+        () => handle.append([fact('x', { metadata: { key: 'hunter2\ud800' } })]),
+        () => handle.update('a', { metadata: { key: 'hunter2\udc00' } }),
+        () => handle.list({ filter: { op: 'eq', field: 'metadata.key', value: 'hunter2\ud800' } }),
+        () => handle.recall('x', { filter: { op: 'gt', field: 'seq', value: 'hunter2' } }),
+        () => handle.list({ filter: { op: 'contains', field: 'seq', value: 'hunter2' } }),
       ]
       for (const call of calls) {
         const error: unknown = await call().then(
@@ -206,11 +235,43 @@ function badFilters(): readonly unknown[] {
     { op: 'lt', field, value: null },
     { op: 'contains', field, value: 1 },
     { op: 'contains', field: 'seq', value: '1' },
-    { op: 'in', field, values: Array.from({ length: 30_000 }, (_, at) => at) },
+    { op: 'in', field, values: Array.from({ length: 20_000 }, (_, at) => at) },
+    { op: 'in', field, values: Array(1) },
+    { op: 'in', field, values: [new Date()] },
+    { op: 'in', field: 'seq', values: [1, '2'] },
+    { op: 'eq', field, value: 10n },
+    { op: 'eq', field, value: Number.POSITIVE_INFINITY },
+    { op: 'eq', field, value: '\ud800' },
+    { op: 'eq', field, value: 'x'.repeat(10_000) },
+    { op: 'eq', field: 'kind', value: null },
+    { op: 'eq', field: 'metadata', value: 1 },
+    { op: 'eq', field: 'metadata.a\\', value: 1 },
+    { op: 'eq', field: 'metadata.a -- b', value: 1 },
   ]
 }
 
-async function badUpdates(handle: MemoryHandle): Promise<void> {
+/** What is no time in the future. */
+function badEnds(now: number): readonly unknown[] {
+  return [
+    0,
+    -1,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '1000',
+    '',
+    2 ** 53,
+    2 ** 60,
+    9e15,
+    1.5,
+    now,
+    now - 1,
+    new Date(),
+    true,
+    {},
+  ]
+}
+
+async function badUpdates(handle: MemoryHandle, now: number): Promise<void> {
   const patches: readonly unknown[] = [
     undefined,
     null,
@@ -221,14 +282,30 @@ async function badUpdates(handle: MemoryHandle): Promise<void> {
     { kind: null },
     { text: 7 },
     { unknown: 1 },
-    { expiresAt: -1 },
-    { expiresAt: 5 },
+    ...badEnds(now).map((expiresAt) => ({ expiresAt })),
+    { validFrom: 5, validTo: 5 },
+    ...metadataFaults().map((metadata) => ({ metadata })),
     { version: 7 },
-    { metadata: { a: {} } },
   ]
-  for (const patch of patches) await assertRejects(handle.update('x', patch as object), INVALID, `patch ${JSON.stringify(patch)}`)
+  for (const [at, patch] of patches.entries()) await assertRejects(handle.update('x', patch as object), INVALID, `patch ${at}`)
+  for (const id of [undefined, null, '', 7, '\ud800', 'x'.repeat(513)] as readonly unknown[])
+    await assertRejects(handle.update(id as string, { text: 'y' }), INVALID, `id ${String(id).slice(0, 40)}`)
   for (const ifVersion of [0, -1, 1.5, '1'] as readonly unknown[])
     await assertRejects(handle.update('x', {}, { ifVersion: ifVersion as number }), INVALID, `ifVersion ${String(ifVersion)}`)
-  for (const ids of [undefined, 'x', [''], [7]] as readonly unknown[])
-    await assertRejects(handle.get(ids as string[]), INVALID, `get ${JSON.stringify(ids)}`)
+  const tooMany = Array.from({ length: 10_001 }, (_, at) => `${at}`)
+  for (const ids of [
+    undefined,
+    null,
+    'x',
+    {},
+    [''],
+    [7],
+    ['\ud800'],
+    ['x'.repeat(513)],
+    Array(1),
+    tooMany,
+  ] as readonly unknown[]) {
+    await assertRejects(handle.get(ids as string[]), INVALID, `get ${JSON.stringify(ids)?.slice(0, 40)}`)
+    await assertRejects(handle.forget({ ids: ids as string[] }, 'soft'), INVALID, `forget ${JSON.stringify(ids)?.slice(0, 40)}`)
+  }
 }

@@ -85,14 +85,30 @@ export const memoryFilterCases: readonly MemoryCase[] = [
       assertEqual(await found({ op: 'ne', field, value: 'x' }), ['high', 'low', 'none', 'null'], 'not equal')
       assertEqual(await found({ op: 'exists', field }), ['high', 'low', 'null'], 'exists')
       assertEqual(await found({ op: 'gt', field, value: '\uffee' }), ['high'], 'order by code point')
+      const values = Array.from({ length: 19_999 }, (_, at) => `v${at}`)
+      assertEqual(await found({ op: 'in', field, values: [...values.slice(0, 9999), '\uffee'] }), ['low'], 'ten thousand values')
+      assertEqual(await found({ op: 'in', field, values }), [], 'as many values as may be')
+      assertEqual(await found(nested(32)), ['high', 'low', 'none', 'null'], 'a tree as deep as may be')
+      for (const value of [2 ** 51 + 0.5, 5e-324, -1e-7, 1.5, Number.MAX_SAFE_INTEGER])
+        for (const member of ['seq', 'createdAt', 'occurredAt', field])
+          assertEqual(await found({ op: 'eq', field: member, value }), [], `${member} equal to ${value}`)
       assertEqual(
-        await found({ op: 'in', field, values: Array.from({ length: 10_000 }, (_, at) => `v${at}`) }),
-        [],
-        'ten thousand values',
+        await found({ op: 'lt', field: 'seq', value: Number.MAX_SAFE_INTEGER }),
+        ['high', 'low', 'none', 'null'],
+        'below a huge number',
       )
+      assertEqual(await found({ op: 'gt', field: 'seq', value: 3.5 }), ['high'], 'above a number between two places')
+      assertEqual(await found({ op: 'contains', field: 'text', value: '\u0000' }), [], 'a text with a NUL in it')
     },
   },
 ]
+
+/** A condition that every record fits, in a tree of so many levels. */
+export function nested(levels: number): MemoryFilter {
+  let filter: MemoryFilter = { op: 'exists', field: 'kind' }
+  for (let level = 1; level < levels; level += 1) filter = { op: 'and', filters: [filter] }
+  return filter
+}
 
 function pick<T>(items: readonly T[], random: () => number): T {
   return items[Math.floor(random() * items.length)] as T

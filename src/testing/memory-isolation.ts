@@ -3,7 +3,24 @@ import { assert, assertEqual, assertRejects } from './assert.ts'
 import { fact, idsOf, linesOf, listAll, textsOf, type MemoryCase } from './memory-world.ts'
 import { hostileTexts } from './memory-hostile.ts'
 
-const TENANTS = ['t1', 't10', 't', '*', '%', 't1 ', 'T1', 'e\u0301', '\u00e9', '__proto__', 'constructor', 'a/b', 't1%20']
+const TENANTS = [
+  't1',
+  't10',
+  't',
+  '*',
+  '%',
+  't1 ',
+  'T1',
+  'e\u0301',
+  '\u00e9',
+  '__proto__',
+  'constructor',
+  'a/b',
+  't1%20',
+  'ｔ1',
+  '\u04421',
+  't1\u200b',
+]
 
 /** Every printable ASCII character in one label. */
 const ASCII = String.fromCharCode(...Array.from({ length: 95 }, (_, at) => at + 32))
@@ -25,6 +42,8 @@ const ALIKE: readonly MemoryScope[] = [
   { tenant: 't', session: 'a\u0000b' },
   { tenant: 't', session: 'ﬁ' },
   { tenant: 't', session: 'fi' },
+  { tenant: 't', session: 'x'.repeat(1024) },
+  { tenant: 't', session: '東'.repeat(1024) },
 ]
 
 /** Checks 1, 2, 3 and 5: whose records a call sees. */
@@ -145,6 +164,25 @@ export const memoryIsolationCases: readonly MemoryCase[] = [
         { session: 's' },
       ]
       for (const scope of [...wrong, ...more]) await assertBindFails(memory, scope)
+      for (const grant of [
+        null,
+        'session',
+        [],
+        { across: 'session' },
+        { across: ['tenant'] },
+        { across: ['*'] },
+        { all: true },
+      ]) {
+        const call = async (): Promise<unknown> => memory.bind({ tenant: 't' }, grant as object).list({})
+        await assertRejects(call(), 'OPTIONS_INVALID', `a grant of ${JSON.stringify(grant)}`)
+      }
+      await memory.bind({ tenant: 't', user: 'u' }).append([fact('of a user')])
+      const without = memory.bind({ tenant: 't', user: undefined } as unknown as MemoryScope)
+      assertEqual(
+        (await listAll(without)).map((record) => record.text),
+        ['hidden'],
+        'what is seen where a label is undefined',
+      )
       for (const tenant of ['', undefined, 7] as readonly unknown[])
         await assertRejects(linesOf(memory.export(tenant as string)), 'OPTIONS_INVALID', `export of tenant ${String(tenant)}`)
     },

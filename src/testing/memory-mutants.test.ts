@@ -98,6 +98,29 @@ const MUTANTS: Readonly<Record<string, MemoryMutant>> = {
       })),
     caughtBy: /^14:/,
   },
+  'hides what was recorded by a clock that has gone back since': {
+    wrap: (memory, { clock }) =>
+      changed(memory, (handle) => ({
+        async recall(query, options) {
+          const found = await handle.recall(query, options)
+          return { ...found, items: found.items.filter(({ record }) => record.createdAt <= clock.now()) }
+        },
+      })),
+    caughtBy: /^14: a clock that goes back/,
+  },
+  'has nothing latest after upkeep': {
+    wrap(memory) {
+      let isTidy = false
+      const wrapped = changed(memory, (handle) => ({
+        async recall(query, options) {
+          const found = await handle.recall(query, options)
+          return isTidy && query === '' ? { ...found, items: [] } : found
+        },
+      }))
+      return { ...wrapped, maintain: (options) => memory.maintain(options).then(() => void (isTidy = true)) }
+    },
+    caughtBy: /^recall without words/,
+  },
   'passes over the token budget': {
     wrap: (memory) =>
       changed(memory, (handle) => ({

@@ -1,6 +1,6 @@
 import type { MemoryEntry } from '../core/index.ts'
 import { assert, assertEqual, assertRejects } from './assert.ts'
-import { fact, textsOf, type MemoryCase } from './memory-world.ts'
+import { fact, testEmbedder, textsOf, type MemoryCase } from './memory-world.ts'
 import { seededRandom, shuffled } from './seeded.ts'
 
 const TURNS = [
@@ -46,12 +46,15 @@ export const memoryRecallCases: readonly MemoryCase[] = [
         await handle.append([fact(`note number ${at}`)])
         await clock.advance(1000)
       }
-      for (const query of ['', '  \n', '?!'])
-        assertEqual(
-          textsOf(await handle.recall(query, { budget: { items: 2 } })),
-          ['note number 4', 'note number 3'],
-          `latest for ${JSON.stringify(query)}`,
-        )
+      for (const when of ['before', 'after']) {
+        for (const query of ['', '  \n', '?!'])
+          assertEqual(
+            textsOf(await handle.recall(query, { budget: { items: 2 } })),
+            ['note number 4', 'note number 3'],
+            `latest for ${JSON.stringify(query)}, ${when} upkeep`,
+          )
+        await memory.maintain()
+      }
     },
   },
   {
@@ -121,6 +124,16 @@ export const memoryRecallCases: readonly MemoryCase[] = [
     },
   },
   {
+    name: '15: a counter of tokens that gives no number fails the recall',
+    async run({ open }) {
+      for (const count of [Number.NaN, -1, Number.POSITIVE_INFINITY, '7', undefined] as readonly unknown[]) {
+        const handle = (await open({ countTokens: () => count as number })).bind({ tenant: 't' })
+        await handle.append([fact('kestrel')])
+        await assertRejects(handle.recall('kestrel'), 'OPTIONS_INVALID', `a counter that gives ${String(count)}`)
+      }
+    },
+  },
+  {
     name: '16: the order of an answer does not depend on the order in which the records came',
     async run({ open }) {
       const random = seededRandom(16)
@@ -144,9 +157,7 @@ export const memoryRecallCases: readonly MemoryCase[] = [
   },
   {
     name: 'recall bears any query',
-    async run({ memory }) {
-      const handle = memory.bind({ tenant: 't' })
-      await handle.append([fact('to be or not to be'), fact('plain')])
+    async run({ open }) {
       const queries = [
         'the and of',
         '\ud800',
@@ -160,11 +171,26 @@ export const memoryRecallCases: readonly MemoryCase[] = [
         "x' OR 1=1 --",
         '[',
         '\\',
+        '(a+)+$',
+        '^.*[^a-z]{1,}|',
+        '\udc00a',
+        'ﷺ العربية',
+        '\u202eabc\u202c',
+        '東'.repeat(9000),
+        '😀'.repeat(5000),
       ]
-      for (const query of [...queries, 'word '.repeat(200_000)]) await handle.recall(query)
-      assertEqual(textsOf(await handle.recall('to be')), ['to be or not to be'], 'a query of stop words alone')
-      for (const query of [undefined, null, 7, {}, ['a']] as readonly unknown[])
-        await assertRejects(handle.recall(query as string), 'MEMORY_INPUT_INVALID', `query ${JSON.stringify(query)}`)
+      for (const embedder of [undefined, testEmbedder()]) {
+        const handle = (await open(embedder === undefined ? {} : { embedder })).bind({ tenant: 't' })
+        await handle.append([fact('to be or not to be'), fact('plain')])
+        for (const query of [...queries, 'word '.repeat(210_000)]) {
+          const { items, degraded } = await handle.recall(query)
+          assert(items.length <= 2, `${items.length} items for ${query.slice(0, 20)}`)
+          assertEqual(degraded, [], `legs that failed for ${query.slice(0, 20)}`)
+        }
+        assertEqual(textsOf(await handle.recall('to be'))[0], 'to be or not to be', 'a query of stop words alone')
+        for (const query of [undefined, null, 7, {}, ['a']] as readonly unknown[])
+          await assertRejects(handle.recall(query as string), 'MEMORY_INPUT_INVALID', `query ${JSON.stringify(query)}`)
+      }
     },
   },
 ]

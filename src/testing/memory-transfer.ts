@@ -37,6 +37,17 @@ export const memoryTransferCases: readonly MemoryCase[] = [
     },
   },
   {
+    name: '25: a record of several megabytes goes out and in',
+    async run({ memory, open }) {
+      const content = { parts: Array.from({ length: 3 }, () => 'é'.repeat(1_000_000)) }
+      await memory.bind({ tenant: 't' }).append([fact('large', { id: 'a', content })])
+      const lines = await linesOf(memory.export('t'))
+      const copy = await open()
+      assertEqual(await copy.import(asLines(lines)), { imported: 1 }, 'the import')
+      assert(JSON.stringify((await linesOf(copy.export('t')))[1]) === JSON.stringify(lines[1]), 'the second export is the first')
+    },
+  },
+  {
     name: '25: an import that broke off goes on where it was',
     async run({ memory, open }) {
       await memory.bind({ tenant: 't' }).append(Array.from({ length: 30 }, (_, at) => fact(`item ${at}`)))
@@ -72,6 +83,13 @@ export const memoryTransferCases: readonly MemoryCase[] = [
       ]
       for (const [what, code, lines] of wrong)
         await assertRejects(copy.import(asLines(lines as readonly JsonObject[])), code, what)
+      const scopes = [undefined, 't', {}, { tenant: 't', session: '' }, { tenant: 't', thread: 'x' }].map((scope) => ({ scope }))
+      const others = [{ seq: 0 }, { seq: 1.5 }, { version: '1' }, { createdAt: null }, { supersededBy: '' }, { contentHash: 'x' }]
+      for (const bad of [...scopes, ...others]) {
+        const damaged = asLines([header, { ...first, ...bad } as JsonObject, second, end])
+        const error = await assertRejects(copy.import(damaged), 'MEMORY_INPUT_INVALID', `a record with ${JSON.stringify(bad)}`)
+        assert(error.message.startsWith(`line 2/${Object.keys(bad)[0]}`), `the message names the place: ${error.message}`)
+      }
       assertEqual((await listAll(copy.bind({ tenant: 'victim' }))).length, 0, 'records of the other tenant')
       const taken = await open()
       await taken.bind({ tenant: 't' }).append([fact('mine', { id: 'a' })])

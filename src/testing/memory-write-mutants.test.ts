@@ -118,6 +118,22 @@ const MUTANTS: Readonly<Record<string, MemoryMutant>> = {
     }),
     caughtBy: /^25: an export/,
   },
+  'takes in no line above two megabytes': {
+    wrap: (memory) => ({
+      ...memory,
+      import: (lines, options) =>
+        memory.import(
+          (async function* () {
+            for await (const line of lines) {
+              if (JSON.stringify(line).length > 2_000_000) throw new OpspawnError('PAYLOAD_TOO_LARGE', 'a large line')
+              yield line
+            }
+          })(),
+          options,
+        ),
+    }),
+    caughtBy: /^25: a record of several megabytes/,
+  },
   'does not listen to aborts': {
     wrap: (memory) => changed(memory, (handle) => ({ list: (page) => handle.list(page) })),
     caughtBy: /^31: every call/,

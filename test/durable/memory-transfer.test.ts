@@ -49,7 +49,7 @@ async function differenceOf(one: string, other: string): Promise<number | undefi
   }
 }
 
-test.each(['sqlite', 'in-process'])(
+test.each(['sqlite', 'in-process', 'lancedb', 'keyv, a Map', 'keyv, SQLite'])(
   '25: 100,000 records go into %s and out again, byte for byte, in a process with a heap of 200 MB',
   { timeout: 600_000 },
   async (name) => {

@@ -20,7 +20,7 @@ export interface Program {
 }
 
 /** Where Node keeps what it made of the sources: reading them is most of what the start of a program takes. */
-const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/opspawn-programs', import.meta.url))
+export const COMPILED: string = fileURLToPath(new URL('../../node_modules/.cache/opspawn-programs', import.meta.url))
 
 const running: Program[] = []
 const folders: string[] = []

@@ -25,7 +25,7 @@ const filler = (topic: string): string => `${topic}: ${`${topic} `.repeat(20)}`.
 function cast(memory: Memory, options: MemoryOptions, small?: ScriptedModel): Agent {
   const model = scriptedModel([(call) => `You said ${promptText(call).split('\n').at(-1)}`], { repeat: true })
   const models = { default: model, ...(small === undefined ? undefined : { small }) }
-  return defineAgent({ name: 'guide', memory, models, planner: toolsPlanner({ memory: options }) })
+  return defineAgent({ name: 'guide', memory, models, modelTimeoutMs: 5000, planner: toolsPlanner({ memory: options }) })
 }
 
 interface Talk {
@@ -121,6 +121,8 @@ describe('a session that outgrows the budget', () => {
   test.each([
     ['fails', () => Promise.reject(new OpspawnError('MODEL_FAILED', 'no credit'))],
     ['says nothing', () => ' '],
+    ['never answers', () => new Promise(() => {})],
+    ['throws what is no error', () => Promise.reject('no')],
   ])('a summarizer that %s changes nothing: no summary, no lost record, and the history says so', async (_what, step) => {
     const memory = quiet()
     const small = scriptedModel([step as never], { repeat: true })

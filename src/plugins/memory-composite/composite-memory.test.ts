@@ -3,7 +3,8 @@ import { OpspawnError, type Memory, type MemoryEntry } from '../../core/index.ts
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { manualClock } from '../../testing/clock.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
-import { asLines, fact, linesOf, listAll, testEmbedder, textsOf, type MemorySetup } from '../../testing/memory-world.ts'
+import { asLines, fact, idsOf, linesOf, listAll, testEmbedder, textsOf, type MemorySetup } from '../../testing/memory-world.ts'
+import { memoryPaths } from '../../../test/fixtures/file-memories.ts'
 import { inProcessMemory } from '../memory-in-process/index.ts'
 import { keyvMemory } from '../memory-keyv/index.ts'
 import { compositeMemory, type CompositeMemoryOptions } from './index.ts'
@@ -68,6 +69,7 @@ function failing(
 }
 
 const scope = { tenant: 't', session: 's' }
+const { newPath } = memoryPaths('.jsonl')
 
 test('entries go to the part of their kind, and are found through one handle', async () => {
   const { memory, window, longTerm, working } = createWorld()
@@ -121,6 +123,12 @@ test('recall keeps to one budget, begins with working memory, and gives each par
   expect(texts.filter((text) => text === 'said twice, heron')).toHaveLength(1)
 })
 
+test.each([Number.NaN, -1, '7', undefined])('a counter that gives %s fails the recall', async (count) => {
+  const handle = createWorld({ countTokens: () => count as number }).memory.bind(scope)
+  await handle.append([fact('heron')])
+  await expect(handle.recall('heron')).rejects.toMatchObject({ code: 'OPTIONS_INVALID' })
+})
+
 test('a part that fails is named, and a strict recall fails with it', async () => {
   const { memory } = createWorld({ window: failing(inProcessMemory(), ['recall']) })
   const handle = memory.bind(scope)
@@ -155,6 +163,28 @@ test('an append over two parts keeps all or none, an id is one record in all par
     code: 'MEMORY_CONFLICT',
   })
   expect(await listAll(whole)).toHaveLength(2)
+})
+
+test('an append over two parts that is under way when it is closed is whole or not there', async () => {
+  for (let turns = 0; turns < 14; turns += 1) {
+    const [window, longTerm] = [newPath(), newPath()]
+    const parts = (): Pick<CompositeMemoryOptions, 'window' | 'longTerm'> => ({
+      window: inProcessMemory({ path: window, sync: false }),
+      longTerm: inProcessMemory({ path: longTerm, sync: false }),
+    })
+    const memory = compositeMemory(parts())
+    await memory.stats()
+    const appended = memory.bind(scope).append([message('one', { id: 'm' }), fact('two', { id: 'f' })])
+    const isKept = appended.then(
+      () => true,
+      () => false,
+    )
+    for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
+    await memory[Symbol.asyncDispose]()
+    const expected = (await isKept) ? ['f', 'm'] : []
+    await using again = compositeMemory(parts())
+    expect([turns, idsOf(await listAll(again.bind(scope)))]).toEqual([turns, expected])
+  }
 })
 
 test('what supersedes goes where the old one is, also within one append', async () => {

@@ -42,7 +42,7 @@ export function compositeMemory(options: CompositeMemoryOptions): Memory & Async
       }))
       const queue: Queue = (task, operation) => {
         alive()
-        return queues(encodeScope(reach.scope), task, operation)
+        return queues.add(encodeScope(reach.scope), task, operation)
       }
       return { ...readingCalls(bound, reach, parts, alive), ...writingCalls(bound, reach, parts, queue) }
     },
@@ -70,7 +70,11 @@ export function compositeMemory(options: CompositeMemoryOptions): Memory & Async
       return { imported: await importLines(lines, (records) => takeIn(memories, records, signal), { signal }) }
     },
     async [Symbol.asyncDispose]() {
-      closing ??= Promise.all(memories.map(async ([, memory]) => memory[Symbol.asyncDispose]?.())).then(() => {})
+      // An append that has come to its first part alone would be half an append.
+      closing ??= queues
+        .idle()
+        .then(() => Promise.all(memories.map(async ([, memory]) => memory[Symbol.asyncDispose]?.())))
+        .then(() => {})
       await closing
     },
   }
@@ -92,18 +96,27 @@ function meet(all: readonly MemoryCapabilities[]): MemoryCapabilities {
   }
 }
 
+interface Queues {
+  add<T>(key: string, task: () => T | Promise<T>, options?: Parameters<Queue>[1]): Promise<T>
+  /** Done when everything that was added before is. */
+  idle(): Promise<unknown>
+}
+
 /** A queue for each scope, as long as somebody waits in it. */
-function createQueues(): <T>(key: string, task: () => T | Promise<T>, options?: Parameters<Queue>[1]) => Promise<T> {
+function createQueues(): Queues {
   const queues = new Map<string, { readonly queue: Queue; users: number }>()
-  return (key, task, options) => {
-    const place = queues.get(key) ?? { queue: createQueue(), users: 0 }
-    queues.set(key, place)
-    place.users += 1
-    const done = place.queue(task, options)
-    void place.queue(() => {
-      place.users -= 1
-      if (place.users === 0) queues.delete(key)
-    })
-    return done
+  return {
+    add(key, task, options) {
+      const place = queues.get(key) ?? { queue: createQueue(), users: 0 }
+      queues.set(key, place)
+      place.users += 1
+      const done = place.queue(task, options)
+      void place.queue(() => {
+        place.users -= 1
+        if (place.users === 0) queues.delete(key)
+      })
+      return done
+    },
+    idle: () => Promise.all([...queues.values()].map(({ queue }) => queue(() => {}))),
   }
 }

@@ -14,6 +14,7 @@ import {
   compareRecords,
   compareText,
   encodeScope,
+  tokensOf,
   type Reach,
 } from '../../remembering/index.ts'
 import type { CompositeParts, PartName } from './options.ts'
@@ -110,7 +111,7 @@ function join(parts: readonly Part[], answers: readonly PromiseSettledResult<Rec
   const take = (item: RecallItem, most: number): void => {
     const { text } = item.record
     if (texts.has(text)) return
-    const cost = budget.countTokens(text)
+    const cost = tokensOf(text, budget)
     if (items.length >= budget.items || cost > most) {
       omitted += 1
       return

@@ -48,9 +48,7 @@ function readingCalls(context: HandleContext, reach: Reach): Pick<MemoryHandle, 
   return {
     async recall(query, options) {
       const call = checkRecall(query, options, reach)
-      return reading(options, (holdings) =>
-        recallFrom(holdings.segment(scope.tenant), call, parts, options?.signal, context.noteFailure),
-      )
+      return reading(options, (holdings) => recallFrom(holdings, call, parts, options?.signal, context.noteFailure))
     },
     async get(given, options) {
       const ids = checkIds(given)

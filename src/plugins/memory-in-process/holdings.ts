@@ -1,4 +1,4 @@
-import type { MemoryRecord, MemoryScope } from '../../core/index.ts'
+import { OpspawnError, type MemoryRecord, type MemoryScope } from '../../core/index.ts'
 import { createScan, isExpired, memoryClosed, type Scan } from '../../remembering/index.ts'
 import type { Commit } from './commit.ts'
 import { openJournal, type Journal } from './journal.ts'
@@ -10,6 +10,8 @@ export interface Holdings {
   /** The tenant's records; empty where there are none. */
   segment(tenant: string): Segment
   segments(): readonly Segment[]
+  /** @throws OpspawnError `MEMORY_MISMATCH` for a vector of another size than those that are here. */
+  requireSize(vector: Float32Array | undefined): void
   /** Writes a change to the file, then makes it visible. */
   commit(change: Commit): Promise<void>
   /** Builds memory and file anew, without anything that was dropped or has expired. Only where there is something to remove. */
@@ -32,11 +34,25 @@ export async function openHoldings(parts: InProcessParts): Promise<Holdings> {
     if (found === undefined) tenants.set(tenant, (found = createSegment(scan)))
     return found
   }
+  function dims(): number | undefined {
+    for (const one of tenants.values()) if (one.dims !== undefined) return one.dims
+    return undefined
+  }
+  function isOfSize(vector: Float32Array | undefined): boolean {
+    return vector === undefined || vector.length === (dims() ?? vector.length)
+  }
+  function requireSize(vector: Float32Array | undefined): void {
+    if (isOfSize(vector)) return
+    const [expected, actual] = [dims() ?? 0, vector?.length ?? 0]
+    const text = `${path ?? `memory "${parts.name}"`} has vectors of ${expected} numbers, and the embedder ${embedder?.id} now gives ${actual}`
+    throw new OpspawnError('MEMORY_MISMATCH', text, { details: { expected, actual } })
+  }
   function apply({ puts, drops }: Commit): void {
     for (const { record, vector } of puts) {
       const owner = segment(record.scope.tenant)
       if (owner.find(record.scope, record.id) !== undefined) garbage += 1
-      owner.put(record, vector)
+      // One of another size was damaged in the file; it is made anew.
+      owner.put(record, isOfSize(vector) ? vector : undefined)
     }
     for (const { scope, id } of drops) {
       const record = segment(scope.tenant).find(scope, id)
@@ -54,8 +70,10 @@ export async function openHoldings(parts: InProcessParts): Promise<Holdings> {
   return {
     segment,
     segments: () => [...tenants.values()],
+    requireSize,
     async commit(change) {
       if (isClosed) throw memoryClosed(parts.name)
+      for (const { vector } of change.puts) requireSize(vector)
       await journal?.append(change)
       apply(change)
     },

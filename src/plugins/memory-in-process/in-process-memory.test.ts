@@ -17,9 +17,11 @@ import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
 import { fact, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
 import {
+  keepsWhatItAcknowledgedWhileClosing,
   keepsWhatWasAcknowledged,
   makesVectorsAnew,
   memoryPaths,
+  refusesVectorsOfAnotherSize,
   using as usingMemory,
 } from '../../../test/fixtures/file-memories.ts'
 import { inProcessMemory, type InProcessMemoryOptions } from './index.ts'
@@ -69,6 +71,33 @@ test.each([
 test('what was acknowledged is there after it was opened again, vectors and places included', async () => {
   const path = newPath()
   await keepsWhatWasAcknowledged((parts) => inProcessMemory({ path, ...parts }))
+})
+
+test('what was acknowledged while it was being closed is there too', async () => {
+  const path = newPath()
+  await keepsWhatItAcknowledgedWhileClosing(() => inProcessMemory({ path }))
+})
+
+test('8: vectors of another size are refused, from whatever embedder', async () => {
+  const path = newPath()
+  await refusesVectorsOfAnotherSize((embedder) => inProcessMemory({ path, embedder }))
+})
+
+test('a vector that was damaged in the file is left out, and made anew', async () => {
+  const path = newPath()
+  const embedder = testEmbedder('one', 8)
+  await using({ path, embedder }, (memory) => memory.bind(scope).append([fact('zebra'), fact('apple'), fact('melon')]))
+  const [header = '', line = ''] = readFileSync(path, 'utf8').split('\n')
+  const commit = JSON.parse(line) as { vectors: string[] }
+  commit.vectors[1] = Buffer.from(new Float32Array(5).fill(1).buffer).toString('base64')
+  writeFileSync(path, `${header}\n${JSON.stringify(commit)}\n`)
+  await using({ path, embedder }, async (memory) => {
+    expect((await memory.stats()).pending).toBe(1)
+    expect(textsOf(await memory.bind(scope).recall('zoo'))[0]).toBe('zebra')
+    await memory.maintain()
+    expect((await memory.stats()).pending).toBe(0)
+    expect(textsOf(await memory.bind(scope).recall('art'))[0]).toBe('apple')
+  })
 })
 
 test('a torn last line is taken off, and everything before it stays', async () => {

@@ -38,7 +38,7 @@ export interface Journal {
  */
 export async function openJournal(options: JournalOptions, replay: (commit: Commit) => void): Promise<Journal> {
   const { path, sync } = options
-  const opened = await guarded('read', `opening ${path}`, () => open(path, 'a+'))
+  const { file: opened, isReadOnly } = await guarded('read', `opening ${path}`, () => openFile(path))
   let file: FileHandle = opened
   let inode: number
   let size: number
@@ -66,7 +66,12 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
     if (actual !== size) throw changed(path, `was changed: it has ${actual} bytes, not ${size}`)
   }
 
+  function requireWritable(): void {
+    if (isReadOnly) throw memoryFailed('write', `${path} cannot be written: give this user the right to write it`)
+  }
+
   async function write(text: string): Promise<void> {
+    requireWritable()
     const bytes = Buffer.from(text)
     await requireUnchanged()
     try {
@@ -87,6 +92,7 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
     append: (commit) => guarded('write', `writing to ${path}`, () => write(writeCommit(commit))),
     async rewrite(puts) {
       await guarded('write', `rewriting ${path}`, async () => {
+        requireWritable()
         const fresh = await replaceFile({ path, embedder }, puts, requireUnchanged)
         const old = file
         file = fresh.file
@@ -97,6 +103,16 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
       })
     },
     close: () => file.close(),
+  }
+}
+
+/** Who may not write a file may still read what is in it. */
+async function openFile(path: string): Promise<{ readonly file: FileHandle; readonly isReadOnly: boolean }> {
+  try {
+    return { file: await open(path, 'a+'), isReadOnly: false }
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    return { file: await open(path, 'r'), isReadOnly: true }
   }
 }
 

@@ -13,12 +13,13 @@ import {
   type ListCall,
   type RecallCall,
 } from '../../remembering/index.ts'
+import type { Holdings } from './holdings.ts'
 import type { InProcessParts } from './options.ts'
 import type { Accept, Segment } from './segment.ts'
 
-/** Answers a checked recall from one tenant's segment. `onFailure` is told when the embedder failed. */
+/** Answers a checked recall. `onFailure` is told when the embedder failed. */
 export async function recallFrom(
-  segment: Segment,
+  holdings: Holdings,
   call: RecallCall,
   { embedder, now, countTokens }: InProcessParts,
   signal: AbortSignal | undefined,
@@ -28,6 +29,8 @@ export async function recallFrom(
   const accept = acceptor(call, time)
   const limit = candidateCount(call)
   const { vector, degraded } = await embedQuery(embedder, call, signal, onFailure)
+  holdings.requireSize(vector)
+  const segment = holdings.segment(call.scope.tenant)
   const legs: Leg[] = []
   if (call.words.length > 0) legs.push({ name: 'lexical', hits: segment.byWords(call.words, accept, limit) })
   if (vector !== undefined) legs.push({ name: 'vector', hits: segment.byVector(vector, accept, limit) })

@@ -33,6 +33,8 @@ export type Accept = (record: MemoryRecord) => boolean
 /** All records of one tenant, and the indexes over them: nothing of another tenant is in the same structure. */
 export interface Segment {
   readonly size: number
+  /** Numbers of each vector; undefined while there is none. */
+  readonly dims: number | undefined
   /** The shelf of a scope; made when it is not there. */
   shelf(scope: MemoryScope): Shelf
   /** In the order of their keys. */
@@ -126,6 +128,9 @@ export function createSegment(scan: Scan): Segment {
   return {
     get size() {
       return tables.records.length - tables.dead
+    },
+    get dims() {
+      return tables.vectors?.dims
     },
     shelf: (scope) => shelfOf(tables, scope),
     shelves: () => [...tables.shelves.values()].toSorted((left, right) => compareText(left.key, right.key)),

@@ -33,8 +33,9 @@ export function createHandle(context: HandleContext, reach: Reach): MemoryHandle
 
 function readingCalls({ parts, library }: HandleContext, reach: Reach): Pick<MemoryHandle, 'recall' | 'get' | 'list'> {
   return {
-    async recall(query, { signal, ...options } = {}) {
+    async recall(query, options) {
       const call = checkRecall(query, options, reach)
+      const signal = options?.signal
       signal?.throwIfAborted()
       return untilAborted(recallIn(await library(), call, parts, signal), signal)
     },
@@ -47,8 +48,9 @@ function readingCalls({ parts, library }: HandleContext, reach: Reach): Pick<Mem
         return ids.flatMap((id) => aliveAt(find(id), parts.now()) ?? [])
       })
     },
-    async list(page, { signal } = {}) {
+    async list(page, options) {
       const call = checkList(page, reach)
+      const signal = options?.signal
       signal?.throwIfAborted()
       return untilAborted(listFrom(await library(), call, parts.now(), signal), signal)
     },

@@ -7,6 +7,7 @@ import type { Memory } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { manualClock } from '../../testing/clock.ts'
 import { asLines, fact, linesOf, listAll, textsOf } from '../../testing/memory-world.ts'
+import { keepsWhatItAcknowledgedWhileClosing } from '../../../test/fixtures/file-memories.ts'
 import { faultyStore, newName } from '../../../test/fixtures/keyv-stores.ts'
 import { inProcessMemory } from '../memory-in-process/index.ts'
 import { keyvMemory, type KeyvMemoryOptions, type KeyvStore } from './index.ts'
@@ -20,6 +21,11 @@ test('two memories of one name over one store are refused, through whatever stan
   await first[Symbol.asyncDispose]()
   expect(() => keyvMemory({ store: map })).not.toThrow()
   expect([...map]).toEqual([])
+})
+
+test('what was acknowledged while it was being closed is there too', async () => {
+  const map = new Map<string, string>()
+  await keepsWhatItAcknowledgedWhileClosing(() => keyvMemory({ store: map }))
 })
 
 test('25: what was remembered elsewhere is imported and exported the same', async () => {
@@ -174,7 +180,7 @@ test.each([
   expect(() => keyvMemory(options as KeyvMemoryOptions)).toThrow(expect.objectContaining({ code }))
 })
 
-test('30: a thousand recalls print nothing, and a thousand memories leave no listener at the adapter', async () => {
+test('30: a thousand memories leave no listener at the adapter', async () => {
   const listeners = new Set<unknown>()
   const store = {
     ...faultyStore().store,

@@ -6,9 +6,9 @@ import KeyvRedis from '@keyv/redis'
 import KeyvSqlite from '@keyv/sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
-import { fact } from '../../testing/memory-world.ts'
+import { fact, listAll } from '../../testing/memory-world.ts'
 import { create, faultyStore, KEYVS, newName, PREFIX, sharedStoreCases } from '../../../test/fixtures/keyv-stores.ts'
-import { keyvMemory } from './index.ts'
+import { keyvMemory, type KeyvStore } from './index.ts'
 
 const REDIS = process.env['OPSPAWN_REDIS_URL'] ?? 'redis://127.0.0.1:6379'
 
@@ -51,6 +51,32 @@ describe('over SQLite', () => {
   })
   memoryConformance({ test, createMemory: create(() => adapter) })
   sharedStoreCases(() => adapter)
+  test.each([['the adapter', (store: KeyvStore) => store] as const, ...KEYVS.slice(0, 1)])(
+    // The adapter is one of Keyv 6.
+    '27: what a full disk makes of a write through %s has a code, nothing of it is seen, and it takes up again',
+    async (name, through) => {
+      const uri = `sqlite://${join(folder, `full ${name}.sqlite`)}`
+      const full = new KeyvSqlite({ uri, driver: 'node:sqlite', wal: true })
+      const memory = keyvMemory({ store: through(full), name: newName() })
+      const handle = memory.bind({ tenant: 't' })
+      await handle.append([fact('first', { id: 'a' })])
+      const [pages] = (await full.query('PRAGMA page_count')) as [{ readonly page_count: number }]
+      await full.query(`PRAGMA max_page_count = ${pages.page_count + 4}`)
+      const large = 'too large '.repeat(50_000)
+      for (const call of [() => handle.append([fact(large, { id: 'b' })]), () => handle.update('a', { text: large })])
+        await expect(call()).rejects.toMatchObject({ code: 'MEMORY_FAILED', retryable: true, details: { reason: 'write' } })
+      expect((await listAll(handle)).map(({ text }) => text)).toEqual(['first'])
+      expect((await handle.recall('first')).items).toHaveLength(1)
+      await full.query('PRAGMA max_page_count = 1000000')
+      await handle.append([fact(large, { id: 'b' })])
+      expect((await listAll(handle)).map(({ id, seq }) => [id, seq])).toEqual([
+        ['a', 1],
+        ['b', 2],
+      ])
+      await memory[Symbol.asyncDispose]()
+      await full.disconnect()
+    },
+  )
   test('23: an erasure removes the entries, and does not claim to know the bytes of the file', async () => {
     const memory = keyvMemory({ store: adapter, name: newName() })
     const handle = memory.bind({ tenant: 't' })

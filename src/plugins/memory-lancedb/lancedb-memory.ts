@@ -7,6 +7,7 @@ import {
   encodeScope,
   exportLines,
   importLines,
+  memoryClosed,
   newAmong,
   tryEmbed,
   untilAborted,
@@ -101,7 +102,7 @@ function createContext(parts: LancedbParts): Context {
     failures: () => failures,
     close: () =>
       opening.close(async (workings) => {
-        await workings?.writer.idle()
+        await workings?.writer.close()
         await workings?.upkeep.idle()
         await workings?.table.close()
       }),
@@ -111,7 +112,8 @@ function createContext(parts: LancedbParts): Context {
 async function open(parts: LancedbParts): Promise<Workings> {
   const table = await openRecords(parts)
   const upkeep = createUpkeep(table, parts)
-  const writer = createWriter(table, () => upkeep.noteCommit())
+  const closed = (): Error => memoryClosed(parts.name)
+  const writer = createWriter(table, () => upkeep.noteCommit(), closed)
   await upkeep.begin()
   return { table, upkeep, writer }
 }

@@ -7,6 +7,14 @@ import type { RecordTable } from './table.ts'
 /** Rows that are read at once where many do not fit. */
 const MANY = 4096
 
+/**
+ * Columns, and those that rows are ordered by. LanceDB fails where an index alone answers the condition, or there is none, and it
+ * orders by what is not selected ("TakeExec requires the input plan to have a column").
+ */
+export function withOrder(columns: readonly string[], order: readonly { readonly columnName: string }[]): string[] {
+  return [...new Set([...columns, ...order.map(({ columnName }) => columnName)])]
+}
+
 /** Reads records in the order of scope and `seq`, behind a position. */
 export async function readInOrder(
   table: RecordTable,
@@ -16,7 +24,13 @@ export async function readInOrder(
 ): Promise<readonly MemoryRecord[]> {
   const behind = scope === '' ? undefined : `(scope > ${quote(scope)} OR (scope = ${quote(scope)} AND seq > ${seq}))`
   const order = ['scope', 'seq'].map((columnName) => ({ columnName, ascending: true }))
-  const rows = await table.read((query) => query.where(all(where, behind)).orderBy(order).select([RECORD]).limit(limit))
+  const rows = await table.read((query) =>
+    query
+      .where(all(where, behind))
+      .orderBy(order)
+      .select(withOrder([RECORD], order))
+      .limit(limit),
+  )
   return rows.map(recordReader())
 }
 

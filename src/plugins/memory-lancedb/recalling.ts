@@ -3,6 +3,7 @@ import { assembleRecall, embedQuery, encodeScope, type Leg, type RecallCall } fr
 import { VECTOR } from './arrow-table.ts'
 import { markedWords, placeOf, type Row } from './columns.ts'
 import type { LancedbParts } from './options.ts'
+import { withOrder } from './listing.ts'
 import { ofTenant } from './predicate.ts'
 import { createSearch, gather, recordsBy, type Search } from './search.ts'
 import type { RecordTable, VectorColumn } from './table.ts'
@@ -78,13 +79,7 @@ async function latest(search: Search): Promise<Leg> {
   const hits = await gather(
     search,
     (where, columns, limit) =>
-      search.table.read((query) =>
-        query
-          .where(where)
-          .orderBy(LATEST)
-          .select([...columns])
-          .limit(limit),
-      ),
+      search.table.read((query) => query.where(where).orderBy(LATEST).select(withOrder(columns, LATEST)).limit(limit)),
     (_, rank) => 1 / (1 + rank),
   )
   return { name: 'latest', hits }

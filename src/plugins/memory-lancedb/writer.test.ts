@@ -36,12 +36,16 @@ async function noting(
     },
   }
   const upkeep = createUpkeep(table, parts)
-  const writer = createWriter(table, () => {})
+  const writer = createWriter(
+    table,
+    () => {},
+    () => new Error('closed'),
+  )
   const context = { parts, workings: async () => ({ table, writer, upkeep }), noteFailure() {} }
   try {
     await work((scope) => createHandle(context, { scope, granted: [] }), commits, inner)
   } finally {
-    await writer.idle()
+    await writer.close()
     await inner.close()
   }
 }

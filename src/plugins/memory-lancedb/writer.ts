@@ -34,8 +34,8 @@ export interface Writer {
   write<T>(write: Write<T>, options?: OperationOptions): Promise<T>
   /** Does something under both locks, alone. */
   alone<T>(work: () => Promise<T>, options?: OperationOptions): Promise<T>
-  /** Done when everything that was asked for before is. */
-  idle(): Promise<void>
+  /** Refuses what comes from now on. Done when everything that was asked for before is. */
+  close(): Promise<void>
 }
 
 /** Records that are looked for or written in one commit: a commit costs the same for one as for hundreds. */
@@ -53,13 +53,15 @@ type Job = {
   readonly settle: (outcome: () => unknown) => void
 }
 
-/** Makes the writer of a table. `onCommit` is told of every commit. */
-export function createWriter(table: RecordTable, onCommit: () => void): Writer {
+/** Makes the writer of a table. `onCommit` is told of every commit, `closed` makes the error of what comes too late. */
+export function createWriter(table: RecordTable, onCommit: () => void, closed: () => Error): Writer {
   const waiting: Job[] = []
   const seqs = createSeqs(table)
   let running: Promise<void> | undefined
+  let isClosed = false
 
-  function ask<T>(job: Pick<Job, 'size' | 'write' | 'work'>, { signal }: OperationOptions = {}): Promise<T> {
+  async function ask<T>(job: Pick<Job, 'size' | 'write' | 'work'>, { signal }: OperationOptions = {}): Promise<T> {
+    if (isClosed) throw closed()
     const result = new Promise<T>((resolve, reject) => {
       waiting.push({
         ...job,
@@ -111,7 +113,8 @@ export function createWriter(table: RecordTable, onCommit: () => void): Writer {
   return {
     write: (write, options) => ask({ size: sizeOf(write), write: write as Write<unknown>, work: undefined }, options),
     alone: (work, options) => ask({ size: BATCH, write: undefined, work }, options),
-    async idle() {
+    async close() {
+      isClosed = true
       while (running !== undefined) await running
     },
   }

@@ -8,7 +8,12 @@ import { manualClock } from '../../testing/clock.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
 import { fact, listAll, testEmbedder, textsOf } from '../../testing/memory-world.ts'
 import { inProcessMemory } from '../memory-in-process/index.ts'
-import { keepsWhatWasAcknowledged, memoryPaths } from '../../../test/fixtures/file-memories.ts'
+import {
+  keepsWhatItAcknowledgedWhileClosing,
+  keepsWhatWasAcknowledged,
+  memoryPaths,
+  refusesVectorsOfAnotherSize,
+} from '../../../test/fixtures/file-memories.ts'
 import { sqliteMemory, type SqliteMemoryOptions } from './index.ts'
 import { createSqliteMemory } from './sqlite-memory.ts'
 import { inline, using } from '../../../test/fixtures/sqlite-memories.ts'
@@ -58,6 +63,16 @@ test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, '5'])('busyMs %s is refu
 test('what was acknowledged is there after it was opened again, vectors and places included', async () => {
   const path = newPath()
   await keepsWhatWasAcknowledged((parts) => createSqliteMemory({ path, ...parts }, inline))
+})
+
+test('what was acknowledged while it was being closed is there too', async () => {
+  const path = newPath()
+  await keepsWhatItAcknowledgedWhileClosing(() => sqliteMemory({ path, durability: 'process' }))
+})
+
+test('8: vectors of another size are refused, from whatever embedder', async () => {
+  const path = newPath()
+  await refusesVectorsOfAnotherSize((embedder) => createSqliteMemory({ path, embedder }, inline))
 })
 
 test('it ranks as the memory of one process does, to the last digit', async () => {
@@ -263,6 +278,16 @@ test('8: an embedder does not take the place of another while a text that change
     })
     await expect(old.stats()).rejects.toMatchObject({ code: 'MEMORY_MISMATCH' })
   })
+})
+
+test.runIf(process.platform === 'linux')('30: a thousand that were opened and closed leave no file open', async () => {
+  const path = newPath()
+  const open = (): number => readdirSync('/proc/self/fd').length
+  await using({ path }, (memory) => memory.stats())
+  const before = open()
+  for (let at = 0; at < 1000; at += 1)
+    await using({ path, embedder: testEmbedder() }, async (memory) => (await memory.bind({ tenant: 't' }).recall('kept')).items)
+  expect(open()).toBeLessThan(before + 10)
 })
 
 test('thousands of records that come and go leave nothing growing', async () => {
