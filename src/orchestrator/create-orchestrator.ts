@@ -110,7 +110,7 @@ function requireOptions(options: OrchestratorOptions): void {
 }
 
 function requireTiming(timing: Partial<Timing>): void {
-  requireShape('timing', timing, Object.fromEntries(Object.keys(DEFAULT_TIMING).map((name) => [name, 'positive?'])))
+  requireShape('timing', timing, Object.fromEntries(Object.keys(DEFAULT_TIMING).map((name) => [name, 'finite?'])))
   const { leaseMs, heartbeatMs } = { ...DEFAULT_TIMING, ...timing }
   if (!(heartbeatMs * 2 <= leaseMs)) {
     const text = `timing: heartbeatMs (${heartbeatMs}) must be at most half of leaseMs (${leaseMs}), or claims run out between heartbeats`
@@ -301,7 +301,7 @@ async function accept(context: HandleContext, worker: Worker, run: NewRun, optio
   const { run: record, task, created } = await engine.store.create(run, options)
   const handle = new RunHandle<never>(context, record.runId, record.agent, created ? { told, at: engine.elapsed() } : undefined)
   if (record.outcome !== undefined) return handle
-  if (run.dueAt === undefined) engine.publish([task])
+  if (run.dueAt === undefined || run.dueAt <= record.createdAt) engine.publish([task])
   else {
     worker.learnClock(record.createdAt)
     engine.wakeAt(run.dueAt)

@@ -115,6 +115,17 @@ describe('limits', () => {
     expect(tightenLimits({}, { durationMs: 5 })).toEqual({ durationMs: 5 })
     expect(held).toEqual({ steps: 10, tokens: 100 })
   })
+  test('are such as JSON can hold: none for Infinity, or the largest where none would be the default', () => {
+    const none = { steps: Infinity, tokens: Infinity, durationMs: Infinity, payload: Infinity }
+    const largest = Number.MAX_SAFE_INTEGER
+    expect(tightenLimits(none, {})).toStrictEqual({ steps: largest, payload: largest })
+    expect(tightenLimits(none, { tokens: 5, durationMs: Infinity })).toStrictEqual({
+      steps: largest,
+      tokens: 5,
+      payload: largest,
+    })
+    expect(tightenLimits({ steps: 10 }, JSON.parse(JSON.stringify(none)) as RunLimits)).toStrictEqual({ steps: 10 })
+  })
   test("of a child are its own, within its parent's tokens, cost and time", () => {
     const child = childLimits(
       { steps: 7, tokens: 50, payload: 9 },

@@ -113,7 +113,8 @@ export function tightenLimits(held: RunLimits, wished: RunLimits): RunLimits {
   const defaults: RunLimits = DEFAULT_LIMITS
   const limits: { -readonly [K in keyof RunLimits]: RunLimits[K] } = { ...held }
   for (const [name, value] of Object.entries(wished) as [keyof RunLimits, number | undefined][]) {
-    if (value === undefined) continue
+    // Histories of older versions may have null in the place of Infinity.
+    if (typeof value !== 'number') continue
     const present = limits[name] ?? defaults[name]
     limits[name] = present === undefined ? value : Math.min(present, value)
   }

@@ -232,6 +232,13 @@ describe('time', () => {
     for (const run of runs) expect(await now(clock, run.result)).toMatchObject({ status: 'completed' })
   })
 
+  test.each([0, -1, -3_600_000])('dueAt: a run that is due already begins at once (%i ms from now)', async (ms) => {
+    const agent = flow([call('step')])
+    const { ops, clock } = await world({ agents: [agent] })
+    const run = await ops.start(agent, 'go', { dueAt: clock.now() + ms })
+    expect(await now(clock, run.result)).toMatchObject({ status: 'completed' })
+  })
+
   test('dueAt: a run is not worked on before', async () => {
     const agent = flow([call('step')])
     const { ops, clock } = await world({ agents: [agent] })

@@ -82,7 +82,7 @@ describe('limits', () => {
   })
   test.each(
     (['leaseMs', 'heartbeatMs', 'sweepMs', 'parkMs', 'cancelMs', 'decideMs', 'toolMs', 'modelMs'] as const).flatMap((member) =>
-      [-1, Number.NaN, 'many'].map((value) => [member, value as never] as const),
+      [-1, Number.NaN, 'many', Infinity].map((value) => [member, value as never] as const),
     ),
   )('timing.%s of %s is refused by name', async (member, value) => {
     const error = await refusal({ timing: { [member]: value } })
