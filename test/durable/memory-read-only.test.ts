@@ -36,6 +36,7 @@ const READING = [whole, 1, ...refused('write', 3), few]
 
 test.skipIf(process.platform === 'win32').each([
   ['in-process', 'folder', READING],
+  ['in-process', 'file', READING],
   ['lancedb', 'folder', READING],
   // SQLite makes a file beside this one even to read it.
   ['sqlite', 'folder', refused('read-only', 6)],
