@@ -20,6 +20,7 @@ async function use(memory: Memory & AsyncDisposable): Promise<readonly unknown[]
     () => handle.append([{ id: 'new', kind: 'fact', text: 'new' }]),
     () => handle.update('a', { text: 'changed' }),
     () => handle.forget({ ids: ['b'] }, 'erase'),
+    () => memory.maintain(),
     async () => (await handle.list({})).records.map(({ id, version }) => `${id} ${version}`),
   ]
   const ends: unknown[] = []
