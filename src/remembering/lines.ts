@@ -79,6 +79,9 @@ export async function importLines(
   { signal }: OperationOptions = {},
 ): Promise<number> {
   signal?.throwIfAborted()
+  const source = Object(lines) as Partial<Readonly<Record<symbol, unknown>>>
+  if (source[Symbol.asyncIterator] === undefined && source[Symbol.iterator] === undefined)
+    throw inputInvalid('lines', `must be lines that come one by one, not ${found(lines)}`)
   const hash = createHash('sha256')
   let state: 'start' | 'records' | 'end' = 'start'
   let [count, imported, number] = [0, 0, 0]

@@ -83,6 +83,8 @@ export const memoryTransferCases: readonly MemoryCase[] = [
       ]
       for (const [what, code, lines] of wrong)
         await assertRejects(copy.import(asLines(lines as readonly JsonObject[])), code, what)
+      for (const lines of [undefined, null, 7, {}, 'x', []] as readonly unknown[])
+        await assertRejects(copy.import(lines as AsyncIterable<JsonObject>), 'MEMORY_INPUT_INVALID', `lines ${String(lines)}`)
       const scopes = [undefined, 't', {}, { tenant: 't', session: '' }, { tenant: 't', thread: 'x' }].map((scope) => ({ scope }))
       const others = [{ seq: 0 }, { seq: 1.5 }, { version: '1' }, { createdAt: null }, { supersededBy: '' }, { contentHash: 'x' }]
       for (const bad of [...scopes, ...others]) {

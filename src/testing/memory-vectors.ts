@@ -27,7 +27,7 @@ export const memoryVectorCases: readonly MemoryCase[] = [
         nested: (vector) => [vector],
         'lists of one number': (vector) => vector.map((number) => [number]),
         'whole numbers of another type': (vector) => BigInt64Array.from(vector, () => 1n),
-        'like a list': (vector) => ({ ...vector, length: vector.length }),
+        'like a list': (vector) => Object.assign({}, vector, { length: vector.length }),
         nothing: () => undefined,
       }
       for (const [name, fault] of Object.entries(faults)) {

@@ -27,26 +27,29 @@ function allow(folder: string, ofFolders: number, ofFiles: number): void {
 
 const [whole, few] = [
   ['umbrella', 'harbour'],
-  ['a 1', 'b 1'],
+  ['a 1', 'b 2'],
 ]
 const refused = (reason: string, count: number): readonly unknown[] =>
   Array.from({ length: count }, () => ['MEMORY_FAILED', reason])
-/** What the calls of the program are told: a listing, a recall, an append, an update, an erasure, and a listing again. */
-const READING = [whole, 1, ...refused('write', 3), few]
+/** What the calls of the program are told: a listing, a recall, an append, an update, an erasure, upkeep, and a listing again. */
+const READING = [whole, 1, ...refused('write', 4), few]
 
 test.skipIf(process.platform === 'win32').each([
   ['in-process', 'folder', READING],
+  ['in-process', 'file', READING],
   ['lancedb', 'folder', READING],
   // SQLite makes a file beside this one even to read it.
-  ['sqlite', 'folder', refused('read-only', 6)],
-  ['sqlite', 'file', [whole, 1, ...refused('read-only', 3), few]],
+  ['sqlite', 'folder', refused('read-only', 7)],
+  ['sqlite', 'file', [whole, 1, ...refused('read-only', 4), few]],
 ] as const)(
   '27: %s without the right to write its %s says so with a code, changes nothing, and reads what it can',
   async (name, what, told) => {
     const [folder, other] = [newFolder(), newFolder()]
-    await using(create[name]({ path: join(folder, 'memory') }) as Memory, (memory) =>
-      memory.bind({ tenant: 't' }).append([fact('umbrella', { id: 'a' }), fact('harbour', { id: 'b' })]),
-    )
+    await using(create[name]({ path: join(folder, 'memory') }) as Memory, async (memory) => {
+      await memory.bind({ tenant: 't' }).append([fact('umbrella', { id: 'a' }), fact('harbour', { id: 'b' })])
+      // Something for upkeep to remove.
+      await memory.bind({ tenant: 't' }).update('b', { metadata: { n: 1 } })
+    })
     const before = contents(folder)
     allow(folder, what === 'folder' ? 0o555 : 0o777, 0o444)
     try {

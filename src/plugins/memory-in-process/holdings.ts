@@ -34,18 +34,10 @@ export async function openHoldings(parts: InProcessParts): Promise<Holdings> {
     if (found === undefined) tenants.set(tenant, (found = createSegment(scan)))
     return found
   }
-  function dims(): number | undefined {
-    for (const one of tenants.values()) if (one.dims !== undefined) return one.dims
-    return undefined
-  }
-  function isOfSize(vector: Float32Array | undefined): boolean {
-    return vector === undefined || vector.length === (dims() ?? vector.length)
-  }
+  const isOfSize = (vector: Float32Array | undefined): boolean =>
+    vector === undefined || vector.length === (dimsIn(tenants) ?? vector.length)
   function requireSize(vector: Float32Array | undefined): void {
-    if (isOfSize(vector)) return
-    const [expected, actual] = [dims() ?? 0, vector?.length ?? 0]
-    const text = `${path ?? `memory "${parts.name}"`} has vectors of ${expected} numbers, and the embedder ${embedder?.id} now gives ${actual}`
-    throw new OpspawnError('MEMORY_MISMATCH', text, { details: { expected, actual } })
+    if (!isOfSize(vector)) throw otherSize(parts, dimsIn(tenants) ?? 0, vector?.length ?? 0)
   }
   function apply({ puts, drops }: Commit): void {
     for (const { record, vector } of puts) {
@@ -91,6 +83,17 @@ export async function openHoldings(parts: InProcessParts): Promise<Holdings> {
       tenants = new Map()
     },
   }
+}
+
+/** Numbers of each vector, of whichever tenant; undefined where there is none. */
+function dimsIn(tenants: ReadonlyMap<string, Segment>): number | undefined {
+  for (const { dims } of tenants.values()) if (dims !== undefined) return dims
+  return undefined
+}
+
+function otherSize({ path, name, embedder }: InProcessParts, expected: number, actual: number): OpspawnError {
+  const text = `${path ?? `memory "${name}"`} has vectors of ${expected} numbers, and the embedder ${embedder?.id} now gives ${actual}`
+  return new OpspawnError('MEMORY_MISMATCH', text, { details: { expected, actual } })
 }
 
 /** The same without what has expired, in structures that hold nothing else. */

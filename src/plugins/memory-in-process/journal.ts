@@ -66,12 +66,8 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
     if (actual !== size) throw changed(path, `was changed: it has ${actual} bytes, not ${size}`)
   }
 
-  function requireWritable(): void {
-    if (isReadOnly) throw memoryFailed('write', `${path} cannot be written: give this user the right to write it`)
-  }
-
   async function write(text: string): Promise<void> {
-    requireWritable()
+    if (isReadOnly) throw readOnly(path)
     const bytes = Buffer.from(text)
     await requireUnchanged()
     try {
@@ -92,7 +88,7 @@ export async function openJournal(options: JournalOptions, replay: (commit: Comm
     append: (commit) => guarded('write', `writing to ${path}`, () => write(writeCommit(commit))),
     async rewrite(puts) {
       await guarded('write', `rewriting ${path}`, async () => {
-        requireWritable()
+        if (isReadOnly) throw readOnly(path)
         const fresh = await replaceFile({ path, embedder }, puts, requireUnchanged)
         const old = file
         file = fresh.file
@@ -114,6 +110,10 @@ async function openFile(path: string): Promise<{ readonly file: FileHandle; read
     if (!['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     return { file: await open(path, 'r'), isReadOnly: true }
   }
+}
+
+function readOnly(path: string): OpspawnError {
+  return memoryFailed('write', `${path} cannot be written: give this user the right to write it`)
 }
 
 function changed(path: string, how: string): OpspawnError {

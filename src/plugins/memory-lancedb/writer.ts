@@ -69,13 +69,7 @@ export function createWriter(table: RecordTable, onCommit: () => void, closed: (
           if (signal?.aborted === true) reject(signal.reason as Error)
           return signal?.aborted !== true
         },
-        settle(outcome) {
-          try {
-            resolve(outcome() as T)
-          } catch (error) {
-            reject(error as Error)
-          }
-        },
+        settle: (outcome) => resolve((async () => outcome() as T)()),
       })
     })
     running ??= drain()

@@ -41,10 +41,12 @@ function held(): Readonly<Record<string, number>> {
 
 async function openAndClose(count: number): Promise<void> {
   const one = async (at: number): Promise<void> => {
-    await using memory = create(`others-${at % 4}`)
+    // Not `await using`, which Node 22 does not know.
+    const memory = create(`others-${at % 4}`)
     const handle = memory.bind({ tenant: 't' })
     await handle.append([{ id: 'a', kind: 'fact', text: 'kept' }])
     await handle.recall('kept')
+    await memory[Symbol.asyncDispose]()
   }
   for (let at = 0; at < count; at += 4) await Promise.all([0, 1, 2, 3].map((more) => one(at + more)))
 }

@@ -12,7 +12,6 @@ const create = (path: string): Memory & AsyncDisposable => factories[name as key
 const NOBODY = 65_534
 
 async function use(memory: Memory & AsyncDisposable): Promise<readonly unknown[]> {
-  await using _ = memory
   const handle = memory.bind({ tenant: 't' })
   const calls: readonly (() => Promise<unknown>)[] = [
     async () => (await handle.list({})).records.map(({ text }) => text),
@@ -20,6 +19,7 @@ async function use(memory: Memory & AsyncDisposable): Promise<readonly unknown[]
     () => handle.append([{ id: 'new', kind: 'fact', text: 'new' }]),
     () => handle.update('a', { text: 'changed' }),
     () => handle.forget({ ids: ['b'] }, 'erase'),
+    () => memory.maintain(),
     async () => (await handle.list({})).records.map(({ id, version }) => `${id} ${version}`),
   ]
   const ends: unknown[] = []
@@ -29,6 +29,7 @@ async function use(memory: Memory & AsyncDisposable): Promise<readonly unknown[]
         OpspawnError.is(error) ? [error.code, (error.details as { readonly reason?: unknown }).reason] : String(error),
       ),
     )
+  await memory[Symbol.asyncDispose]()
   return ends
 }
 
