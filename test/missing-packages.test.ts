@@ -20,13 +20,15 @@ test.each([
   ['quickjs-wasi', 'sandbox-quickjs', `library.quickjsSandbox().run({ code: 'return 1', api: {} })`],
 ])('without %s the first use names it, and the command that installs it', async (name, plugin, use) => {
   const program = `
-    import { registerHooks } from 'node:module'
-    registerHooks({
-      resolve(specifier, context, next) {
-        if (specifier.startsWith('${name}')) throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
-        return next(specifier, context)
-      },
-    })
+    import Module, { registerHooks } from 'node:module'
+    const find = (specifier, next) => {
+      if (!specifier.startsWith('${name}')) return next()
+      throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
+    }
+    registerHooks({ resolve: (specifier, context, next) => find(specifier, () => next(specifier, context)) })
+    // On Node 22 the hooks do not hear of \`require.resolve\`.
+    const { _resolveFilename } = Module
+    Module._resolveFilename = (specifier, ...rest) => find(specifier, () => _resolveFilename(specifier, ...rest))
     const library = await import(${moduleOf(plugin)})
     const error = await ${use}.catch((thrown) => thrown)
     console.log(JSON.stringify([error.code, error.message]))
