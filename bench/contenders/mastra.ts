@@ -1,6 +1,5 @@
 import { Agent } from '@mastra/core/agent'
 import { createTool } from '@mastra/core/tools'
-import { createStep, createWorkflow } from '@mastra/core/workflows'
 import { z } from 'zod'
 import { add, addDescription, addInput, addName, earlier, instructions, question } from '../task.ts'
 import { v4Model } from '../v4-model.ts'
@@ -40,6 +39,7 @@ export const contender: Contender = {
     }
   },
   async workflow(shape) {
+    const { createStep, createWorkflow } = await import('@mastra/core/workflows')
     const sumOutput = z.object({ sum: z.number() })
     const call = createStep({
       id: addName,

@@ -1,6 +1,6 @@
 import { createOrchestrator, defineAgent, defineTool, type Message } from 'opspawn'
 import { toolsPlanner } from 'opspawn/plugins/planner-tools'
-import { loadWorkflow, type TaskDocument } from 'opspawn/plugins/planner-workflow'
+import type { TaskDocument } from 'opspawn/plugins/planner-workflow'
 import { add, addDescription, addInput, addName, earlier, instructions, question } from '../task.ts'
 import { v4Model } from '../v4-model.ts'
 import type { Contender, WorkflowShape } from './contender.ts'
@@ -54,6 +54,8 @@ export const contender: Contender = {
     }
   },
   async workflow(shape) {
+    // Only here: agents do without.
+    const { loadWorkflow } = await import('opspawn/plugins/planner-workflow')
     const tool = defineTool({
       name: addName,
       description: addDescription,
