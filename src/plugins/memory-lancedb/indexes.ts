@@ -35,3 +35,6 @@ export async function makeIndexes(table: Table, library: Library, columns: reado
   for (const column of columns)
     await table.createIndex(column, { config: KINDS[column as keyof typeof KINDS](library), replace: true })
 }
+
+/** Whether rows were written that are in no index yet. */
+export const isBehind = async (table: Table): Promise<boolean> => (await table.indexStats('scope_idx'))?.numUnindexedRows !== 0

@@ -1,5 +1,14 @@
-import { expect, test } from 'vitest'
-import { createBackground } from './upkeep.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { fact } from '../../testing/memory-world.ts'
+import { createHandle } from './handle.ts'
+import { isBehind } from './indexes.ts'
+import { checkOptions } from './options.ts'
+import { openRecords, type RecordTable } from './table.ts'
+import { createBackground, createUpkeep } from './upkeep.ts'
+import { createWriter } from './writer.ts'
 
 test('28: work that fails waits longer each time, is counted, and one success ends it', async () => {
   let time = 0
@@ -95,4 +104,38 @@ test('it is done once at a time', async () => {
   background.start()
   await background.idle()
   expect([most, background.runs]).toEqual([1, 1])
+})
+
+test('a folding that took long is not repeated, unless something came meanwhile', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'opspawn-lancedb-upkeep-'))
+  onTestFinished(() => rmSync(path, { recursive: true }))
+  const parts = checkOptions({ path })
+  const inner = await openRecords(parts)
+  onTestFinished(() => inner.close())
+  const closed = (): Error => new Error('closed')
+  const writer = createWriter(inner, () => {}, closed)
+  let time = 0
+  let foldings = 0
+  let meanwhile = async (): Promise<unknown> => undefined
+  const table: RecordTable = {
+    ...inner,
+    async optimize() {
+      await inner.optimize()
+      foldings += 1
+      time += 60_000
+      await meanwhile()
+    },
+  }
+  const upkeep = createUpkeep(table, parts, () => time)
+  const context = { parts, workings: async () => ({ table, writer, upkeep }), noteFailure() {} }
+  const handle = createHandle(context, { scope: { tenant: 't' }, granted: [] })
+  await handle.append([fact('one')])
+  meanwhile = () => handle.append([fact('two')])
+  await upkeep.fold()
+  expect(await inner.ask('read', isBehind)).toBe(true)
+  meanwhile = async () => undefined
+  await upkeep.fold()
+  expect(await inner.ask('read', isBehind)).toBe(false)
+  await upkeep.fold()
+  expect(foldings).toBe(2)
 })

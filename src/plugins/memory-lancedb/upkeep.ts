@@ -1,4 +1,4 @@
-import { INDEXED, makeIndexes } from './indexes.ts'
+import { INDEXED, isBehind, makeIndexes } from './indexes.ts'
 import { leftovers } from './leftovers.ts'
 import type { LancedbParts } from './options.ts'
 import type { RecordTable } from './table.ts'
@@ -32,20 +32,30 @@ export interface Upkeep {
 const COMMITS = 24
 const PURGES = 3
 
-/** Makes the upkeep of a table. */
-export function createUpkeep(table: RecordTable, { exactUpTo, path }: LancedbParts): Upkeep {
+/**
+ * Makes the upkeep of a table.
+ *
+ * @param now milliseconds of a clock that only rises
+ */
+export function createUpkeep(
+  table: RecordTable,
+  { exactUpTo, path }: LancedbParts,
+  now = (): number => performance.now(),
+): Upkeep {
   // Each folding of a large table may write all of it anew, also where there is nothing new in it.
   let folded: number | undefined
   async function fold(): Promise<void> {
     await table.tidying.hold(async () => {
       if ((await table.version()) === folded) return
-      const began = performance.now()
+      const began = now()
       await table.optimize()
       await planVectors(table, exactUpTo)
-      folded = performance.now() - began > SHORT_MS ? await table.version() : undefined
+      const version = await table.version()
+      // What came meanwhile is in that version too, and is not folded.
+      folded = now() - began > SHORT_MS && !(await table.ask('read', isBehind)) ? version : undefined
     })
   }
-  const background = createBackground({ work: fold, every: COMMITS, now: () => performance.now() })
+  const background = createBackground({ work: fold, every: COMMITS, now })
   return {
     async begin() {
       if ((await table.ask('read', (inner) => inner.listVersions())).length > COMMITS) background.start()
