@@ -1,7 +1,7 @@
 // The child process of `lancedb`: a part of it as JSON. `lancedb-child.ts <part> <folder> [rows] [dims]`; the caller removes the folder.
 import { join } from 'node:path'
 import { Index, rerankers, type Table, type VectorQuery } from '@lancedb/lancedb'
-import { cloudOf, sentence, tenNearest, wordless } from './lancedb-data.ts'
+import { cloudOf, madeBeforehand, sentence, tenNearest, wordless } from './lancedb-data.ts'
 import {
   ASKED,
   QUERIES,
@@ -24,7 +24,7 @@ import { median } from './statistics.ts'
 
 /** P3, P7: words and vectors over all rows. */
 async function hybrid(): Promise<Record<string, number>> {
-  const cloud = cloudOf(dims, true)
+  const cloud = madeBeforehand(cloudOf(dims, true), rows)
   const texts = Array.from({ length: rows }, (_, at) => textOf(at))
   // The second as ours is: folded, and asked for one tenant, of which there is an index.
   const [raw, apart] = [await rawTable(), await rawTable('apart')]
@@ -39,6 +39,8 @@ async function hybrid(): Promise<Record<string, number>> {
   for (const table of [raw, apart]) await table.createIndex('text', { config: Index.fts({ withPosition: false }) })
   await using memory = ourMemory(cloud)
   const handle = memory.bind({ tenant: 't' })
+  // The others are open too.
+  await handle.list()
   const oursFilled = await milliseconds(() => fillOurs(handle, rows, (at) => texts[at] as string))
   await memory.maintain()
   const rrf = await rerankers.RRFReranker.create()
@@ -80,7 +82,7 @@ async function insistently(work: () => Promise<unknown>): Promise<void> {
 
 /** P4: single appends, sixteen in flight. */
 async function appends(): Promise<Record<string, number>> {
-  const cloud = cloudOf(dims, true)
+  const cloud = madeBeforehand(cloudOf(dims, true), rows + 1)
   const texts = Array.from({ length: rows }, (_, at) => textOf(at))
   const payload = texts.reduce((sum, text) => sum + text.length + dims * 4, 0)
   const raw = await rawTable()

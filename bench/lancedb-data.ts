@@ -13,6 +13,8 @@ export function sentence(random: () => number, least: number, most: number): str
 export interface Cloud {
   readonly dims: number
   vector(at: number): Float32Array
+  /** The same as an embedder gives it. */
+  numbers(at: number): number[]
 }
 
 const HEAPS = 100
@@ -26,17 +28,24 @@ export function cloudOf(dims: number, isClustered: boolean): Cloud {
     return Float32Array.from({ length: dims }, () => random() - 0.5)
   }
   const middles = Array.from({ length: HEAPS }, (_, heap) => anywhere(-1 - heap))
+  const vectorOf = (at: number): Float32Array => {
+    const vector = anywhere(at * 7_919 + 1)
+    const middle = middles[at % HEAPS] as Float32Array
+    if (isClustered)
+      for (let place = 0; place < dims; place += 1) vector[place] = (vector[place] as number) * WIDTH + (middle[place] as number)
+    const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0))
+    return vector.map((value) => value / length)
+  }
+  return { dims, vector: vectorOf, numbers: (at) => [...vectorOf(at)] }
+}
+
+/** The same, with those from 0 on made beforehand, so that nobody's time has them in it. */
+export function madeBeforehand(cloud: Cloud, count: number): Cloud {
+  const made = Array.from({ length: count }, (_, at) => ({ vector: cloud.vector(at), numbers: cloud.numbers(at) }))
   return {
-    dims,
-    vector(at) {
-      const vector = anywhere(at * 7_919 + 1)
-      const middle = middles[at % HEAPS] as Float32Array
-      if (isClustered)
-        for (let place = 0; place < dims; place += 1)
-          vector[place] = (vector[place] as number) * WIDTH + (middle[place] as number)
-      const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0))
-      return vector.map((value) => value / length)
-    },
+    dims: cloud.dims,
+    vector: (at) => made[at]?.vector ?? cloud.vector(at),
+    numbers: (at) => made[at]?.numbers ?? cloud.numbers(at),
   }
 }
 
@@ -47,7 +56,7 @@ export function embedderOf(cloud: Cloud): EmbeddingModel {
     modelId: 'numbered',
     maxEmbeddingsPerCall: 2_048,
     doEmbed: async ({ values }) => ({
-      embeddings: values.map((value) => [...cloud.vector(numberOf(value))]),
+      embeddings: values.map((value) => cloud.numbers(numberOf(value))),
       warnings: [],
     }),
   }

@@ -56,8 +56,7 @@ export async function rowsOf(query: { toArrow(): Promise<unknown> }): Promise<re
 
 const WRITERS: Readonly<Record<ColumnKind, (arrow: Arrow, field: Field, values: Values) => Data>> = {
   text: (arrow, { type }, values) => textData(arrow, type, values),
-  number: (arrow, { type }, values) =>
-    arrow.makeData({ type, ...validity(values), data: Float64Array.from(values, (value) => (value ?? 0) as number) } as never),
+  number: (arrow, { type }, values) => arrow.makeData({ type, ...validity(values), data: numbersOf(values) } as never),
   texts: (arrow, { type }, values) => {
     const lists = values as readonly (readonly string[])[]
     const child = textData(arrow, (type as unknown as { readonly children: readonly [Field] }).children[0].type, lists.flat())
@@ -71,10 +70,24 @@ const WRITERS: Readonly<Record<ColumnKind, (arrow: Arrow, field: Field, values: 
   },
 }
 
+function numbersOf(values: Values): Float64Array {
+  const numbers = new Float64Array(values.length)
+  // `Float64Array.from` with a function takes several times as long.
+  for (let at = 0; at < numbers.length; at += 1) numbers[at] = (values[at] ?? 0) as number
+  return numbers
+}
+
 function textData(arrow: Arrow, type: Field['type'], values: Values): Data {
-  const parts = values.map((value) => Buffer.from((value ?? '') as string))
-  const valueOffsets = offsets(parts.map((part) => part.length))
-  return arrow.makeData({ type, ...validity(values), valueOffsets, data: Buffer.concat(parts) } as never)
+  const texts = values as readonly (string | null | undefined)[]
+  // No text takes more than three bytes for each of its units. To write all into one buffer spares a buffer for each.
+  const room = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + 3 * (text?.length ?? 0), 0))
+  const valueOffsets = new Int32Array(texts.length + 1)
+  let end = 0
+  for (let at = 0; at < texts.length; at += 1) {
+    end += room.write(texts[at] ?? '', end)
+    valueOffsets[at + 1] = end
+  }
+  return arrow.makeData({ type, ...validity(values), valueOffsets, data: room.subarray(0, end) } as never)
 }
 
 function vectorData(arrow: Arrow, { type }: Field, vectors: readonly (Float32Array | undefined)[]): Data {

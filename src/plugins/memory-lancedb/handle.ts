@@ -1,4 +1,4 @@
-import type { MemoryHandle, MemoryRecord, MemoryScope, MemorySelector, OperationOptions } from '../../core/index.ts'
+import type { MemoryHandle, MemoryRecord, MemoryScope, MemorySelector, OperationOptions, Recall } from '../../core/index.ts'
 import {
   aliveAt,
   checkAppend,
@@ -17,14 +17,16 @@ import {
   withSummaries,
   type Reach,
 } from '../../remembering/index.ts'
-import { RECORD, keyOf, recordReader } from './columns.ts'
+import { RECORD } from './columns.ts'
+import { keyOf, recordReader } from './rows.ts'
 import type { LancedbParts } from './options.ts'
-import { all, inReach, quote, quoteAll, widened } from './predicate.ts'
+import type { View } from './committing.ts'
+import { all, chunks, inReach, quote, quoteAll, widened } from './predicate.ts'
 import { listFrom } from './listing.ts'
 import { recallFrom } from './recalling.ts'
 import type { RecordTable } from './table.ts'
 import type { Upkeep } from './upkeep.ts'
-import { chunks, type View, type Writer } from './writer.ts'
+import type { Writer } from './writer.ts'
 
 /** What an open memory works with. */
 export interface Workings {
@@ -42,6 +44,13 @@ export interface HandleContext {
   readonly noteFailure: () => void
 }
 
+/** What a memory works with, when all that was written is in the table. @throws OpspawnError `MEMORY_FAILED` */
+export async function settled({ workings }: HandleContext, signal?: AbortSignal): Promise<Workings> {
+  const opened = await workings()
+  await opened.writer.settle({ signal })
+  return opened
+}
+
 /** Makes a handle of a scope. */
 export function createHandle(context: HandleContext, reach: Reach): MemoryHandle {
   return { ...readingCalls(context, reach), ...writingCalls(context, reach), forget: forgetting(context, reach.scope) }
@@ -52,17 +61,28 @@ function readingCalls(context: HandleContext, reach: Reach): Pick<MemoryHandle, 
   const { scope } = reach
   async function reading<T>(options: OperationOptions | undefined, work: (workings: Workings) => Promise<T>): Promise<T> {
     options?.signal?.throwIfAborted()
-    return untilAborted(context.workings().then(work), options?.signal)
+    return untilAborted(settled(context, options?.signal).then(work), options?.signal)
   }
   return {
     async recall(query, options) {
       const call = checkRecall(query, options, reach)
       const signal = options?.signal
-      return reading(options, async ({ table, upkeep }) => {
+      signal?.throwIfAborted()
+      const work = async (): Promise<Recall> => {
+        const { table, writer, upkeep } = await context.workings()
+        const isSettled = await writer.settle({ signal }).then(
+          () => true,
+          (error: unknown) => {
+            if (call.strict) throw error
+            noteFailure()
+            return false
+          },
+        )
         const recall = await recallFrom({ table, parts, signal, noteFailure }, call)
         upkeep.look()
-        return recall
-      })
+        return isSettled ? recall : { ...recall, degraded: [...recall.degraded, 'recent'] }
+      }
+      return untilAborted(work(), signal)
     },
     async get(given, options) {
       const ids = checkIds(given)

@@ -95,6 +95,7 @@ const limit = (bytes) => {
 const memory = lancedbMemory({ path: process.argv[1] })
 const handle = memory.bind({ tenant: 't' })
 await handle.append([{ kind: 'fact', id: 'a', text: 'first umbrella' }, { kind: 'fact', id: 'b', text: 'second umbrella' }])
+await handle.list()
 const faults = []
 for (const bytes of [600, 1500, 0]) {
   limit(bytes)
@@ -142,6 +143,8 @@ test('28: over ten thousand single appends files stay bounded, also while upkeep
           const text = `sentence number ${(next += 1)} of quite a few that somebody said`
           payload += text.length
           await handle.append([fact(text)])
+          // Who reads has what was written put into the table.
+          if (next % 64 === 0) await handle.get(['nothing'])
         }
       }),
     )

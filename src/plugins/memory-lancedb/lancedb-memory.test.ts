@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
-import type { MemoryFilter } from '../../core/index.ts'
+import { describe, expect, test } from 'vitest'
+import type { Memory, MemoryFilter } from '../../core/index.ts'
 import { requirePlugin } from '../../orchestrator/checks/plugin.ts'
 import { matches } from '../../remembering/index.ts'
 import { memoryConformance } from '../../testing/memory-conformance.ts'
@@ -140,15 +140,18 @@ test('28: what upkeep has folded it removes at once, and a reader of an older ve
   const path = newPath()
   await using({ path }, async (memory) => {
     const handle = memory.bind({ tenant: 't' })
-    const runs = async (): Promise<number> => Number(((await memory.stats())['upkeep'] as { readonly runs: number }).runs)
+    const runsOf = async (one: Memory): Promise<number> => ((await one.stats())['upkeep'] as { readonly runs: number }).runs
     const filesIn = (part: string): number => readdirSync(join(path, 'records.lance', part)).length
     await using({ path }, async (other) => {
       const theirs = other.bind({ tenant: 't' })
-      for (let at = 0; at < 24; at += 1)
-        await Promise.all([handle.append([fact(`number ${at}`)]), theirs.recall('number'), theirs.list({})])
-      await vi.waitUntil(async () => (await runs()) > 0)
-      expect(idsOf((await theirs.list({})).records)).toEqual(idsOf((await handle.list({})).records))
-      expect((await theirs.list({})).records).toHaveLength(24)
+      // Whichever of both comes first puts it into the table, and counts that.
+      const hasFolded = async (): Promise<boolean> => (await runsOf(memory)) + (await runsOf(other)) > 0
+      let rounds = 0
+      for (; !(await hasFolded()); rounds += 1)
+        await Promise.all([handle.append([fact(`number ${rounds}`)]), theirs.recall('number'), theirs.list({})])
+      expect(rounds).toBeLessThan(100)
+      expect(idsOf((await theirs.list({ limit: 100 })).records)).toEqual(idsOf((await handle.list({ limit: 100 })).records))
+      expect((await theirs.list({ limit: 100 })).records).toHaveLength(rounds)
     })
     for (const part of ['data', '_versions', '_transactions']) expect(filesIn(part)).toBeLessThan(12)
   })

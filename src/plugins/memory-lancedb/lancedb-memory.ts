@@ -15,15 +15,17 @@ import {
   type Position,
 } from '../../remembering/index.ts'
 import { VECTOR } from './arrow-table.ts'
-import { RECORD, recordReader } from './columns.ts'
-import { createHandle, type HandleContext, type Workings } from './handle.ts'
+import { RECORD } from './columns.ts'
+import { recordReader } from './rows.ts'
+import type { View } from './committing.ts'
+import { createHandle, settled, type HandleContext, type Workings } from './handle.ts'
 import { checkOptions, type LancedbMemoryOptions, type LancedbParts } from './options.ts'
 import { alive, all, ofTenant } from './predicate.ts'
 import { readInOrder } from './listing.ts'
 import { openRecords, type RecordTable } from './table.ts'
 import { createUpkeep } from './upkeep.ts'
 import { usablePlan } from './vector-index.ts'
-import { createWriter, type View } from './writer.ts'
+import { createWriter } from './writer.ts'
 
 /** Records that are read or embedded at once. */
 const BATCH = 128
@@ -54,7 +56,7 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
     bind: (scope, grant) => createHandle(memory, { scope: checkScope(scope), granted: checkGrant(grant) }),
     async maintain({ signal } = {}) {
       signal?.throwIfAborted()
-      const { table, writer, upkeep } = await memory.workings()
+      const { table, writer, upkeep } = await settled(memory, signal)
       const over = `expiresAt <= ${parts.now()}`
       const hasExpired = async (): Promise<boolean> => (await table.count(over)) > 0
       async function clean(): Promise<void> {
@@ -75,7 +77,7 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
     },
     async *export(tenant, { signal } = {}) {
       const owner = checkTenant(tenant)
-      const { table } = await memory.workings()
+      const { table } = await settled(memory, signal)
       const records = everything(table, all(ofTenant(owner), alive(parts.now())))
       yield* exportLines(owner, records, { embedder: embedder?.id, signal })
     },
@@ -93,33 +95,37 @@ interface Context extends HandleContext {
 }
 
 function createContext(parts: LancedbParts): Context {
-  const opening = createOpening(parts.name, () => open(parts))
   let failures = 0
+  const noteFailure = (): void => void (failures += 1)
+  const opening = createOpening(parts.name, () => open(parts, noteFailure))
   return {
     parts,
     workings: opening.get,
-    noteFailure: () => void (failures += 1),
+    noteFailure,
     failures: () => failures,
     close: () =>
       opening.close(async (workings) => {
-        await workings?.writer.close()
-        await workings?.upkeep.idle()
-        await workings?.table.close()
+        try {
+          await workings?.writer.close()
+        } finally {
+          await workings?.upkeep.idle()
+          await workings?.table.close()
+        }
       }),
   }
 }
 
-async function open(parts: LancedbParts): Promise<Workings> {
+async function open(parts: LancedbParts, onFailure: () => void): Promise<Workings> {
   const table = await openRecords(parts)
   const upkeep = createUpkeep(table, parts)
-  const closed = (): Error => memoryClosed(parts.name)
-  const writer = createWriter(table, () => upkeep.noteCommit(), closed)
+  const writer = createWriter(table, { onCommit: () => upkeep.noteCommit(), onFailure, closed: () => memoryClosed(parts.name) })
   await upkeep.begin()
   return { table, upkeep, writer }
 }
 
-async function statsOf({ workings, failures, parts }: Context, owner: string | undefined): Promise<MemoryStats> {
-  const { table, upkeep } = await workings()
+async function statsOf(memory: Context, owner: string | undefined): Promise<MemoryStats> {
+  const { failures, parts } = memory
+  const { table, upkeep } = await settled(memory)
   const column = await table.vectors()
   const records = await table.count(owner)
   const pending =
@@ -165,9 +171,10 @@ async function takeIn(
 }
 
 /** Makes the vectors that are missing, some at a time, so that writes are not held up. Stops at the first failure. */
-async function embedPending({ parts, workings, noteFailure }: Context, signal: AbortSignal | undefined): Promise<void> {
+async function embedPending(memory: Context, signal: AbortSignal | undefined): Promise<void> {
+  const { parts, noteFailure } = memory
   if (parts.embedder === undefined) return
-  const { table, writer } = await workings()
+  const { table, writer } = await settled(memory, signal)
   // Texts that change meanwhile are left for the next time.
   const tried = new Set<string>()
   for (;;) {

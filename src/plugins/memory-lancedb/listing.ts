@@ -1,6 +1,7 @@
 import type { MemoryPage, MemoryRecord } from '../../core/index.ts'
 import { encodeScope, readCursor, writeCursor, type ListCall, type Position } from '../../remembering/index.ts'
-import { RECORD, recordReader } from './columns.ts'
+import { RECORD } from './columns.ts'
+import { recordReader } from './rows.ts'
 import { acceptor, alive, all, inReach, quote, widened } from './predicate.ts'
 import type { RecordTable } from './table.ts'
 

@@ -10,7 +10,8 @@ import {
   type RecallCall,
 } from '../../remembering/index.ts'
 import type { MemoryRecord } from '../../core/index.ts'
-import { COLUMNS, facetOf } from './columns.ts'
+import { COLUMNS } from './columns.ts'
+import { facetOf } from './rows.ts'
 
 /** Conditions and values that go into one predicate; longer trees are nested too deep for LanceDB's parser, or slow. */
 const MAX_CONDITIONS = 200
@@ -26,6 +27,11 @@ export function quote(text: string): string {
 /** A list of texts in SQL. */
 export function quoteAll(texts: readonly string[]): string {
   return texts.map(quote).join(', ')
+}
+
+/** Lists that go into one predicate. */
+export function* chunks<T>(items: readonly T[], size: number = MAX_VALUES): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size)
 }
 
 /** Joins conditions that must all hold. */

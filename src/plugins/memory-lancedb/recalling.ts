@@ -1,12 +1,14 @@
 import { OpspawnError, type MemoryRecord, type Recall } from '../../core/index.ts'
 import { assembleRecall, embedQuery, encodeScope, type Leg, type RecallCall } from '../../remembering/index.ts'
 import { VECTOR } from './arrow-table.ts'
-import { markedWords, placeOf, type Row } from './columns.ts'
+import type { Row } from './columns.ts'
+import { markedWords, placeOf } from './rows.ts'
 import type { LancedbParts } from './options.ts'
 import { withOrder } from './listing.ts'
 import { ofTenant } from './predicate.ts'
 import { createSearch, gather, recordsBy, type Search } from './search.ts'
-import type { RecordTable, VectorColumn } from './table.ts'
+import type { VectorColumn } from './format.ts'
+import type { RecordTable } from './table.ts'
 import { ROUNDING, throughIndex, usablePlan } from './vector-index.ts'
 
 /** What a recall needs besides the call. */

@@ -1,9 +1,9 @@
 import type { MemoryRecord } from '../../core/index.ts'
 import { candidateCount, compareRecords, compareText, type Hit, type RecallCall } from '../../remembering/index.ts'
-import { RECORD, recordReader, type Row } from './columns.ts'
-import { acceptor, all, quoteAll, reachable, recallable } from './predicate.ts'
+import { RECORD, type Row } from './columns.ts'
+import { recordReader } from './rows.ts'
+import { acceptor, all, chunks, quoteAll, reachable, recallable } from './predicate.ts'
 import type { RecordTable } from './table.ts'
-import { chunks } from './writer.ts'
 
 /** Gets rows of some columns that a predicate lets through, the best first. */
 export type Fetch = (where: string, columns: readonly string[], limit: number) => Promise<readonly Row[]>

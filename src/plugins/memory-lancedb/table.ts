@@ -1,16 +1,17 @@
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Connection, Query, Table, VectorQuery } from '@lancedb/lancedb'
+import type { Query, Table, VectorQuery } from '@lancedb/lancedb'
 import type { Schema } from 'apache-arrow'
 import { OpspawnError } from '../../core/index.ts'
-import { found, memoryFailed } from '../../remembering/index.ts'
-import { VECTOR, makeSchema, makeTable, rowsOf, vectorField } from './arrow-table.ts'
+import { memoryFailed } from '../../remembering/index.ts'
+import { VECTOR, makeTable, rowsOf, vectorField } from './arrow-table.ts'
 import type { Row } from './columns.ts'
+import { EMBEDDER, PLAN, columnIn, mismatch, prepare, type VectorColumn } from './format.ts'
 import { createGarbage, type Garbage } from './garbage.ts'
-import { makeIndexes, missingIndexes } from './indexes.ts'
 import { loadLibrary, type Library } from './library.ts'
 import { openLock, type FolderLock } from './lock.ts'
 import type { LancedbParts } from './options.ts'
+import { openWriteAhead, type WriteAhead } from './write-ahead.ts'
 
 /** The table behind a memory. Whoever writes holds the lock; reading needs none. */
 export interface RecordTable {
@@ -19,6 +20,8 @@ export interface RecordTable {
   /** Held by whoever tidies up, and by writes that change what is there: both would rewrite the same files. Taken after the other lock. */
   readonly tidying: FolderLock
   readonly garbage: Garbage
+  /** What was written and the table does not have yet. */
+  readonly log: WriteAhead
   /** The column of vectors; undefined while there is none. */
   vectors(): Promise<VectorColumn | undefined>
   /**
@@ -55,20 +58,6 @@ export interface RecordTable {
   close(): Promise<void>
 }
 
-/**
- * What a table says of its vectors.
- *
- * @property size Numbers of each.
- * @property plan How an index of them is to be searched, in whatever form upkeep wrote it; undefined where there is none to search.
- */
-export type VectorColumn = Readonly<{ size: number; plan: string | undefined }>
-
-/** Of the table in its folder. */
-export const NAME = 'records'
-const FORMAT = 'opspawn.memory'
-const VERSION = '3'
-const EMBEDDER = 'opspawn.embedder'
-const PLAN = 'opspawn.plan'
 /** Bytes of indexes and of what is known of files that LanceDB may keep in memory; by itself it would take 7 GB. */
 const INDEX_CACHE = 512n * 1024n * 1024n
 const FILE_CACHE = 128n * 1024n * 1024n
@@ -77,36 +66,43 @@ const FIRST_PAUSE_MS = 10
 /** What can be different a moment later: somebody else has committed, or has taken away files that were no longer needed. */
 const PASSING = /conflict|not found|no such file|retry|concurrent|contention/i
 
-/** How LanceDB says that a listed table cannot be opened because it has no version. */
-const NOT_MADE = /table '.*' was not found/i
-
 /** Opens the table of a folder, or makes it. @throws OpspawnError `PLUGIN_PACKAGE_MISSING`, `MEMORY_MISMATCH`, `MEMORY_FAILED` */
 export async function openRecords(parts: LancedbParts): Promise<RecordTable> {
   const library = await loadLibrary()
   const { path } = parts
-  let connection: Connection | undefined
-  const locks: FolderLock[] = []
+  const opened: Closable[] = []
+  const opening = async <T extends Closable>(one: Promise<T>): Promise<T> => {
+    opened.unshift(await one)
+    return one
+  }
   try {
     await mkdir(path, { recursive: true })
-    for (const name of ['writer', 'upkeep']) locks.push(await openLock(path, name))
-    const [lock, tidying] = locks as [FolderLock, FolderLock]
-    connection = await library.lance.connect(path, { session: new library.lance.Session(INDEX_CACHE, FILE_CACHE) })
-    const inner = await prepare(connection, lock, library, parts)
-    return recordTable({ inner, lock, tidying, library }, connection, parts)
+    const lock = await opening(openLock(path, 'writer'))
+    const tidying = await opening(openLock(path, 'upkeep'))
+    const log = await opening(openWriteAhead(path))
+    const session = new library.lance.Session(INDEX_CACHE, FILE_CACHE)
+    const connection = await opening(library.lance.connect(path, { session }))
+    const inner = await opening(prepare(connection, { lock, log, library }, parts))
+    return recordTable({ inner, lock, tidying, log, library }, opened, parts)
   } catch (error) {
-    connection?.close()
-    for (const lock of locks) lock.close()
+    for (const one of opened) one.close()
     if (OpspawnError.is(error)) throw error
     throw memoryFailed('read', `opening ${path} failed: ${error instanceof Error ? error.message : String(error)}`, error)
   }
 }
 
+interface Closable {
+  close(): void
+}
+
+type Opened = Pick<RecordTable, 'lock' | 'tidying' | 'log' | 'library'>
+
 function recordTable(
-  { inner, ...opened }: Pick<RecordTable, 'lock' | 'tidying' | 'library'> & { readonly inner: Table },
-  connection: Connection,
+  { inner, ...opened }: Opened & { readonly inner: Table },
+  closing: readonly Closable[],
   parts: LancedbParts,
 ): RecordTable {
-  const { lock, tidying, library } = opened
+  const { library } = opened
   const { within, idle } = createAttempts(inner, parts.path)
   const schemas = createSchemas(inner)
   return {
@@ -130,10 +126,7 @@ function recordTable(
     ...writingCalls({ inner, within, schemas, library }, parts),
     async close() {
       await idle()
-      inner.close()
-      connection.close()
-      lock.close()
-      tidying.close()
+      for (const one of closing) one.close()
     },
   }
 }
@@ -227,74 +220,6 @@ function createSchemas(inner: Table): { here(): Promise<Schema>; follow(version:
 async function mergeInto(table: Table, data: ReturnType<typeof makeTable>): Promise<{ readonly version: number }> {
   await table.checkoutLatest()
   return table.mergeInsert('key').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(data)
-}
-
-/** Opens or makes the table; a process that was killed while it made one is no obstacle, nor is one that makes it right now. */
-async function prepare(connection: Connection, lock: FolderLock, library: Library, parts: LancedbParts): Promise<Table> {
-  const isWhole = async (table: Table): Promise<boolean> =>
-    hasKey((await table.schema()) as Schema) && (await missingIndexes(table)).length === 0
-  const made = await openMade(connection)
-  if (made !== undefined) {
-    const stale = await checkFormat(made, parts)
-    if (!stale && (await isWhole(made))) return made
-    made.close()
-  }
-  return lock.hold(async () => {
-    const schema = makeSchema(library.arrow, new Map([[FORMAT, VERSION]]))
-    const table = (await openMade(connection)) ?? (await connection.createEmptyTable(NAME, schema))
-    if (!hasKey((await table.schema()) as Schema)) await table.setUnenforcedPrimaryKey('key')
-    if (await checkFormat(table, parts)) await table.dropColumns([VECTOR])
-    await makeIndexes(table, library, await missingIndexes(table))
-    return table
-  })
-}
-
-/**
- * The table, if its first version was written. LanceDB lists a table as soon as its folder is there, which is a
- * moment before anything can be opened: for the process that looks just then, there is none yet.
- */
-async function openMade(connection: Connection): Promise<Table | undefined> {
-  if (!(await connection.tableNames()).includes(NAME)) return undefined
-  return await connection.openTable(NAME).catch((error: unknown) => {
-    if (error instanceof Error && NOT_MADE.test(error.message)) return undefined
-    throw error
-  })
-}
-
-function hasKey(schema: Schema): boolean {
-  return (schema.fields.find((field) => field.name === 'key')?.metadata.size ?? 0) > 0
-}
-
-function columnIn(schema: Schema): VectorColumn | undefined {
-  const field = schema.fields.find(({ name }) => name === VECTOR)
-  if (field === undefined) return undefined
-  return { size: (field.type as unknown as { readonly listSize: number }).listSize, plan: field.metadata.get(PLAN) }
-}
-
-/** Checks format and embedder; gives whether vectors of another embedder are to be let go. @throws OpspawnError `MEMORY_MISMATCH` */
-async function checkFormat(table: Table, { path, embedder, reembed }: LancedbParts): Promise<boolean> {
-  const schema = (await table.schema()) as Schema
-  const version = schema.metadata.get(FORMAT)
-  if (version !== VERSION)
-    throw mismatch(
-      path,
-      version === undefined ? 'has a table that is no memory' : `has version ${found(version)}, this memory reads ${VERSION}`,
-    )
-  const field = schema.fields.find(({ name }) => name === VECTOR)
-  if (field === undefined || embedder === undefined) return false
-  const owner = field.metadata.get(EMBEDDER)
-  const size = columnIn(schema)?.size
-  if (owner === embedder.id && (embedder.dims === undefined || embedder.dims === size)) return false
-  // A process was killed before it could say whose vectors they are to be: there are none yet.
-  if (reembed || owner === undefined) return true
-  throw mismatch(
-    path,
-    `has vectors of ${owner} with ${size} numbers, not of ${embedder.id}${embedder.dims === undefined ? '' : ` with ${embedder.dims}`}; with reembed: true they are made anew`,
-  )
-}
-
-function mismatch(path: string, problem: string): OpspawnError {
-  return new OpspawnError('MEMORY_MISMATCH', `${path} ${problem}`, { details: { path } })
 }
 
 /** Does something again, after a pause with jitter, while what failed is passing. LanceDB's own message may tell a text: it is the cause. */

@@ -112,8 +112,7 @@ test('a folding that took long is not repeated, unless something came meanwhile'
   const parts = checkOptions({ path })
   const inner = await openRecords(parts)
   onTestFinished(() => inner.close())
-  const closed = (): Error => new Error('closed')
-  const writer = createWriter(inner, () => {}, closed)
+  const writer = createWriter(inner, { onCommit() {}, onFailure() {}, closed: () => new Error('closed') })
   let time = 0
   let foldings = 0
   let meanwhile = async (): Promise<unknown> => undefined
@@ -129,8 +128,12 @@ test('a folding that took long is not repeated, unless something came meanwhile'
   const upkeep = createUpkeep(table, parts, () => time)
   const context = { parts, workings: async () => ({ table, writer, upkeep }), noteFailure() {} }
   const handle = createHandle(context, { scope: { tenant: 't' }, granted: [] })
-  await handle.append([fact('one')])
-  meanwhile = () => handle.append([fact('two')])
+  const add = async (text: string): Promise<void> => {
+    await handle.append([fact(text)])
+    await writer.settle()
+  }
+  await add('one')
+  meanwhile = () => add('two')
   await upkeep.fold()
   expect(await inner.ask('read', isBehind)).toBe(true)
   meanwhile = async () => undefined

@@ -3,7 +3,8 @@ import type { Memory, Recall } from '../../core/index.ts'
 import { fact, testEmbedder } from '../../testing/memory-world.ts'
 import { lancedbMemories } from '../../../test/fixtures/lancedb-memories.ts'
 import { VECTOR } from './arrow-table.ts'
-import { toRow } from './columns.ts'
+import type { Row } from './columns.ts'
+import { createNames } from './rows.ts'
 import { checkOptions } from './options.ts'
 import { openRecords, type RecordTable } from './table.ts'
 import { piecesOf, storedPlan, throughIndex, vectorsIn, type SearchPlan } from './vector-index.ts'
@@ -48,9 +49,9 @@ function textOf(at: number): string {
   return Array.from({ length: 6 }, (_, place) => letter(2 * place + 1).repeat(3)).join(' ')
 }
 
-function row(id: string): ReturnType<typeof toRow> {
+function row(id: string): Row {
   const record = { id, kind: 'fact', text: id, seq: 9999, version: 1, createdAt: 1, contentHash: '', scope } as const
-  return toRow(record)
+  return createNames().row(record)
 }
 
 const listed = ({ items }: Recall): readonly (readonly [string, number])[] =>

@@ -1,6 +1,7 @@
 import type { IndexConfig, VectorQuery } from '@lancedb/lancedb'
 import { VECTOR } from './arrow-table.ts'
-import type { RecordTable, VectorColumn } from './table.ts'
+import type { VectorColumn } from './format.ts'
+import type { RecordTable } from './table.ts'
 
 /**
  * How the index of vectors is searched.
