@@ -24,7 +24,7 @@ export interface EmbedderOptions {
   readonly dims?: number | undefined
   /** Most texts in one call; the model's own limit holds too. @default 128 */
   readonly batch?: number | undefined
-  /** Vectors kept by hash of their text, the latest used. @default 2_048 */
+  /** Vectors kept by hash of their text, the latest used. @default 512 */
   readonly cache?: number | undefined
 }
 
@@ -35,7 +35,7 @@ export interface EmbedderOptions {
  */
 export function createEmbedder(model: EmbeddingModel, options: EmbedderOptions = {}): Embedder {
   requireModel(model)
-  const { batch = 128, cache = 2048 } = options
+  const { batch = 128, cache = 512 } = options
   for (const [name, value] of Object.entries({ dims: options.dims ?? 1, batch, cache: cache + 1 }))
     if (!Number.isSafeInteger(value) || value < 1)
       throw new OpspawnError('LIMIT_INVALID', `${name} of an embedder must be a whole number above 0, not ${found(value)}`)

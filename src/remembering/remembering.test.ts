@@ -141,6 +141,17 @@ describe('the lexical index', () => {
     }
     expect(index.size).toBe(texts.filter((words) => words !== undefined).length)
   })
+  test('a word that a text has thousands of times is in that text, and counts hardly more than one of a thousand times', () => {
+    const index = lexicalIndex()
+    const texts = [5000, 1, 1023, 1024].map((count) => [...Array.from({ length: count }, () => 'often'), 'once'])
+    texts.forEach((words, slot) => index.add(slot, words))
+    const expected = reference(texts, ['often'])
+    const found = index.search(['often'], always, 10, bySlot)
+    expect(found.map(({ slot }) => slot).toSorted(bySlot)).toEqual([0, 1, 2, 3])
+    for (const { slot, score } of found) expect(score / (expected.get(slot) as number)).toBeCloseTo(1, 2)
+    texts.forEach((words, slot) => index.remove(slot, words))
+    expect([index.search(['often'], always, 10, bySlot), index.size]).toEqual([[], 0])
+  })
   test('gives only what is accepted, of equal ones those that the order puts first', () => {
     const index = lexicalIndex()
     for (let slot = 0; slot < 10; slot += 1) index.add(slot, ['same'])

@@ -121,9 +121,12 @@ function withVector(put: Put, before: MemoryRecord | undefined, pending: Put | u
 async function recordsOf(table: RecordTable, keys: readonly string[]): Promise<Map<string, MemoryRecord>> {
   const read = recordReader()
   const records = new Map<string, MemoryRecord>()
-  for (const part of chunks([...new Set(keys)]))
+  async function find(part: readonly string[]): Promise<void> {
     for (const row of await table.read((query) => query.where(`key IN (${quoteAll(part)})`).select(['key', RECORD])))
       records.set(row['key'] as string, read(row))
+  }
+  // Side by side they take two thirds of the time.
+  await Promise.all([...chunks([...new Set(keys)])].map(find))
   return records
 }
 

@@ -89,7 +89,7 @@ async function latest(search: Search): Promise<Leg> {
 
 /** Whether the tenant has so many vectors that an index that is searched in part is made for it. */
 async function hasMany({ table, parts }: RecallContext, { scope }: RecallCall, column: VectorColumn): Promise<boolean> {
-  return usablePlan(column)?.kind === 'some' && (await table.count(ofTenant(scope.tenant))) > parts.exactUpTo
+  return usablePlan(column)?.kind === 'some' && (await table.countOnce(ofTenant(scope.tenant))) > parts.exactUpTo
 }
 
 /** The nearest by cosine: all of a tenant's vectors compared, or the index where there are very many. */

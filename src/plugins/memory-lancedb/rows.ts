@@ -1,14 +1,5 @@
-import type { MemoryRecord, MemoryScope } from '../../core/index.ts'
-import {
-  SCOPE_LABELS,
-  decodeScope,
-  encodeLabel,
-  encodeScope,
-  freezeDeep,
-  sha256,
-  timeOf,
-  wordsOf,
-} from '../../remembering/index.ts'
+import type { MemoryRecord, MemoryScope, ScopeLabel } from '../../core/index.ts'
+import { decodeScope, encodeLabel, encodeScope, freezeDeep, sha256, timeOf, wordsOf } from '../../remembering/index.ts'
 import { RECORD, type Row } from './columns.ts'
 
 const MAX_WORD = 64
@@ -62,7 +53,7 @@ export interface Names {
 /** What the rows of a scope share. */
 interface ScopeNames {
   readonly scope: string
-  readonly labels: Row
+  readonly labels: Readonly<Record<ScopeLabel, string>>
   readonly mark: string
   readonly keys: Map<string, string>
 }
@@ -86,24 +77,32 @@ export function createNames(): Names {
     scope: (scope) => of(scope).scope,
     key,
     encode,
-    row: (record) => ({ ...rowOf(record, of(record.scope)), key: key(record.scope, record.id), record: encode(record) }),
+    row: (record) => rowOf(record, of(record.scope), { key: key(record.scope, record.id), record: encode(record) }),
   }
 }
 
 function namesOf(scope: MemoryScope): ScopeNames {
-  const labels = SCOPE_LABELS.map((label) => [`${label}Label`, scope[label] === undefined ? '' : encodeLabel(scope[label])])
+  const labelOf = (label: ScopeLabel): string => (scope[label] === undefined ? '' : encodeLabel(scope[label]))
   return {
     scope: encodeScope(scope),
-    labels: Object.fromEntries(labels) as Row,
+    labels: { agent: labelOf('agent'), user: labelOf('user'), session: labelOf('session') },
     mark: markOf(scope.tenant),
     keys: new Map<string, string>(),
   }
 }
 
-function rowOf(record: MemoryRecord, { scope, labels, mark }: ScopeNames): Row {
+function rowOf(
+  record: MemoryRecord,
+  { scope, labels, mark }: ScopeNames,
+  made: { readonly key: string; readonly record: string },
+): Row {
   const { metadata = {} } = record
+  // Spread, all this would take several times as long.
   return {
-    ...labels,
+    key: made.key,
+    agentLabel: labels.agent,
+    userLabel: labels.user,
+    sessionLabel: labels.session,
     scope,
     place: placeOf(scope, record.seq),
     id: record.id,
@@ -123,6 +122,7 @@ function rowOf(record: MemoryRecord, { scope, labels, mark }: ScopeNames): Row {
     supersededAt: record.supersededAt ?? null,
     since: record.validFrom ?? ALWAYS,
     until: record.supersededBy === undefined ? Math.min(record.expiresAt ?? NEVER, record.validTo ?? NEVER) : ALWAYS,
+    record: made.record,
   }
 }
 

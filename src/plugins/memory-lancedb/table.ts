@@ -42,6 +42,8 @@ export interface RecordTable {
   /** Reads the rows at some places of the table, counted from 0. */
   take(offsets: readonly number[], columns: readonly string[]): Promise<readonly Row[]>
   count(where?: string): Promise<number>
+  /** The same, counted once for each version. */
+  countOnce(where: string): Promise<number>
   /** Rises with every change, of whichever process. */
   version(): Promise<number>
   /**
@@ -122,6 +124,7 @@ function recordTable(
       }),
     take: (offsets, columns) => within('read', () => rowsOf(inner.takeOffsets([...offsets]).select([...columns]))),
     count: (where) => within('read', () => inner.countRows(where)),
+    countOnce: createCounts(inner, within),
     version: () => within('read', () => inner.version()),
     ...writingCalls({ inner, within, schemas, library }, parts),
     async close() {
@@ -129,6 +132,19 @@ function recordTable(
       for (const one of closing) one.close()
     },
   }
+}
+
+function createCounts(inner: Table, within: Attempts['within']): RecordTable['countOnce'] {
+  let known: { readonly version: number; readonly counts: Map<string, number> } | undefined
+  return (where) =>
+    within('read', async () => {
+      const version = await inner.version()
+      if (known?.version !== version) known = { version, counts: new Map() }
+      const { counts } = known
+      const count = counts.get(where) ?? (await inner.countRows(where))
+      counts.set(where, count)
+      return count
+    })
 }
 
 interface WritingContext {

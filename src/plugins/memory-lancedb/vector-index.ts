@@ -48,13 +48,14 @@ export async function buildIndex(table: RecordTable, kind: SearchPlan['kind']): 
     return false
   }
   const { Index } = table.library.lance
-  // One bit for each number, in whole bytes; vectors of other sizes are kept as they are.
+  // Four bits for each number: with one, five times as many candidates had to be compared exactly for the same recall (0054). It takes
+  // sizes of whole bytes of single bits; vectors of other sizes are kept as they are.
   const isWhole = ((await table.vectors())?.size ?? 0) % 8 === 0
   const config =
     kind === 'all'
       ? Index.ivfFlat({ distanceType: 'cosine', numPartitions: 1 })
       : isWhole
-        ? Index.ivfRq({ distanceType: 'cosine' })
+        ? Index.ivfRq({ distanceType: 'cosine', numBits: 4 })
         : Index.ivfFlat({ distanceType: 'cosine' })
   await table.ask('write', (inner) => inner.createIndex(VECTOR, { config, replace: true }))
   return true

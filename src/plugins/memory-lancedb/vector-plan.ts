@@ -17,6 +17,8 @@ type MeasuredPlan = Extract<SearchPlan, { readonly kind: 'some' }>
 
 /** From the cheapest on. */
 const TRIALS: readonly (readonly [probes: number, refine: number])[] = [
+  [10, 2],
+  [20, 2],
   [20, 5],
   [20, 10],
   [40, 20],
