@@ -63,8 +63,8 @@ export async function fillRaw(table: Table, count: number, make: (at: number) =>
     await table.add(Array.from({ length: Math.min(STEP, count - from) }, (_, at) => make(from + at)))
 }
 
-export function ourMemory(cloud: Cloud): Memory & AsyncDisposable {
-  return lancedbMemory({ path: join(folder, 'ours'), embedder: embedderOf(cloud) })
+export function ourMemory(cloud: Cloud, name = 'ours'): Memory & AsyncDisposable {
+  return lancedbMemory({ path: join(folder, name), embedder: embedderOf(cloud) })
 }
 
 export async function fillOurs(handle: MemoryHandle, count: number, text: (at: number) => string): Promise<void> {

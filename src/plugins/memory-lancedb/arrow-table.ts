@@ -104,20 +104,12 @@ function offsets(lengths: readonly number[]): Int32Array {
   return result
 }
 
-function validity(values: Values): { readonly length: number; readonly nullCount: number; readonly nullBitmap: Uint8Array } {
-  const { bitmap, unset } = bits(values, (value) => value !== undefined && value !== null)
-  return { length: values.length, nullCount: unset, nullBitmap: bitmap }
-}
-
-function bits(
-  values: Values,
-  isSet: (value: Values[number]) => boolean,
-): { readonly bitmap: Uint8Array; readonly unset: number } {
-  const bitmap = new Uint8Array(Math.ceil(values.length / 8))
-  let unset = 0
-  values.forEach((value, at) => {
-    if (isSet(value)) bitmap[at >> 3] = (bitmap[at >> 3] as number) | (1 << (at & 7))
-    else unset += 1
-  })
-  return { bitmap, unset }
+function validity(values: Values): { readonly length: number; readonly nullCount: number; readonly nullBitmap?: Uint8Array } {
+  const { length } = values
+  const nullBitmap = new Uint8Array(Math.ceil(length / 8))
+  let nullCount = 0
+  for (let at = 0; at < length; at += 1)
+    if (values[at] === undefined || values[at] === null) nullCount += 1
+    else nullBitmap[at >> 3] = (nullBitmap[at >> 3] as number) | (1 << (at & 7))
+  return { length, nullCount, ...(nullCount > 0 && { nullBitmap }) }
 }
