@@ -85,7 +85,8 @@ export type ListCall = Pick<RecallCall, 'scope' | 'across' | 'filter'> & {
 }
 
 /** Checks the arguments of `list`; a page has at most 1,000 records, 100 where nothing is said. @throws OpspawnError */
-export function checkList(page: (PageOptions & ReadOptions) | undefined = {}, reach: Reach): ListCall {
+export function checkList(page: (PageOptions & ReadOptions) | undefined = {}, reach: Reach, given?: OperationOptions): ListCall {
+  signalOf('list', given)
   const options = checkOptions('list', page, ['limit', 'cursor', 'across', 'filter'])
   const { cursor } = options
   if (cursor !== undefined && typeof cursor !== 'string') throw badCursor(cursor)
@@ -98,8 +99,14 @@ export function badCursor(cursor: unknown): OpspawnError {
   return inputInvalid('cursor', `must come from the page before, not ${found(cursor)}`)
 }
 
+/** Checks the arguments of `get`. @throws OpspawnError `MEMORY_INPUT_INVALID`, `OPTIONS_INVALID` */
+export function checkGet(ids: unknown, options: OperationOptions | undefined): readonly string[] {
+  signalOf('get', options)
+  return checkIds(ids, 'ids')
+}
+
 /** Checks a list of ids. @throws OpspawnError `MEMORY_INPUT_INVALID` */
-export function checkIds(ids: unknown, where = 'ids'): readonly string[] {
+function checkIds(ids: unknown, where: string): readonly string[] {
   if (!Array.isArray(ids)) throw inputInvalid(where, `must be a list of ids, not ${found(ids)}`)
   if (ids.length > MAX_IDS) throw inputInvalid(where, `are ${ids.length}, at most ${MAX_IDS} at once`)
   return Array.from(ids as readonly unknown[], (id, at) => checkId(id, `${where}/${at}`))
@@ -141,7 +148,7 @@ export function checkUpdate(id: unknown, patch: unknown, options: Parameters<Mem
  */
 export function checkForget(what: unknown, mode: unknown, options: OperationOptions | undefined): MemorySelector {
   const selector = checkSelector(what, mode)
-  checkOptions('forget', options, [])
+  signalOf('forget', options)
   throwIfAborted(options)
   return selector
 }
@@ -152,13 +159,21 @@ function checkSelector(what: unknown, mode: unknown): MemorySelector {
   const members = isObject(what) ? Object.keys(what) : []
   if (!isObject(what) || members.length !== 1 || !['ids', 'filter'].includes(members[0] as string))
     throw inputInvalid('what', `must be { ids }, { filter } or 'all', not ${found(what)}`)
-  return 'ids' in what ? { ids: checkIds(what['ids']) } : { filter: checkFilter(what['filter']) }
+  return 'ids' in what ? { ids: checkIds(what['ids'], 'ids') } : { filter: checkFilter(what['filter']) }
+}
+
+/** The signal of a call that has no other option. @throws OpspawnError `OPTIONS_INVALID` */
+export function signalOf(call: string, options: unknown): AbortSignal | undefined {
+  return checkOptions(call, options, [])['signal'] as AbortSignal | undefined
 }
 
 /** Checks that options are an object with known members, `signal` among them. @throws OpspawnError `OPTIONS_INVALID` */
 export function checkOptions(call: string, options: unknown, known: readonly string[]): Readonly<Record<string, unknown>> {
   if (options === undefined) return {}
   if (!isObject(options)) throw new OpspawnError('OPTIONS_INVALID', `options of ${call} must be an object, not ${found(options)}`)
+  const { signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new OpspawnError('OPTIONS_INVALID', `signal of ${call} must be an AbortSignal, not ${found(signal)}`)
   const unknown = Object.keys(options).find((name) => name !== 'signal' && !known.includes(name))
   if (unknown === undefined) return options
   const text = `${call} has no option ${found(unknown)}; it may have ${['signal', ...known].join(', ')}`

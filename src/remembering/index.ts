@@ -3,7 +3,7 @@
  * an export. Pure, but for hashes; imports core and `node:crypto` alone.
  */
 export { assembleRecall, candidateCount, type Findings } from './assemble.ts'
-export { badCursor, checkAppend, checkForget, checkIds, checkList, checkRecall, checkUpdate } from './calls.ts'
+export { badCursor, checkAppend, checkForget, checkGet, checkList, checkRecall, checkUpdate, signalOf } from './calls.ts'
 export type { AppendCall, ListCall, Reach, RecallCall, UpdateCall } from './calls.ts'
 export { createScan } from './choose-scan.ts'
 export { contentHash, entryOf, sha256 } from './content-hash.ts'

@@ -1,8 +1,16 @@
-import { OpspawnError, type MemoryEntry, type MemoryFilter, type MemoryHandle, type RecallOptions } from '../core/index.ts'
+import {
+  OpspawnError,
+  type Memory,
+  type MemoryEntry,
+  type MemoryFilter,
+  type MemoryHandle,
+  type OperationOptions,
+  type RecallOptions,
+} from '../core/index.ts'
 import { assert, assertEqual, assertRejects } from './assert.ts'
 import { badEnds, badEntries, badFilters, metadataFaults } from './memory-bad-values.ts'
 import { nested } from './memory-filters.ts'
-import { fact, listAll, type MemoryCase } from './memory-world.ts'
+import { asLines, fact, linesOf, listAll, type MemoryCase } from './memory-world.ts'
 
 const INVALID = ['MEMORY_INPUT_INVALID', 'JSON_INVALID', 'PAYLOAD_TOO_LARGE', 'OPTIONS_INVALID'] as const
 
@@ -64,6 +72,7 @@ export const memoryBadInputCases: readonly MemoryCase[] = [
         await assertRejects(handle.recall('x', options as RecallOptions), INVALID, `options ${JSON.stringify(options)}`)
         await assertRejects(handle.list(options as object), INVALID, `a page of ${JSON.stringify(options)}`)
       }
+      await badOptions(memory, handle)
       for (const cursor of ['nonsense', '', '1@', "1@t' OR 1=1", 7])
         await assertRejects(handle.list({ cursor: cursor as string }), INVALID, `cursor ${cursor}`)
       assertEqual((await handle.list({ limit: 1e9 })).records.length, 1, 'a limit above the most')
@@ -163,5 +172,26 @@ async function badUpdates(handle: MemoryHandle, now: number): Promise<void> {
   ] as readonly unknown[]) {
     await assertRejects(handle.get(ids as string[]), INVALID, `get ${JSON.stringify(ids)?.slice(0, 40)}`)
     await assertRejects(handle.forget({ ids: ids as string[] }, 'soft'), INVALID, `forget ${JSON.stringify(ids)?.slice(0, 40)}`)
+  }
+}
+
+/** Options that are none, for every call that has no more than a signal. */
+async function badOptions(memory: Memory, handle: MemoryHandle): Promise<void> {
+  for (const bad of [null, 5, 'x', [], { other: 1 }, { signal: 5 }, { signal: null }] as readonly unknown[]) {
+    const options = bad as OperationOptions
+    const calls: Readonly<Record<string, () => Promise<unknown> | undefined>> = {
+      recall: () => handle.recall('x', options as RecallOptions),
+      append: () => handle.append([fact('y')], options),
+      update: () => handle.update('x', { text: 'y' }, options),
+      get: () => handle.get(['x'], options),
+      list: () => handle.list({}, options),
+      forget: () => handle.forget({ ids: ['x'] }, 'soft', options),
+      maintain: () => memory.maintain?.(options),
+      stats: () => memory.stats?.('t', options),
+      export: () => linesOf(memory.export('t', options)),
+      import: () => memory.import(asLines([]), options),
+    }
+    for (const [name, call] of Object.entries(calls))
+      await assertRejects((async () => call())(), INVALID, `${name} with options ${JSON.stringify(bad)}`)
   }
 }

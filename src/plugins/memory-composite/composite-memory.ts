@@ -8,6 +8,7 @@ import {
   exportLines,
   importLines,
   memoryClosed,
+  signalOf,
   type Queue,
 } from '../../remembering/index.ts'
 import { checkOptions, type CompositeMemoryOptions } from './options.ts'
@@ -46,25 +47,29 @@ export function compositeMemory(options: CompositeMemoryOptions): Memory & Async
       }
       return { ...readingCalls(bound, reach, parts, alive), ...writingCalls(bound, reach, parts, queue) }
     },
-    async maintain({ signal } = {}) {
+    async maintain(options) {
+      const signal = signalOf('maintain', options)
       signal?.throwIfAborted()
       alive()
       const results = await Promise.allSettled(memories.map(([, memory]) => memory.maintain({ signal })))
       for (const result of results) if (result.status === 'rejected') throw result.reason
     },
-    async stats(tenant, { signal } = {}) {
+    async stats(tenant, options) {
+      const signal = signalOf('stats', options)
       signal?.throwIfAborted()
       alive()
       const all = await Promise.all(memories.map(([, memory]) => memory.stats(tenant, { signal })))
       const sum = (member: 'records' | 'pending' | 'failures'): number => all.reduce((total, one) => total + one[member], 0)
       return { records: sum('records'), pending: sum('pending'), failures: sum('failures') }
     },
-    async *export(tenant, { signal } = {}) {
+    async *export(tenant, options) {
+      const signal = signalOf('export', options)
       signal?.throwIfAborted()
       alive()
       yield* exportLines(checkTenant(tenant), recordsOf(memories, tenant, signal), { signal })
     },
-    async import(lines, { signal } = {}) {
+    async import(lines, options) {
+      const signal = signalOf('import', options)
       signal?.throwIfAborted()
       alive()
       return { imported: await importLines(lines, (records) => takeIn(memories, records, signal), { signal }) }

@@ -8,7 +8,7 @@ import {
 } from '../../core/index.ts'
 import {
   badCursor,
-  checkIds,
+  checkGet,
   checkList,
   checkRecall,
   compareRecords,
@@ -42,7 +42,7 @@ export function readingCalls(
       return join(parts, answers, { tokens, items, strict, countTokens })
     },
     async get(given, options) {
-      const ids = checkIds(given)
+      const ids = checkGet(given, options)
       options?.signal?.throwIfAborted()
       alive()
       const found = new Map<string, MemoryRecord>()
@@ -50,7 +50,7 @@ export function readingCalls(
       return ids.flatMap((id) => found.get(id) ?? [])
     },
     async list(page, options) {
-      const { limit, cursor } = checkList(page, reach)
+      const { limit, cursor } = checkList(page, reach, options)
       options?.signal?.throwIfAborted()
       alive()
       const cursors = readCursor(cursor, parts.length)

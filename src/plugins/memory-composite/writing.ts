@@ -9,7 +9,7 @@ import type {
 import {
   checkAppend,
   checkForget,
-  checkId,
+  checkUpdate,
   idsOf,
   memoryFailed,
   planAppend,
@@ -68,8 +68,7 @@ export function writingCalls(
       }, options)
     },
     async update(givenId, patch, options = {}) {
-      const id = checkId(givenId, 'id')
-      options.signal?.throwIfAborted()
+      const { id } = checkUpdate(givenId, patch, options)
       return queue(async () => {
         const [part] = (await locate(parts, [id], { signal: options.signal })).get(id) ?? [partFor(parts, 'fact')]
         return part.handle.update(id, patch, options)

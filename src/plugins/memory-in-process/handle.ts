@@ -3,7 +3,7 @@ import {
   aliveAt,
   checkAppend,
   checkForget,
-  checkIds,
+  checkGet,
   checkList,
   checkRecall,
   checkUpdate,
@@ -51,14 +51,14 @@ function readingCalls(context: HandleContext, reach: Reach): Pick<MemoryHandle, 
       return reading(options, (holdings) => recallFrom(holdings, call, parts, options?.signal, context.noteFailure))
     },
     async get(given, options) {
-      const ids = checkIds(given)
+      const ids = checkGet(given, options)
       return reading(options, (holdings) => {
         const segment = holdings.segment(scope.tenant)
         return ids.flatMap((id) => aliveAt(segment.find(scope, id), parts.now()) ?? [])
       })
     },
     async list(page, options) {
-      const call = checkList(page, reach)
+      const call = checkList(page, reach, options)
       return reading(options, (holdings) => listFrom(holdings.segment(scope.tenant), call, parts.now()))
     },
   }

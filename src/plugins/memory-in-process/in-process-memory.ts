@@ -9,6 +9,7 @@ import {
   importLines,
   isExpired,
   newAmong,
+  signalOf,
   tryEmbed,
   untilAborted,
   withFreePlaces,
@@ -44,19 +45,22 @@ export function inProcessMemory(options: InProcessMemoryOptions = {}): Memory & 
       durability: path === undefined ? 'none' : sync ? 'disk' : 'process',
     },
     bind: (scope, grant) => createHandle(workings, { scope: checkScope(scope), granted: checkGrant(grant) }),
-    async maintain({ signal } = {}) {
+    async maintain(options) {
+      const signal = signalOf('maintain', options)
       signal?.throwIfAborted()
       await workings.queue(async () => (await workings.holdings()).cleanUp(), { signal })
       await embedPending(workings, signal)
     },
-    async stats(tenant, { signal } = {}) {
+    async stats(tenant, options) {
+      const signal = signalOf('stats', options)
       signal?.throwIfAborted()
       const held = await untilAborted(workings.holdings(), signal)
       const segments = tenant === undefined ? held.segments() : [held.segment(checkTenant(tenant))]
       const pending = embedder === undefined ? 0 : segments.reduce((sum, one) => sum + withoutVector(one).length, 0)
       return { records: segments.reduce((sum, one) => sum + one.size, 0), pending, failures: workings.failures() }
     },
-    async *export(tenant, { signal } = {}) {
+    async *export(tenant, options) {
+      const signal = signalOf('export', options)
       const owner = checkTenant(tenant)
       const held = await workings.holdings()
       const time = parts.now()
@@ -64,7 +68,8 @@ export function inProcessMemory(options: InProcessMemoryOptions = {}): Memory & 
       const records = [...recordsOf(held.segment(owner))].filter((record) => !isExpired(record, time))
       yield* exportLines(owner, records, { embedder: embedder?.id, signal })
     },
-    async import(lines, { signal } = {}) {
+    async import(lines, options) {
+      const signal = signalOf('import', options)
       await workings.holdings()
       return { imported: await importLines(lines, (records) => takeIn(workings, records, signal), { signal }) }
     },

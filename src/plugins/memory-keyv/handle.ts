@@ -3,7 +3,7 @@ import {
   aliveAt,
   checkAppend,
   checkForget,
-  checkIds,
+  checkGet,
   checkList,
   checkRecall,
   checkUpdate,
@@ -40,7 +40,7 @@ function readingCalls({ parts, library }: HandleContext, reach: Reach): Pick<Mem
       return untilAborted(recallIn(await library(), call, parts, signal), signal)
     },
     async get(given, options) {
-      const ids = checkIds(given)
+      const ids = checkGet(given, options)
       options?.signal?.throwIfAborted()
       const open = await library()
       return open.use(reach.scope, options, async (shelf) => {
@@ -49,7 +49,7 @@ function readingCalls({ parts, library }: HandleContext, reach: Reach): Pick<Mem
       })
     },
     async list(page, options) {
-      const call = checkList(page, reach)
+      const call = checkList(page, reach, options)
       const signal = options?.signal
       signal?.throwIfAborted()
       return untilAborted(listFrom(await library(), call, parts.now(), signal), signal)

@@ -9,6 +9,7 @@ import {
   importLines,
   isExpired,
   newAmong,
+  signalOf,
   withFreePlaces,
 } from '../../remembering/index.ts'
 import { claim } from './claim.ts'
@@ -45,13 +46,15 @@ export function keyvMemory(options: KeyvMemoryOptions): Memory & AsyncDisposable
       durability: parts.durability,
     },
     bind: (scope, grant) => createHandle(workings, { scope: checkScope(scope), granted: checkGrant(grant) }),
-    async maintain({ signal } = {}) {
+    async maintain(options) {
+      const signal = signalOf('maintain', options)
       signal?.throwIfAborted()
       const library = await workings.library()
       for (const scope of await library.scopes())
         await library.use(scope, { signal }, (shelf) => tidyUp(library, shelf, workings))
     },
-    async stats(tenant, { signal } = {}) {
+    async stats(tenant, options) {
+      const signal = signalOf('stats', options)
       signal?.throwIfAborted()
       const library = await workings.library()
       const scopes = await library.scopes(tenant === undefined ? undefined : checkTenant(tenant))
@@ -60,13 +63,15 @@ export function keyvMemory(options: KeyvMemoryOptions): Memory & AsyncDisposable
         records += await library.use(scope, { signal }, async (shelf) => (await shelf.series.head())?.count ?? 0)
       return { records, pending: 0, failures: workings.failures() }
     },
-    async *export(tenant, { signal } = {}) {
+    async *export(tenant, options) {
+      const signal = signalOf('export', options)
       signal?.throwIfAborted()
       const owner = checkTenant(tenant)
       const library = await workings.library()
       yield* exportLines(owner, recordsOf(library, owner, parts.now(), signal), { signal })
     },
-    async import(lines, { signal } = {}) {
+    async import(lines, options) {
+      const signal = signalOf('import', options)
       signal?.throwIfAborted()
       const library = await workings.library()
       return { imported: await importLines(lines, (records) => takeIn(library, records, signal), { signal }) }

@@ -3,7 +3,7 @@ import {
   aliveAt,
   checkAppend,
   checkForget,
-  checkIds,
+  checkGet,
   checkList,
   checkRecall,
   checkUpdate,
@@ -85,7 +85,7 @@ function readingCalls(context: HandleContext, reach: Reach): Pick<MemoryHandle, 
       return untilAborted(work(), signal)
     },
     async get(given, options) {
-      const ids = checkIds(given)
+      const ids = checkGet(given, options)
       return reading(options, async ({ table }) => {
         const now = parts.now()
         const found = new Map((await recordsOf(table, scope, ids)).map((record) => [record.id, record]))
@@ -93,7 +93,7 @@ function readingCalls(context: HandleContext, reach: Reach): Pick<MemoryHandle, 
       })
     },
     async list(page, options) {
-      const call = checkList(page, reach)
+      const call = checkList(page, reach, options)
       return reading(options, ({ table }) => listFrom(table, call, parts.now()))
     },
   }

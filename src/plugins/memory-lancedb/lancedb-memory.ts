@@ -9,6 +9,7 @@ import {
   importLines,
   memoryClosed,
   newAmong,
+  signalOf,
   tryEmbed,
   untilAborted,
   withFreePlaces,
@@ -54,7 +55,8 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
       durability: 'process',
     },
     bind: (scope, grant) => createHandle(memory, { scope: checkScope(scope), granted: checkGrant(grant) }),
-    async maintain({ signal } = {}) {
+    async maintain(options) {
+      const signal = signalOf('maintain', options)
       signal?.throwIfAborted()
       const { table, writer, upkeep } = await settled(memory, signal)
       const over = `expiresAt <= ${parts.now()}`
@@ -70,18 +72,21 @@ export function lancedbMemory(options: LancedbMemoryOptions): Memory & AsyncDisp
       await untilAborted(upkeep.fold(), signal)
       await embedPending(memory, signal)
     },
-    async stats(tenant, { signal } = {}) {
+    async stats(tenant, options) {
+      const signal = signalOf('stats', options)
       signal?.throwIfAborted()
       const owner = tenant === undefined ? undefined : ofTenant(checkTenant(tenant))
       return untilAborted(statsOf(memory, owner), signal)
     },
-    async *export(tenant, { signal } = {}) {
+    async *export(tenant, options) {
+      const signal = signalOf('export', options)
       const owner = checkTenant(tenant)
       const { table } = await settled(memory, signal)
       const records = everything(table, all(ofTenant(owner), alive(parts.now())))
       yield* exportLines(owner, records, { embedder: embedder?.id, signal })
     },
-    async import(lines, { signal } = {}) {
+    async import(lines, options) {
+      const signal = signalOf('import', options)
       await memory.workings()
       return { imported: await importLines(lines, (records) => takeIn(memory, records, signal), { signal }) }
     },

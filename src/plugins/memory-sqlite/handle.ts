@@ -4,7 +4,7 @@ import {
   candidateCount,
   checkAppend,
   checkForget,
-  checkIds,
+  checkGet,
   checkList,
   checkRecall,
   checkUpdate,
@@ -50,12 +50,12 @@ function readingCalls({ parts, lane, noteFailure }: Workings, reach: Reach): Pic
       return untilAborted(search(call, options?.signal), options?.signal)
     },
     async get(given, options) {
-      const ids = checkIds(given)
+      const ids = checkGet(given, options)
       options?.signal?.throwIfAborted()
       return (await untilAborted(lane.call('get', parts.now(), scope, ids), options?.signal)).map(createReader())
     },
     async list(page, options) {
-      const call = checkList(page, reach)
+      const call = checkList(page, reach, options)
       options?.signal?.throwIfAborted()
       const { rows, cursor } = await untilAborted(lane.call('list', parts.now(), call), options?.signal)
       return { records: rows.map(createReader()), ...(cursor !== undefined && { cursor }) }

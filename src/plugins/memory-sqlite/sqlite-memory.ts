@@ -1,12 +1,13 @@
 import type { Memory, MemoryRecord } from '../../core/index.ts'
 import {
+  SCOPE_LABELS,
   checkGrant,
   checkScope,
   checkTenant,
   exportLines,
   importLines,
   memoryClosed,
-  SCOPE_LABELS,
+  signalOf,
   tryEmbed,
   untilAborted,
 } from '../../remembering/index.ts'
@@ -54,7 +55,8 @@ export function createSqliteMemory(
       durability: parts.durability,
     },
     bind: (scope, grant) => createHandle(workings, { scope: checkScope(scope), granted: checkGrant(grant) }),
-    async maintain({ signal } = {}) {
+    async maintain(options) {
+      const signal = signalOf('maintain', options)
       signal?.throwIfAborted()
       try {
         await untilAborted(maintain(workings, signal), signal)
@@ -63,15 +65,18 @@ export function createSqliteMemory(
         throw error
       }
     },
-    async stats(tenant, { signal } = {}) {
+    async stats(tenant, options) {
+      const signal = signalOf('stats', options)
       signal?.throwIfAborted()
       const owner = tenant === undefined ? undefined : checkTenant(tenant)
       return { ...(await untilAborted(lane.call('stats', owner), signal)), failures: workings.failures() }
     },
-    async *export(tenant, { signal } = {}) {
+    async *export(tenant, options) {
+      const signal = signalOf('export', options)
       yield* exportLines(tenant, recordsOf(workings, checkTenant(tenant), signal), { embedder: embedder?.id, signal })
     },
-    async import(lines, { signal } = {}) {
+    async import(lines, options) {
+      const signal = signalOf('import', options)
       signal?.throwIfAborted()
       // Opens the file, so that one that cannot be used is told before anything is read.
       await untilAborted(lane.call('stats', ''), signal)
