@@ -53,11 +53,10 @@ export function createCommitter(table: RecordTable, onCommit: () => void): Commi
       const sought = keysOf(finds)
       // What stands in the log has places too.
       await (places.length > 0 ? keeper.settle() : keeper.prepare(sought))
-      const [records, taken] = await Promise.all([
-        recordsOf(table, sought),
-        takenOf(table, places, names),
-        seqs.load(writes.flatMap((write) => write.scopes)),
-      ])
+      const [records, taken] = await looking(table, seqs, { sought, places, writes, names }).catch((error: unknown) => {
+        keeper.doubt()
+        throw error
+      })
       const known = new Set([...sought, ...keysOf(writes.flatMap((write) => write.made ?? []))])
       for (const key of records.keys()) known.delete(key)
       const { puts, outcomes, leavesGarbage } = plan(writes, { records, taken, seqs, names })
@@ -73,6 +72,34 @@ export function createCommitter(table: RecordTable, onCommit: () => void): Commi
       }
       return outcomes
     },
+  }
+}
+
+interface Asked {
+  readonly sought: readonly string[]
+  readonly places: NonNullable<Write<unknown>['places']>
+  readonly writes: readonly Write<unknown>[]
+  readonly names: Names
+}
+
+/** Looks up what writes must know. Whatever fails, none of it goes on when this is done, and the lock is let go. */
+async function looking(
+  table: RecordTable,
+  seqs: Seqs,
+  { sought, places, writes, names }: Asked,
+): Promise<readonly [Map<string, MemoryRecord>, Set<string>]> {
+  const looks = [
+    recordsOf(table, sought),
+    takenOf(table, places, names),
+    seqs.load(writes.flatMap((write) => write.scopes)),
+  ] as const
+  await Promise.allSettled(looks)
+  try {
+    const [records, taken] = await Promise.all(looks)
+    return [records, taken]
+  } catch (error) {
+    seqs.forget()
+    throw error
   }
 }
 

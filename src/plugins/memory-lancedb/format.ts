@@ -16,6 +16,8 @@ const VERSION = '3'
 /** What the column of vectors says of itself: whose they are, and how its index is to be searched. */
 export const EMBEDDER = 'opspawn.embedder'
 export const PLAN = 'opspawn.plan'
+/** The column that says whose vectors are to come. */
+const MARKED = 'text'
 /** How LanceDB says that a listed table cannot be opened because it has no version. */
 const NOT_MADE = /table '.*' was not found/i
 
@@ -23,9 +25,10 @@ const NOT_MADE = /table '.*' was not found/i
  * What a table says of its vectors.
  *
  * @property size Numbers of each.
+ * @property owner Id of the embedder that made them; undefined where a process was killed before it could say so.
  * @property plan How an index of them is to be searched, in whatever form upkeep wrote it; undefined where there is none to search.
  */
-export type VectorColumn = Readonly<{ size: number; plan: string | undefined }>
+export type VectorColumn = Readonly<{ size: number; owner: string | undefined; plan: string | undefined }>
 
 /** Opens or makes the table; a process that was killed while it made one is no obstacle, nor is one that makes it right now. */
 export async function prepare(
@@ -47,7 +50,9 @@ export async function prepare(
     if (!hasKey((await table.schema()) as Schema)) await table.setUnenforcedPrimaryKey('key')
     if (await checkFormat(table, parts)) {
       log.dropVectors()
-      await table.dropColumns([VECTOR])
+      // Whoever still has the other embedder must see it before it makes the column again.
+      await table.updateFieldMetadata([{ path: MARKED, metadata: { [EMBEDDER]: parts.embedder?.id ?? '' } }])
+      if (columnIn((await table.schema()) as Schema) !== undefined) await table.dropColumns([VECTOR])
     }
     await makeIndexes(table, library, await missingIndexes(table))
     return table
@@ -74,7 +79,13 @@ function hasKey(schema: Schema): boolean {
 export function columnIn(schema: Schema): VectorColumn | undefined {
   const field = schema.fields.find(({ name }) => name === VECTOR)
   if (field === undefined) return undefined
-  return { size: (field.type as unknown as { readonly listSize: number }).listSize, plan: field.metadata.get(PLAN) }
+  const { listSize } = field.type as unknown as { readonly listSize: number }
+  return { size: listSize, owner: field.metadata.get(EMBEDDER), plan: field.metadata.get(PLAN) }
+}
+
+/** Whose vectors there are to be, as long as there are none; undefined: anybody's. */
+function awaitedOwner(schema: Schema): string | undefined {
+  return schema.fields.find(({ name }) => name === MARKED)?.metadata.get(EMBEDDER)
 }
 
 /** Checks format and embedder; gives whether vectors of another embedder are to be let go. @throws OpspawnError `MEMORY_MISMATCH` */
@@ -86,10 +97,10 @@ async function checkFormat(table: Table, { path, embedder, reembed }: LancedbPar
       path,
       version === undefined ? 'has a table that is no memory' : `has version ${found(version)}, this memory reads ${VERSION}`,
     )
-  const field = schema.fields.find(({ name }) => name === VECTOR)
-  if (field === undefined || embedder === undefined) return false
-  const owner = field.metadata.get(EMBEDDER)
-  const size = columnIn(schema)?.size
+  const column = columnIn(schema)
+  if (embedder === undefined) return false
+  if (column === undefined) return reembed && ![undefined, embedder.id].includes(awaitedOwner(schema))
+  const { owner, size } = column
   if (owner === embedder.id && (embedder.dims === undefined || embedder.dims === size)) return false
   // A process was killed before it could say whose vectors they are to be: there are none yet.
   if (reembed || owner === undefined) return true
@@ -99,7 +110,17 @@ async function checkFormat(table: Table, { path, embedder, reembed }: LancedbPar
   )
 }
 
+/** Checks that vectors of so many numbers may be written. @throws OpspawnError `MEMORY_MISMATCH` */
+export function checkOwner(schema: Schema, dims: number, { path, embedder }: Pick<LancedbParts, 'path' | 'embedder'>): void {
+  const column = columnIn(schema)
+  const owner = column === undefined ? awaitedOwner(schema) : column.owner
+  if (owner !== undefined && embedder !== undefined && owner !== embedder.id)
+    throw mismatch(path, `has vectors of ${owner}, not of ${embedder.id}; with reembed: true they are made anew`)
+  if (column !== undefined && column.size !== dims)
+    throw mismatch(path, `has vectors of ${column.size} numbers, and the embedder gives ${dims}`)
+}
+
 /** What is in a folder does not fit. */
-export function mismatch(path: string, problem: string): OpspawnError {
+function mismatch(path: string, problem: string): OpspawnError {
   return new OpspawnError('MEMORY_MISMATCH', `${path} ${problem}`, { details: { path } })
 }

@@ -73,7 +73,7 @@ function readingCalls(context: HandleContext, reach: Reach): Pick<MemoryHandle, 
         const isSettled = await writer.settle({ signal }).then(
           () => true,
           (error: unknown) => {
-            if (call.strict) throw error
+            if (call.strict || signal?.aborted === true) throw error
             noteFailure()
             return false
           },

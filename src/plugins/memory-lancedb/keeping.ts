@@ -1,4 +1,5 @@
-import type { MemoryRecord } from '../../core/index.ts'
+import { OpspawnError, type MemoryRecord } from '../../core/index.ts'
+import { memoryFailed } from '../../remembering/index.ts'
 import { VECTOR } from './arrow-table.ts'
 import { chunks, quoteAll } from './predicate.ts'
 import { createNames, recordReader, type Names } from './rows.ts'
@@ -22,7 +23,7 @@ export interface Keeper {
 /** New records of a commit that go into the log, at the most; more are worth a commit of the table. */
 const FEW = 128
 /** Numbers and characters in the log beyond which it is put into the table: fewer cost more in all, more hold up whoever comes then. */
-const FULL = 262_144
+const FULL = 393_216
 
 /** Makes the keeper of a table. `onCommit` is told the version that the table has by a commit; undefined where others may know more of it. */
 export function createKeeper(table: RecordTable, onCommit: (version: number | undefined) => void): Keeper {
@@ -37,29 +38,20 @@ export function createKeeper(table: RecordTable, onCommit: (version: number | un
   async function settle(): Promise<void> {
     const isOwn = isOurs()
     if (!log.isEmpty()) {
-      const puts = await read()
+      const puts = await readLog(table)
       logged = undefined
-      const version = await commit(puts, isOwn, createNames())
-      onCommit(isOwn ? version : undefined)
+      if (!isOwn) {
+        // Whose it is must not take it for its own any more, should this process die before the log is empty.
+        log.touch()
+        for (const key of await presentIn(table, [...puts.keys()])) puts.delete(key)
+      }
+      if (puts.size > 0) {
+        const version = await writeOut(table, puts, createNames())
+        onCommit(isOwn ? version : undefined)
+      }
       log.clear()
     }
     logged = 0
-  }
-  async function read(): Promise<ReadonlyMap<string, Put>> {
-    const column = await table.vectors()
-    const decode = recordReader()
-    // Vectors that the column does not take are made anew by upkeep.
-    const fits = (vector: Float32Array | undefined): boolean => column === undefined || vector?.length === column.size
-    return new Map(
-      log
-        .read()
-        .map(({ key, record, vector }) => [key, { record: decode({ record }), vector: fits(vector) ? vector : undefined }]),
-    )
-  }
-  /** New rows go beside the files that upkeep may be folding; the others are in them. */
-  async function commit(puts: ReadonlyMap<string, Put>, areNew: boolean, names: Names): Promise<number> {
-    const write = (): Promise<number> => writeOut(table, puts, areNew, names)
-    return areNew ? write() : table.tidying.hold(write)
   }
 
   return {
@@ -68,44 +60,76 @@ export function createKeeper(table: RecordTable, onCommit: (version: number | un
       if (!isOurs() || (logged ?? 0) > FULL || log.hasAny(sought)) await settle()
     },
     async keep(puts, areNew, names) {
-      if (areNew && isSmall(puts)) {
-        await table.makeVectors(lengthIn(puts))
-        log.add([...puts].map(([key, { record, vector }]) => ({ key, record: names.encode(record), vector })))
-        logged = (logged ?? 0) + sizeOf(puts)
-        return
+      if (areNew && puts.size <= FEW) {
+        const entries = [...puts].map(([key, { record, vector }]) => ({ key, record: names.encode(record), vector }))
+        const size = entries.reduce((sum, { record, vector }) => sum + record.length + (vector?.length ?? 0), 0)
+        if (size <= FULL) {
+          await table.makeVectors(lengthIn(puts))
+          log.add(entries)
+          logged = (logged ?? 0) + size
+          return
+        }
       }
       await settle()
-      onCommit(await commit(puts, areNew, names))
+      onCommit(await commit(table, puts, areNew, names))
     },
     doubt: () => void (logged = undefined),
   }
 }
 
-function isSmall(puts: ReadonlyMap<string, Put>): boolean {
-  return puts.size <= FEW && sizeOf(puts) <= FULL
+/** What stands in the log. @throws OpspawnError `MEMORY_FAILED` */
+async function readLog(table: RecordTable): Promise<Map<string, Put>> {
+  const column = await table.vectors()
+  const decode = recordReader()
+  // Whose they are was checked when they were written; those that the column does not take are made anew by upkeep.
+  const fits = (vector: Float32Array | undefined): boolean => vector?.length === column?.size
+  try {
+    return new Map(
+      table.log
+        .read()
+        .map(({ key, record, vector }) => [key, { record: decode({ record }), vector: fits(vector) ? vector : undefined }]),
+    )
+  } catch (error) {
+    if (OpspawnError.is(error, 'MEMORY_FAILED')) throw error
+    throw memoryFailed('read', 'the log has an entry that cannot be read; its cause says more', error)
+  }
 }
 
-/** Numbers and characters. */
-function sizeOf(puts: ReadonlyMap<string, Put>): number {
-  let size = 0
-  for (const { record, vector } of puts.values()) size += record.text.length + (vector?.length ?? 0)
-  return size
+/** Writes to the table. New rows go beside the files that upkeep may be folding; the others are in them. */
+async function commit(table: RecordTable, puts: ReadonlyMap<string, Put>, areNew: boolean, names: Names): Promise<number> {
+  const size = await table.makeVectors(lengthIn(puts))
+  if (areNew) return writeOut(table, puts, names)
+  return table.tidying.hold(async () => {
+    const bare = [...puts].filter(([, { vector }]) => vector === undefined).map(([key]) => key)
+    return writeOut(table, puts, names, size === undefined ? new Map() : await vectorsOf(table, bare))
+  })
+}
+
+/** Which of some keys are in the table. */
+async function presentIn(table: RecordTable, keys: readonly string[]): Promise<readonly string[]> {
+  const rows = await Promise.all(
+    [...chunks(keys)].map((part) => table.read((query) => query.where(`key IN (${quoteAll(part)})`).select(['key']))),
+  )
+  return rows.flat().map((row) => row['key'] as string)
 }
 
 function lengthIn(puts: ReadonlyMap<string, Put>): number | undefined {
   return [...puts.values()].find(({ vector }) => vector !== undefined)?.vector?.length
 }
 
-async function writeOut(table: RecordTable, puts: ReadonlyMap<string, Put>, areNew: boolean, names: Names): Promise<number> {
-  const size = await table.makeVectors(lengthIn(puts))
-  const bare = [...puts].filter(([, { vector }]) => vector === undefined).map(([key]) => key)
-  const kept = size === undefined || areNew ? new Map<string, Kept>() : await vectorsOf(table, bare)
+/** Writes rows; where `kept` is given some may be there, and have the vectors in it. */
+async function writeOut(
+  table: RecordTable,
+  puts: ReadonlyMap<string, Put>,
+  names: Names,
+  kept?: ReadonlyMap<string, Kept>,
+): Promise<number> {
   const rows = [...puts.values()].map(({ record }) => names.row(record))
   const vectors = [...puts].map(([key, { record, vector }]) => {
-    const old = kept.get(key)
+    const old = kept?.get(key)
     return vector ?? (old?.text === record.text ? old.vector : undefined)
   })
-  return table.merge(rows, vectors, areNew)
+  return table.merge(rows, vectors, kept === undefined)
 }
 
 type Kept = { readonly text: string; readonly vector: Float32Array }

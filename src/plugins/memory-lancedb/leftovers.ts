@@ -19,7 +19,9 @@ export async function leftovers(table: RecordTable, folder: string, texts: reado
   const used = new Set((await table.ask('read', (inner) => inner.listIndices())).map((index) => index.indexUuid))
   const indexes = await readdir(join(folder, 'records.lance', '_indices')).catch(() => [])
   if (indexes.some((name) => !used.has(name))) return 'an old index'
-  for (const file of files) if (await holdsAny(join(file.parentPath, file.name), texts)) return `a text in ${file.name}`
+  // To close a file is to let go of the process's own locks on it; those of locks are empty.
+  const others = files.filter((file) => !file.name.endsWith('.lock'))
+  for (const file of others) if (await holdsAny(join(file.parentPath, file.name), texts)) return `a text in ${file.name}`
   return undefined
 }
 

@@ -7,7 +7,8 @@ import { createQueue, memoryFailed } from '../../remembering/index.ts'
 export interface FolderLock {
   /** Does something while nobody else does, in the order of asking. @throws OpspawnError `MEMORY_FAILED` when it is not free in time */
   hold<T>(work: () => Promise<T>): Promise<T>
-  close(): void
+  /** Done when nobody holds it. */
+  close(): Promise<void>
 }
 
 const PATIENCE_MS = 60_000
@@ -31,7 +32,7 @@ export async function openLock(folder: string, name: string): Promise<FolderLock
           database.exec('ROLLBACK')
         }
       }),
-    close: () => database.close(),
+    close: () => queue(() => database.close()),
   }
 }
 

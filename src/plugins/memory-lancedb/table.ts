@@ -6,7 +6,7 @@ import { OpspawnError } from '../../core/index.ts'
 import { memoryFailed } from '../../remembering/index.ts'
 import { VECTOR, makeTable, rowsOf, vectorField } from './arrow-table.ts'
 import type { Row } from './columns.ts'
-import { EMBEDDER, PLAN, columnIn, mismatch, prepare, type VectorColumn } from './format.ts'
+import { EMBEDDER, PLAN, checkOwner, columnIn, prepare, type VectorColumn } from './format.ts'
 import { createGarbage, type Garbage } from './garbage.ts'
 import { loadLibrary, type Library } from './library.ts'
 import { openLock, type FolderLock } from './lock.ts'
@@ -72,36 +72,48 @@ const PASSING = /conflict|not found|no such file|retry|concurrent|contention/i
 export async function openRecords(parts: LancedbParts): Promise<RecordTable> {
   const library = await loadLibrary()
   const { path } = parts
-  const opened: Closable[] = []
-  const opening = async <T extends Closable>(one: Promise<T>): Promise<T> => {
-    opened.unshift(await one)
+  const [locks, others]: [Closable[], Closable[]] = [[], []]
+  const opening = async <T extends Closable>(one: Promise<T>, among = others): Promise<T> => {
+    among.unshift(await one)
     return one
   }
   try {
     await mkdir(path, { recursive: true })
-    const lock = await opening(openLock(path, 'writer'))
-    const tidying = await opening(openLock(path, 'upkeep'))
+    const lock = await opening(openLock(path, 'writer'), locks)
+    const tidying = await opening(openLock(path, 'upkeep'), locks)
     const log = await opening(openWriteAhead(path))
     const session = new library.lance.Session(INDEX_CACHE, FILE_CACHE)
     const connection = await opening(library.lance.connect(path, { session }))
     const inner = await opening(prepare(connection, { lock, log, library }, parts))
-    return recordTable({ inner, lock, tidying, log, library }, opened, parts)
+    return recordTable({ inner, lock, tidying, log, library }, { locks, others }, parts)
   } catch (error) {
-    for (const one of opened) one.close()
+    await closeAll([...others, ...locks])
     if (OpspawnError.is(error)) throw error
     throw memoryFailed('read', `opening ${path} failed: ${error instanceof Error ? error.message : String(error)}`, error)
   }
 }
 
 interface Closable {
-  close(): void
+  close(): void | Promise<void>
+}
+
+/** Closes all of them, in order; throws the first that could not be. */
+async function closeAll(all: readonly Closable[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const one of all)
+    try {
+      await one.close()
+    } catch (error) {
+      failures.push(error)
+    }
+  if (failures.length > 0) throw failures[0]
 }
 
 type Opened = Pick<RecordTable, 'lock' | 'tidying' | 'log' | 'library'>
 
 function recordTable(
   { inner, ...opened }: Opened & { readonly inner: Table },
-  closing: readonly Closable[],
+  { locks, others }: { readonly locks: readonly Closable[]; readonly others: readonly Closable[] },
   parts: LancedbParts,
 ): RecordTable {
   const { library } = opened
@@ -128,8 +140,10 @@ function recordTable(
     version: () => within('read', () => inner.version()),
     ...writingCalls({ inner, within, schemas, library }, parts),
     async close() {
+      // Whoever holds a lock is at work on the table, also between two of its calls.
+      await closeAll(locks)
       await idle()
-      for (const one of closing) one.close()
+      await closeAll(others)
     },
   }
 }
@@ -162,11 +176,12 @@ function writingCalls(
     within('write', () => inner.updateFieldMetadata([{ path: VECTOR, metadata }]))
   return {
     async makeVectors(dims) {
-      const size = columnIn(await schemas.here())?.size
-      if (size === dims || dims === undefined) return size
-      if (size !== undefined) throw mismatch(path, `has vectors of ${size} numbers, and the embedder gives ${dims}`)
-      await within('write', () => inner.addColumns(vectorField(library.arrow, dims)))
-      await note({ [EMBEDDER]: embedder?.id ?? '' })
+      const schema = await schemas.here()
+      const column = columnIn(schema)
+      if (dims === undefined) return column?.size
+      checkOwner(schema, dims, { path, embedder })
+      if (column === undefined) await within('write', () => inner.addColumns(vectorField(library.arrow, dims)))
+      if (column?.owner === undefined) await note({ [EMBEDDER]: embedder?.id ?? '' })
       return dims
     },
     say: async (plan) => void (await note({ [PLAN]: plan ?? null })),

@@ -25,12 +25,15 @@ export interface WriteAhead {
   read(): readonly LogEntry[]
   /** They are in the table. Their bytes are gone from the file. */
   clear(): void
+  /** Lets all others know that somebody else is about to put the entries into the table. */
+  touch(): void
   /** Lets vectors go that nobody can use any more. */
   dropVectors(): void
   close(): void
 }
 
-const BUSY_MS = 5000
+/** A transaction takes less than a millisecond; the process stands still as long as it waits for that of another. */
+const BUSY_MS = 1000
 // What a process has written outlives it without a sync; LanceDB makes none either.
 const SETUP = `
   PRAGMA busy_timeout = ${BUSY_MS};
@@ -48,14 +51,20 @@ export async function openWriteAhead(folder: string): Promise<WriteAhead> {
   const path = join(folder, 'write-ahead.sqlite')
   const database = attempt('read', path, () => {
     const opened = new DatabaseSync(path)
-    opened.exec(SETUP)
-    // Where it is there already the right to read is enough.
-    if (opened.prepare("SELECT name FROM sqlite_schema WHERE name = 'entries'").get() === undefined) opened.exec(SCHEMA)
-    return opened
+    try {
+      opened.exec(SETUP)
+      // Where it is there already the right to read is enough.
+      if (opened.prepare("SELECT name FROM sqlite_schema WHERE name = 'entries'").get() === undefined) opened.exec(SCHEMA)
+      return opened
+    } catch (error) {
+      opened.close()
+      throw error
+    }
   })
   const isThere = database.prepare('SELECT EXISTS (SELECT 1 FROM entries) AS answer')
   const among = database.prepare('SELECT EXISTS (SELECT 1 FROM entries WHERE key IN (SELECT value FROM json_each(?))) AS answer')
   const changes = database.prepare('PRAGMA data_version')
+  const version = database.prepare('PRAGMA user_version')
   const insert = database.prepare('INSERT INTO entries (key, record, vector) VALUES (?, ?, ?)')
   const all = database.prepare('SELECT key, record, vector FROM entries')
   let seen: unknown
@@ -83,6 +92,11 @@ export async function openWriteAhead(folder: string): Promise<WriteAhead> {
         })),
       ),
     clear: () => attempt('write', path, () => database.exec('DELETE FROM entries')),
+    touch: () =>
+      attempt('write', path, () => {
+        const { user_version } = version.get() as { readonly user_version: number }
+        database.exec(`PRAGMA user_version = ${(user_version + 1) % 2_147_483_647}`)
+      }),
     dropVectors: () => attempt('write', path, () => database.exec('UPDATE entries SET vector = NULL')),
     close: () => database.close(),
   }

@@ -45,7 +45,7 @@ export function createWriter(table: RecordTable, { onCommit, onFailure, closed }
   const turns = createTurns<Write<unknown>>({
     most: BATCH,
     async batch(writes) {
-      ;[hasWritten, isDue] = [true, true]
+      isDue = true
       return lock.hold(() => committer.commit(writes))
     },
     async alone(work) {
@@ -69,7 +69,10 @@ export function createWriter(table: RecordTable, { onCommit, onFailure, closed }
 
   return {
     settle,
-    write: (write, options) => ask({ part: write as Write<unknown>, size: sizeOf(write) }, options),
+    write(write, options) {
+      hasWritten = true
+      return ask({ part: write as Write<unknown>, size: sizeOf(write) }, options)
+    },
     async alone(work, options) {
       async function settled(): Promise<unknown> {
         await settleNow()
@@ -80,11 +83,9 @@ export function createWriter(table: RecordTable, { onCommit, onFailure, closed }
       return ask({ work: settled }, options)
     },
     async close() {
-      const isSettled = turns.isIdle && !(hasWritten && !log.isEmpty())
-      const last = isSettled ? undefined : ask({ work: settleNow })
       isClosed = true
       try {
-        await last
+        if (hasWritten && !(turns.isIdle && log.isEmpty())) await turns.ask({ work: settleNow })
       } finally {
         await turns.idle()
         clearTimeout(timer)
