@@ -91,7 +91,8 @@ async function readLog(table: RecordTable): Promise<Map<string, Put>> {
     )
   } catch (error) {
     if (OpspawnError.is(error, 'MEMORY_FAILED')) throw error
-    throw memoryFailed('read', 'the log has an entry that cannot be read; its cause says more', error)
+    const advice = 'restore the folder, or remove that file, and what is in it is lost'
+    throw memoryFailed('read', `write-ahead.sqlite has an entry that cannot be read, see the cause; ${advice}`, error)
   }
 }
 
