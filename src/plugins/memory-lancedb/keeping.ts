@@ -14,7 +14,7 @@ export interface Keeper {
   prepare(sought: readonly string[]): Promise<void>
   /** Puts into the table what stands in the log, of whichever process. */
   settle(): Promise<void>
-  /** Keeps records by key, all or none. `areNew`: none of them is in the table. */
+  /** Keeps records by key, all or none. `areNew`: none of them is in the table or the log. */
   keep(puts: ReadonlyMap<string, Put>, areNew: boolean, names: Names): Promise<void>
   /** Of the last call nobody knows what it left. */
   doubt(): void

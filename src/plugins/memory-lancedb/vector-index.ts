@@ -48,8 +48,8 @@ export async function buildIndex(table: RecordTable, kind: SearchPlan['kind']): 
     return false
   }
   const { Index } = table.library.lance
-  // Four bits for each number: with one, five times as many candidates had to be compared exactly for the same recall (0054). It takes
-  // sizes of whole bytes of single bits; vectors of other sizes are kept as they are.
+  // Four bits for each number: with one, five times as many candidates had to be compared exactly for the same recall (0054). LanceDB
+  // takes multiples of eight only; vectors of other sizes are kept as they are.
   const isWhole = ((await table.vectors())?.size ?? 0) % 8 === 0
   const config =
     kind === 'all'
